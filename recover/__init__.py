@@ -1,0 +1,3 @@
+"""Recover wins back failed subscription payments on Stripe."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,125 @@
+"""What the core is told. Plain values: aware UTC times, minor units, Stripe's own codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class RetryMode(StrEnum):
+    """Who retries. OBSERVE: nothing leaves; what would have been done is recorded."""
+
+    RECOVER = "recover"
+    STRIPE = "stripe"
+    OBSERVE = "observe"
+
+
+class Trigger(StrEnum):
+    """Why a payment was tried."""
+
+    STRIPE = "stripe"  # the renewal itself, or Stripe's own scheduled retry
+    SCHEDULE = "schedule"  # our planned retry
+    CARD_UPDATE = "card_update"  # our try because another card, or new card details, appeared
+    SUBSCRIBER = "subscriber"  # the subscriber pressed the button on our page
+    FOUNDER = "founder"  # someone at the company pressed retry
+
+
+class Outcome(StrEnum):
+    PENDING = "pending"  # the row is written, Stripe's answer is not in yet
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    REQUIRES_ACTION = "requires_action"  # the issuer wants the customer to authenticate
+    ABANDONED = "abandoned"  # never reached Stripe; no authorisation was made
+    OBSERVED = "observed"  # observe mode: would have been tried here
+
+
+@dataclass(frozen=True, slots=True)
+class Decline:
+    """Stripe's words about one failed try; "" where it said nothing."""
+
+    error_code: str = ""
+    decline_code: str = ""
+    advice_code: str = ""
+    network_decline_code: str = ""
+    network_advice_code: str = ""
+    outcome_type: str = ""
+    network_status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The payment method a try would be made on, or was made on."""
+
+    payment_method_id: str
+    type: str = "card"
+    fingerprint: str = ""
+    brand: str = ""
+    funding: str = ""
+    country: str = ""
+    last4: str = ""
+    exp_month: int | None = None
+    exp_year: int | None = None
+
+    def same_credentials(self, other: Card) -> bool:
+        """True where an issuer would see the same card data: the same method, number and expiry."""
+        return (self.payment_method_id, self.last4, self.exp_month, self.exp_year) == (
+            other.payment_method_id,
+            other.last4,
+            other.exp_month,
+            other.exp_year,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PastAttempt:
+    """One try on this invoice, by anyone."""
+
+    at: datetime
+    trigger: Trigger
+    outcome: Outcome
+    card: Card | None = None
+    decline: Decline | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CardUse:
+    """One authorisation on this card's fingerprint for any invoice of the account, by anyone."""
+
+    at: datetime
+    amount_minor: int
+    succeeded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PastMessage:
+    """One mail to this customer. ``step`` is "" where it was about something else than this case."""
+
+    at: datetime
+    template: str
+    step: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything `decide` may look at, fetched a moment ago."""
+
+    mode: RetryMode
+    failed_at: datetime  # the first failed try of this invoice
+    invoice_status: str  # draft, open, paid, void, uncollectible, deleted
+    amount_remaining_minor: int
+    currency: str
+    collection_method: str = "charge_automatically"
+    subscription_status: str = "past_due"
+    pause_collection: bool = False
+    card: Card | None = None  # what would be charged now
+    next_stripe_attempt_at: datetime | None = None
+    attempts: tuple[PastAttempt, ...] = ()  # oldest first
+    card_uses: tuple[CardUse, ...] = ()  # on `card`, last 60 days, oldest first
+    messages: tuple[PastMessage, ...] = ()  # to this customer, last 60 days, oldest first
+    has_email: bool = True
+    suppressed: bool = False  # the customer asked for no more mail, or their address bounces
+    disputed: bool = False  # a charge of this customer's subscription is disputed
+    timezone: str = "UTC"  # the subscriber's, else the account's
+    stripe_retries_left: int | None = None  # None: unknown
+    paid_hours: tuple[datetime, ...] = field(default=())  # this customer's past successful renewals
