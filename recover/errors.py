@@ -46,11 +46,42 @@ class MailUnavailable(TransientError):
 
 
 class MailRefused(PermanentError):
-    """The mail server refused the message or the address for good (5xx)."""
+    """The mail server refused the message or the address for good (5xx).
+
+    ``recipient_refused`` is True where it was the address: only then is it right to stop writing
+    to it. False is about this message or its sender.
+    """
+
+    def __init__(self, message: str, *, recipient_refused: bool = False) -> None:
+        super().__init__(message)
+        self.recipient_refused = recipient_refused
+
+
+class DeliveryUncertain(RecoverError):
+    """The mail may or may not have been taken: the connection broke after all of it was handed over.
+
+    Neither transient nor permanent: sending again may double the mail, so it is not sent again.
+    """
 
 
 class BadSignature(PermanentError):
     """A webhook's signature does not match, is stale, or is missing."""
+
+
+class BadEvent(PermanentError):
+    """A correctly signed webhook whose body is not a Stripe event: truncated, or another format."""
+
+
+class LinkInvalid(PermanentError):
+    """A signed link that was not made by us, or not for this purpose."""
+
+
+class LinkExpired(PermanentError):
+    """A signed link that was ours and is too old. ``payload`` says what it stood for."""
+
+    def __init__(self, message: str, *, payload: dict[str, str | int]) -> None:
+        super().__init__(message)
+        self.payload = payload
 
 
 class ConfigError(PermanentError):

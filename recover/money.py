@@ -32,9 +32,9 @@ def to_decimal(amount_minor: int, currency: str) -> Decimal:
 
 
 def format_money(amount_minor: int, currency: str, locale: str = "en") -> str:
-    """1999, "usd", "de" -> "19,99 $". An unknown locale falls back to English."""
+    """1999, "usd", "de" -> "19,99 $". No or an unknown locale means English."""
     value = to_decimal(amount_minor, currency)
     try:
-        return format_currency(value, currency.upper(), locale=locale.replace("-", "_"))
+        return format_currency(value, currency.upper(), locale=(locale or "en").replace("-", "_"))
     except (UnknownLocaleError, ValueError):
         return format_currency(value, currency.upper(), locale="en")

@@ -176,3 +176,12 @@ class StripeAccountInfo:
     timezone: str
     support_email: str
     livemode: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookEndpoint:
+    id: str
+    url: str
+    status: str  # enabled, disabled
+    events: tuple[str, ...] = ()
+    api_version: str = ""

@@ -93,7 +93,7 @@ class CardUse:
 
 @dataclass(frozen=True, slots=True)
 class PastMessage:
-    """One mail to this customer. ``step`` is "" where it was about something else than this case."""
+    """One mail to this customer. ``step`` is "" where it was not about this case."""
 
     at: datetime
     template: str

@@ -1,0 +1,18 @@
+"""The web application: settings -> services -> blueprints. Served by ``gunicorn 'app:create_app()'``."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from recover import config, web
+from recover.services import Services, build
+from webhooks import receiver
+
+
+def create_app(services: Services | None = None) -> Flask:
+    """Raises ConfigError, which names every missing or wrong setting."""
+    services = services or build(config.load())
+    app = Flask("recover.web")
+    web.register(app, services)
+    app.register_blueprint(receiver.blueprint(services))
+    return app

@@ -1,0 +1,142 @@
+"""Connected Stripe accounts: connect, disconnect, and the brand their mails and pages wear."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from secrets import token_urlsafe
+
+from sqlalchemy import select, update
+
+from emails.brand import DEFAULT_COLOR, Brand
+from recover.dunning import DEFAULT, CaseState, CloseReason, RetryMode
+from recover.models import Account, Company, RecoveryCase
+from recover.services import Services
+from recover.timeline import note
+
+log = logging.getLogger(__name__)
+
+
+def connect(
+    services: Services,
+    company_name: str,
+    *,
+    secret_key: str = "",
+    stripe_account_id: str = "",
+    publishable_key: str = "",
+    webhook_secrets: Sequence[str] = (),
+    mode: str = RetryMode.OBSERVE,
+) -> Account:
+    """Connect an account with its own key, or (without one) through the platform's.
+
+    Asks Stripe for the account's name, zone and mode first, so that a wrong key is found here.
+    Connecting again updates the keys and keeps everything else. Raises StripeAccessLost,
+    StripeUnavailable.
+    """
+    key = secret_key or services.settings.stripe_secret_key
+    info = services.gateway.account(key, "" if secret_key else stripe_account_id).account_info()
+    with services.db.begin() as session:
+        account = session.scalar(
+            select(Account).where(
+                Account.stripe_account_id == info.id, Account.livemode == info.livemode
+            )
+        )
+        if account is None:
+            company = Company(name=company_name, created_at=services.now())
+            session.add(company)
+            session.flush()
+            account = Account(
+                company_id=company.id, stripe_account_id=info.id, livemode=info.livemode,
+                hook_token=token_urlsafe(24), name=company_name or info.name, mode=mode,
+                timezone=info.timezone or "UTC", support_email=info.support_email,
+                color=DEFAULT_COLOR, end_action="leave", campaign_key=DEFAULT.key,
+                campaign_version=DEFAULT.version, connected_at=services.now(),
+            )  # fmt: skip
+            session.add(account)
+        account.connection = "key" if secret_key else "platform"
+        account.secret_key_sealed = services.vault.seal(secret_key)
+        account.publishable_key = publishable_key or services.settings.stripe_publishable_key
+        if webhook_secrets:
+            account.webhook_secrets_sealed = services.vault.seal(",".join(webhook_secrets))
+        account.disconnected_at = None
+    return account
+
+
+def add_webhook_endpoint(services: Services, account: Account, events: Sequence[str]) -> str:
+    """Have Stripe send ``events`` to this account's own address, and keep the signing secret."""
+    url = f"{services.settings.base_url}/webhooks/stripe/{account.hook_token}"
+    _, secret = services.stripe(account).create_webhook_endpoint(url, sorted(events))
+    with services.db.begin() as session:
+        row = session.get_one(Account, account.id)
+        row.webhook_secrets_sealed = services.vault.seal(secret)
+    return url
+
+
+def set_mode(services: Services, account_id: int, mode: str) -> None:
+    """Change who retries. Every open case is planned anew at once, none is orphaned or doubled."""
+    with services.db.begin() as session:
+        session.get_one(Account, account_id).mode = RetryMode(mode)
+        session.execute(
+            update(RecoveryCase)
+            .where(RecoveryCase.account_id == account_id, RecoveryCase.state == CaseState.OPEN)
+            .values(next_step_at=services.now())
+        )
+
+
+def disconnect(services: Services, account_id: int) -> None:
+    """Stripe told us we have no access any more: every open case ends, nothing more is sent."""
+    now = services.now()
+    with services.db.begin() as session:
+        account = session.get_one(Account, account_id)
+        if account.disconnected_at:
+            return
+        account.disconnected_at = now
+        open_cases = select(RecoveryCase).where(
+            RecoveryCase.account_id == account_id, RecoveryCase.state == CaseState.OPEN
+        )
+        for case in session.scalars(open_cases):
+            note(session, case, "close", "The Stripe account was disconnected.", now)
+        session.execute(
+            update(RecoveryCase)
+            .where(RecoveryCase.account_id == account_id, RecoveryCase.state == CaseState.OPEN)
+            .values(
+                state=CaseState.CLOSED,
+                close_reason=CloseReason.DISCONNECTED,
+                closed_at=now,
+                next_step_at=None,
+                next_step_reason="",
+            )
+        )
+    log.warning("account %s was disconnected", account_id)
+
+
+def note_trouble(services: Services, account_id: int, problem: str) -> None:
+    """Remember (or, with "", forget) that Stripe refuses our key, for the founder's page.
+
+    Nothing is closed for it: a key can be mended, and its cases then go on.
+    """
+    changed = update(Account).where(Account.id == account_id, Account.problem != problem[:255])
+    with services.db.begin() as session:
+        session.execute(changed.values(problem=problem[:255]))
+
+
+def brand(account: Account) -> Brand:
+    """Who this account's mails and pages are from."""
+    return Brand(
+        company_name=account.name or "Your subscription",
+        color=account.color or DEFAULT_COLOR,
+        logo_url=account.logo_url,
+        support_email=account.support_email,
+        website_url=account.website_url,
+        postal_address=account.postal_address,
+        reply_to=account.reply_to or account.support_email,
+        sender_name=account.sender_name or account.name,
+        sender_email=account.sender_email,
+    )
+
+
+def connected(services: Services) -> list[Account]:
+    """Every account that is connected, for the clock's rounds."""
+    with services.db.read() as session:
+        query = select(Account).where(Account.disconnected_at.is_(None)).order_by(Account.id)
+        return list(session.scalars(query))

@@ -1,0 +1,192 @@
+"""A case's work: `sync` it with Stripe, plan its next step, pay it when a person asks.
+
+Webhooks, the clock, the sweep and the card page all come through here, so there is one place
+where the truth is fetched, the core is asked, and its answer is stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from recover import attempts, ledger, lifecycle, messages, truth
+from recover.dunning import (
+    CaseState,
+    Decision,
+    FixedTiming,
+    Outcome,
+    RetryMode,
+    RetryPayment,
+    Stop,
+    Trigger,
+    Wait,
+    campaign,
+    decide,
+)
+from recover.models import Account, RecoveryCase
+from recover.services import Services
+from recover.stripe_objects import Payment, PaymentMethod
+from recover.timeline import note
+from recover.truth import Evidence
+
+
+def sync(services: Services, account: Account, invoice_id: str) -> RecoveryCase | None:
+    """Bring our view of one invoice in line with Stripe's, and plan its next step.
+
+    Opens a case where one is due. Never charges or writes to a subscriber itself: what is due now
+    is left to `step`, for which the bell is rung. None where the invoice is no concern of ours.
+    Raises StripeUnavailable, StripeAccessLost.
+    """
+    evidence = truth.fetch(services.stripe(account), invoice_id, services.now())
+    with services.db.begin() as session:
+        case = lifecycle.locked(session, account, invoice_id)
+        case = case or lifecycle.open_case(session, services, account, evidence)
+        if case is None:
+            return None
+        lifecycle.absorb(session, case, evidence)
+        if attempts.pending(session, case) is None:
+            plan(session, services, account, case, evidence)
+        due = case.next_step_at is not None and case.next_step_at <= evidence.at
+    if due:
+        services.enqueue("run_step", case.id)
+    return case
+
+
+def sync_subscription(services: Services, account: Account, subscription_id: str) -> None:
+    """Something about a subscription changed: look at its unfinished invoices again."""
+    _sync_where(services, account, RecoveryCase.stripe_subscription_id == subscription_id)
+
+
+def sync_customer(services: Services, account: Account, customer_id: str) -> None:
+    """A customer or one of their cards changed: a new card may be tried at once."""
+    _sync_where(services, account, RecoveryCase.stripe_customer_id == customer_id)
+
+
+def _sync_where(services: Services, account: Account, condition: ColumnElement[bool]) -> None:
+    query = select(RecoveryCase.stripe_invoice_id).where(
+        RecoveryCase.account_id == account.id, RecoveryCase.state == CaseState.OPEN, condition
+    )
+    with services.db.read() as session:
+        invoice_ids = list(session.scalars(query))
+    for invoice_id in invoice_ids:
+        sync(services, account, invoice_id)
+
+
+def sync_charge(services: Services, account: Account, charge_id: str) -> None:
+    """A charge was refunded or disputed: the ledger gives the money back."""
+    charge = services.stripe(account).charge(charge_id)
+    if charge is None:
+        return
+    with services.db.begin() as session:
+        ledger.give_back(session, account.id, charge, services.now())
+    if charge.disputed:
+        sync_customer(services, account, charge.customer_id)
+
+
+def pay_now(
+    services: Services, account: Account, invoice_id: str, trigger: Trigger, reason: str
+) -> Payment | None:
+    """Charge because a person asked for it a moment ago.
+
+    None where there is nothing to charge any more, the card may not be tried now, or another try
+    is under way. Raises StripeUnavailable (the clock resumes the try), StripeAccessLost.
+    """
+    attempt_id = begin_payment(services, account, invoice_id, trigger, reason)
+    return complete_payment(services, account, invoice_id, attempt_id) if attempt_id else None
+
+
+def begin_payment(
+    services: Services,
+    account: Account,
+    invoice_id: str,
+    trigger: Trigger,
+    reason: str,
+    method: PaymentMethod | None = None,
+) -> int:
+    """Write the row of a try that a person asked for, on ``method`` or on the card on file.
+
+    While the row is pending nobody else charges this invoice. Its id, or 0 (see `pay_now`).
+    """
+    evidence = truth.fetch(services.stripe(account), invoice_id, services.now())
+    evidence = replace(evidence, chosen=method)
+    with services.db.begin() as session:
+        case = lifecycle.locked(session, account, invoice_id)
+        case = case or lifecycle.open_case(session, services, account, evidence)
+        if case is None:
+            return 0
+        lifecycle.absorb(session, case, evidence)
+        if not _may_charge(session, account, case, evidence):
+            return 0
+        return begin_attempt(session, account, case, evidence, RetryPayment(trigger, reason))
+
+
+def complete_payment(
+    services: Services, account: Account, invoice_id: str, attempt_id: int
+) -> Payment | None:
+    """Make the pending try and bring the case up to date with what came of it."""
+    payment = attempts.make(services, account, attempt_id)
+    sync(services, account, invoice_id)
+    return payment
+
+
+def _may_charge(
+    session: Session, account: Account, case: RecoveryCase, evidence: Evidence
+) -> bool:
+    """A person may charge an exhausted case, but nothing that is paid, ended or never to be
+    tried again on this card."""
+    if attempts.pending(session, case):
+        return False
+    decision = _decide(session, account, case, evidence)
+    ended = isinstance(decision, Stop) and decision.state != CaseState.EXHAUSTED
+    return not ended and lifecycle.card_may_be_tried(session, account, case, evidence)
+
+
+def _decide(
+    session: Session, account: Account, case: RecoveryCase, evidence: Evidence
+) -> Decision:
+    facts = truth.facts(session, account, case, evidence)
+    steps = campaign(case.campaign_key, case.campaign_version)
+    return decide(facts, steps, FixedTiming(), evidence.at)
+
+
+def plan(
+    session: Session, services: Services, account: Account, case: RecoveryCase, evidence: Evidence
+) -> Decision:
+    """Ask the core and store its answer: the next step, or the end."""
+    decision = _decide(session, account, case, evidence)
+    if isinstance(decision, Stop):
+        if lifecycle.finish(session, case, evidence, decision):
+            messages.follow_up(session, services, account, case)
+        return decision
+    if case.state != CaseState.OPEN:
+        lifecycle.reopen(session, case, evidence.at)
+    if isinstance(decision, Wait) and decision.reason != case.next_step_reason:
+        note(session, case, "plan", decision.reason, evidence.at)
+    case.next_step_at = decision.until if isinstance(decision, Wait) else evidence.at
+    case.next_step_reason = decision.reason
+    return decision
+
+
+def begin_attempt(
+    session: Session,
+    account: Account,
+    case: RecoveryCase,
+    evidence: Evidence,
+    decision: RetryPayment,
+) -> int:
+    """Write the row of a try. Its id, or 0 where another try is under way."""
+    observing = account.mode == RetryMode.OBSERVE and decision.trigger != Trigger.SUBSCRIBER
+    row = attempts.begin(
+        session,
+        case,
+        evidence,
+        trigger=decision.trigger,
+        reason=decision.reason,
+        outcome=Outcome.OBSERVED if observing else Outcome.PENDING,
+    )
+    if row is None:
+        return 0
+    note(session, case, "observe" if observing else "attempt", decision.reason, evidence.at)
+    return row.id

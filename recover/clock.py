@@ -1,0 +1,16 @@
+"""Every periodic job on one screen. Run by ``rq cron recover.clock``.
+
+The clock only rings bells: what is due stands in the database, so a missed round is a late round.
+"""
+
+from rq import cron
+
+from recover import jobs
+from recover.services import CHORES, STEPS
+from webhooks.jobs import drain_inbox
+
+cron.register(jobs.run_due, STEPS, interval=10)
+cron.register(drain_inbox, STEPS, interval=15)
+cron.register(jobs.send_messages, STEPS, interval=30)
+cron.register(jobs.sweep_all, CHORES, cron="17 * * * *")
+cron.register(jobs.scan_all, CHORES, cron="41 6 * * *")

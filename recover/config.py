@@ -1,0 +1,196 @@
+"""The settings: the only reader of the environment.
+
+Every setting is a `Setting` below, with what it is for; the table in docs/settings.md is tested
+against this list. `load` names every fault at once, so that one restart mends them all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+from dotenv import dotenv_values
+
+from recover.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, checked. Secrets are kept out of `repr`."""
+
+    secret_keys: tuple[str, ...]
+    encryption_keys: tuple[str, ...]
+    base_url: str
+    database_url: str
+    redis_url: str
+    smtp_url: str
+    mail_from: str
+    stripe_api_base: str
+    stripe_js_url: str
+    stripe_secret_key: str
+    stripe_publishable_key: str
+    stripe_webhook_secrets: tuple[str, ...]
+    clock_file: str
+    log_level: str
+    max_webhook_bytes: int
+
+    def __repr__(self) -> str:
+        return f"Settings(base_url={self.base_url!r})"
+
+    @property
+    def secure_cookies(self) -> bool:
+        return self.base_url.startswith("https://")
+
+
+def text(value: str) -> str:
+    return value.strip()
+
+
+def words(value: str) -> tuple[str, ...]:
+    """Comma-separated; the first is the one in use, the others are still accepted (rotation)."""
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def secrets(value: str) -> tuple[str, ...]:
+    keys = words(value)
+    if not keys or any(len(key) < 32 for key in keys):
+        raise ValueError("needs at least one secret of 32 characters or more")
+    return keys
+
+
+def fernet_keys(value: str) -> tuple[str, ...]:
+    keys = words(value)
+    if not keys:
+        raise ValueError("needs at least one key; make one with `recover keys new`")
+    for key in keys:
+        try:
+            Fernet(key)
+        except ValueError:
+            raise ValueError("is not a Fernet key; make one with `recover keys new`") from None
+    return keys
+
+
+def url(*schemes: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        value = value.strip()
+        if urlsplit(value).scheme not in schemes:
+            raise ValueError(f"must begin with {' or '.join(f'{s}://' for s in schemes)}")
+        return value.rstrip("/") if schemes[0].startswith("http") else value
+
+    return check
+
+
+def address(value: str) -> str:
+    value = value.strip()
+    if "@" not in value or any(c in value for c in "\r\n,"):
+        raise ValueError("must be one mail address, such as billing@example.com")
+    return value
+
+
+def prefix(*prefixes: str) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        value = value.strip()
+        if value and not value.startswith(prefixes):
+            raise ValueError(f"must begin with {' or '.join(prefixes)}")
+        return value
+
+    return check
+
+
+def whsecs(value: str) -> tuple[str, ...]:
+    found = words(value)
+    if any(not secret.startswith("whsec_") for secret in found):
+        raise ValueError("each secret must begin with whsec_")
+    return found
+
+
+def level(value: str) -> str:
+    value = value.strip().upper()
+    if value not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+        raise ValueError("must be DEBUG, INFO, WARNING or ERROR")
+    return value
+
+
+def count(low: int, high: int) -> Callable[[str], int]:
+    def check(value: str) -> int:
+        if not value.strip().isdigit() or not low <= int(value) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(value)
+
+    return check
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    name: str
+    parse: Callable[[str], Any]
+    default: str | None  # None: required
+    help: str
+
+    @property
+    def field(self) -> str:
+        return self.name.lower()
+
+
+SETTINGS = (
+    Setting("SECRET_KEYS", secrets, None, "signs links and sessions; newest first, old ones after a comma"),
+    Setting("ENCRYPTION_KEYS", fernet_keys, None, "encrypts stored Stripe keys; newest first"),
+    Setting("BASE_URL", url("https", "http"), None, "where people and Stripe reach this installation"),
+    Setting("DATABASE_URL", url("postgresql", "sqlite", "postgres"), "sqlite:///recover.db", "PostgreSQL for real use; SQLite for one machine"),
+    Setting("REDIS_URL", url("redis", "rediss", "unix"), "redis://127.0.0.1:6379/0", "Redis or Valkey for RQ; may be lost at any moment"),
+    Setting("SMTP_URL", url("smtp", "smtp+starttls", "smtps"), None, "smtp://, smtp+starttls:// or smtps://, with user:password@ where needed"),
+    Setting("MAIL_FROM", address, None, "sender of sign-in mails, and of mails of accounts without a sender of their own"),
+    Setting("STRIPE_SECRET_KEY", prefix("sk_", "rk_"), "", "the platform's key, for accounts connected by OAuth"),
+    Setting("STRIPE_PUBLISHABLE_KEY", prefix("pk_"), "", "the platform's publishable key, for the card page"),
+    Setting("STRIPE_WEBHOOK_SECRETS", whsecs, "", "signing secrets of the platform's webhook endpoint; several while rotating"),
+    Setting("STRIPE_API_BASE", url("https", "http"), "https://api.stripe.com", "another address only for rehearsals against a pretend Stripe"),
+    Setting("STRIPE_JS_URL", url("https", "http"), "https://js.stripe.com/dahlia/stripe.js", "Stripe.js, loaded only on the card page"),
+    Setting("CLOCK_FILE", text, "", "for rehearsals: a file that holds the time to use instead of the clock's"),
+    Setting("LOG_LEVEL", level, "INFO", "DEBUG, INFO, WARNING or ERROR"),
+    Setting("MAX_WEBHOOK_BYTES", count(10_000, 10_000_000), "1000000", "larger webhook bodies are refused with 413"),
+)  # fmt: skip
+
+
+def load(environ: Mapping[str, str] | None = None, env_file: Path | None = None) -> Settings:
+    """Read the settings from ``environ`` (default: the process's), over those of a .env file.
+
+    Raises ConfigError that names every missing or wrong setting.
+    """
+    source = {k: v or "" for k, v in dotenv_values(env_file or Path(".env")).items()}
+    source |= os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    faults: list[str] = []
+    for setting in SETTINGS:
+        raw = source.get(setting.name) or setting.default
+        if raw is None:
+            faults.append(f"{setting.name} is missing: {setting.help}")
+            continue
+        try:
+            values[setting.field] = setting.parse(raw)
+        except ValueError as error:
+            faults.append(f"{setting.name} {error}")
+    if not faults:
+        faults = _contradictions(values)
+    if faults:
+        raise ConfigError("Recover cannot start:\n" + "\n".join(f"  - {f}" for f in faults))
+    return Settings(**values)
+
+
+def _contradictions(values: dict[str, Any]) -> list[str]:
+    """Settings that are each well formed but do not fit together."""
+    faults = []
+    key, public = values["stripe_secret_key"], values["stripe_publishable_key"]
+    if key and not public:
+        faults.append("STRIPE_PUBLISHABLE_KEY is missing: STRIPE_SECRET_KEY is set")
+    if key and public and ("_live_" in key) != ("_live_" in public):
+        faults.append("STRIPE_SECRET_KEY and STRIPE_PUBLISHABLE_KEY mix live and test mode")
+    if "_live_" in key and not values["base_url"].startswith("https://"):
+        faults.append("BASE_URL must be https:// with a live key: the card page carries links to pay")
+    if "_live_" in key and values["clock_file"]:
+        faults.append("CLOCK_FILE is for rehearsals and cannot be used with a live key")
+    return faults

@@ -1,0 +1,112 @@
+"""`decide`: one step of a case. The order of its questions is the policy.
+
+What Stripe's books say comes before everything we planned; a charge in flight before any other
+act; new card data before the schedule; a retry before a mail.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from recover.dunning.budget import STRIPE_GRACE
+from recover.dunning.campaign import Campaign
+from recover.dunning.decisions import CaseState, CloseReason, Decision, Stop, Wait
+from recover.dunning.facts import Facts
+from recover.dunning.mails import PlannedMail, due_mail, planned_mail
+from recover.dunning.retries import (
+    PlannedRetry,
+    barred,
+    due_retry,
+    new_card_retry,
+    pending_wait,
+    planned_retry,
+)
+from recover.dunning.timing import Timing
+from recover.dunning.truth import ended
+from recover.dunning.wording import counted, moment
+
+_UNKNOWN_STATUS_PAUSE = timedelta(hours=6)
+
+
+def decide(facts: Facts, campaign: Campaign, timing: Timing, now: datetime) -> Decision:
+    """What to do now. Total: it answers for any facts and never raises.
+
+    A `Wait` is always until later than ``now``; the other three are to be done at once, after
+    which the caller decides again with fresh facts.
+    """
+    return (
+        ended(facts)
+        or _unknown_status(facts, now)
+        # Before the window: a charge under way when it closes may still succeed.
+        or pending_wait(facts, now)
+        or _window_over(facts, campaign, now)
+        or _new_card(facts, campaign, now)
+        or _act_or_wait(facts, campaign, timing, now)
+    )
+
+
+def window_ends_at(facts: Facts, campaign: Campaign) -> datetime:
+    return facts.failed_at + campaign.window
+
+
+def _unknown_status(facts: Facts, now: datetime) -> Wait | None:
+    if facts.invoice_status == "open":
+        return None
+    text = f'Stripe calls the invoice "{facts.invoice_status}", which is not understood here.'
+    return Wait(now + _UNKNOWN_STATUS_PAUSE, f"{text} Nothing is charged or sent meanwhile.")
+
+
+def _window_over(facts: Facts, campaign: Campaign, now: datetime) -> Stop | None:
+    if now < window_ends_at(facts, campaign):
+        return None
+    text = f"{counted(campaign.window.days, 'day').capitalize()} have passed without a payment."
+    return Stop(CaseState.EXHAUSTED, text, CloseReason.WINDOW_OVER)
+
+
+def _new_card(facts: Facts, campaign: Campaign, now: datetime) -> Decision | None:
+    found = new_card_retry(facts, now)
+    if isinstance(found, Wait):
+        return Wait(min(found.until, window_ends_at(facts, campaign)), found.reason)
+    return found
+
+
+def _act_or_wait(facts: Facts, campaign: Campaign, timing: Timing, now: datetime) -> Decision:
+    retry = planned_retry(facts, campaign, timing, now)
+    found = due_retry(facts, campaign, retry, now) if retry else None
+    if found is not None and not isinstance(found, Wait):
+        return found
+    mail = planned_mail(facts, campaign, now)
+    if send := due_mail(facts, mail, now):
+        return send
+    return _wait(facts, campaign, found or retry, mail, now)
+
+
+def _wait(
+    facts: Facts,
+    campaign: Campaign,
+    retry: PlannedRetry | Wait | None,
+    mail: PlannedMail | None,
+    now: datetime,
+) -> Wait:
+    """Until the earliest thing that may change something; the end of the window is always one."""
+    end = window_ends_at(facts, campaign)
+    idle = barred(facts, campaign)
+    candidates = [Wait(end, f"Until the case ends, {moment(end, facts.timezone)}.")]
+    if isinstance(retry, Wait):
+        candidates.append(retry)
+    elif retry:
+        at = moment(retry.at, facts.timezone)
+        candidates.append(Wait(retry.at, f"Next try {at}: {retry.reason}."))
+    if mail:
+        candidates.append(Wait(mail.at, f"Next mail {moment(mail.at, facts.timezone)}."))
+    if stripes := _after_stripes(facts, now):
+        candidates.append(stripes)
+    first = min(candidates, key=lambda wait: wait.until)
+    return Wait(first.until, f"{first.reason} {idle}" if idle else first.reason)
+
+
+def _after_stripes(facts: Facts, now: datetime) -> Wait | None:
+    at = facts.next_stripe_attempt_at
+    if at is None or at + STRIPE_GRACE <= now:
+        return None
+    return Wait(at + STRIPE_GRACE, f"Stripe tries by itself {moment(at, facts.timezone)}.")

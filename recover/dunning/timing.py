@@ -1,0 +1,91 @@
+"""When to try again. A timing proposes; what forbids a try is decided elsewhere (`retries.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from recover.dunning.campaign import Campaign
+from recover.dunning.declines import DeclineCategory, DeclineRule, Pace
+from recover.dunning.facts import Facts, Outcome, PastAttempt
+from recover.dunning.hours import days_later, out_of_the_night
+from recover.dunning.situation import current_rule, latest_failure, made, rule_of
+
+_WHY = {
+    Pace.SOON: "the failure was technical and such failures often pass within hours",
+    Pace.DAY: "many of these declines clear within days",
+    Pace.PAYDAY: "insufficient funds often clear after payday",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """One proposed try. ``reason`` is a clause, such as "the bank asked to wait until then"."""
+
+    at: datetime  # aware UTC; not after `now` means that it is due
+    reason: str
+
+
+class Timing(Protocol):
+    """Chooses the moment of the next try. Pure: the same facts give the same answer."""
+
+    def next_retry(self, facts: Facts, campaign: Campaign, now: datetime) -> Retry | None:
+        """The next try worth making, or None where no further one is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FixedTiming:
+    """The same days for everyone, at the hour of the first failure, but not in the night.
+
+    A slot is spent by any try at or after it, whoever made it; so several slots missed while
+    nothing ran give one try, not a burst.
+    """
+
+    days: tuple[int, ...] = (1, 3, 7, 13, 20)  # after the first failure
+    soon: tuple[timedelta, ...] = (timedelta(hours=2), timedelta(hours=24))  # technical failures
+
+    def next_retry(self, facts: Facts, campaign: Campaign, now: datetime) -> Retry | None:
+        rule = current_rule(facts)
+        if rule.category is not DeclineCategory.RETRY_LATER or rule.pace is Pace.NONE:
+            return None
+        tried = made(facts)
+        last_at = max((past.at for past in tried), default=facts.failed_at)
+        slot = min((at for at in self._slots(facts, rule) if at > last_at), default=None)
+        if slot is None:
+            return None
+        floor = _not_before(facts, rule)
+        at = out_of_the_night(max(slot, floor or slot, now), facts.timezone)
+        if at >= facts.failed_at + campaign.window:
+            return None
+        asked = floor is not None and floor >= slot
+        return Retry(at, "the bank asked to wait that long" if asked else _WHY[rule.pace])
+
+    def _slots(self, facts: Facts, rule: DeclineRule) -> Iterator[datetime]:
+        for days in self.days:
+            at = days_later(facts.failed_at, days, facts.timezone)
+            yield out_of_the_night(at, facts.timezone)
+        if rule.pace is Pace.SOON:
+            since = _technical_since(facts)
+            yield from (out_of_the_night(since + wait, facts.timezone) for wait in self.soon)
+
+
+def _not_before(facts: Facts, rule: DeclineRule) -> datetime | None:
+    latest = latest_failure(facts)
+    return latest.at + rule.not_before if latest and rule.not_before else None
+
+
+def _technical_since(facts: Facts) -> datetime:
+    """The first of the technical failures that the history ends with."""
+    since = facts.failed_at
+    for past in reversed(made(facts)):
+        if not _technical(past):
+            break
+        since = past.at
+    return since
+
+
+def _technical(past: PastAttempt) -> bool:
+    return past.outcome is Outcome.FAILED and rule_of(past).pace is Pace.SOON

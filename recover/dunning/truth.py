@@ -1,0 +1,43 @@
+"""Whether there is still anything to do: the invoice, its subscription and the window."""
+
+from __future__ import annotations
+
+from recover.dunning.decisions import CaseState, CloseReason, Stop
+from recover.dunning.facts import Facts
+
+_INVOICE_OVER = {
+    "void": (CloseReason.VOIDED, "The invoice was voided on Stripe."),
+    "uncollectible": (CloseReason.UNCOLLECTIBLE, "The invoice was marked uncollectible on Stripe."),
+    "deleted": (CloseReason.DELETED, "The invoice no longer exists on Stripe."),
+    "draft": (CloseReason.NOTHING_OWED, "The invoice is a draft: nothing is owed yet."),
+}
+_SUBSCRIPTION_OVER = frozenset({"canceled", "incomplete_expired", "ended"})
+
+
+def ended(facts: Facts) -> Stop | None:
+    """Why the case is over by Stripe's books, or None while it is not."""
+    if facts.invoice_status == "paid":
+        return Stop(CaseState.RECOVERED, "The invoice is paid.")
+    if over := _INVOICE_OVER.get(facts.invoice_status):
+        return _closed(*over)
+    if facts.amount_remaining_minor <= 0:
+        return _closed(CloseReason.NOTHING_OWED, "Nothing is left to pay on the invoice.")
+    if facts.collection_method != "charge_automatically":
+        return _closed(CloseReason.NOT_AUTOMATIC, "The invoice is not charged automatically.")
+    return _subscription_ended(facts)
+
+
+def _subscription_ended(facts: Facts) -> Stop | None:
+    if facts.subscription_status in _SUBSCRIPTION_OVER:
+        text = "The subscription has ended; who has left is neither charged nor written to."
+        return _closed(CloseReason.SUBSCRIPTION_ENDED, text)
+    if facts.pause_collection or facts.subscription_status == "paused":
+        return _closed(CloseReason.PAUSED, "Collection for the subscription is paused on Stripe.")
+    if facts.disputed:
+        text = "The customer disputes a payment; a person should look before anything is charged."
+        return _closed(CloseReason.DISPUTED, text)
+    return None
+
+
+def _closed(reason: CloseReason, text: str) -> Stop:
+    return Stop(CaseState.CLOSED, text, reason)

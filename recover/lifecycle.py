@@ -1,0 +1,134 @@
+"""How a case changes inside one transaction: open, take in the evidence, reopen, finish.
+
+Nothing here talks to Stripe; `cases` brings the evidence and carries out what follows.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from recover import attempts, ledger, truth
+from recover.dunning import (
+    DEFAULT,
+    CaseState,
+    CloseReason,
+    InvoiceState,
+    Outcome,
+    Stop,
+    allowance,
+    opens_case,
+    rule_of,
+)
+from recover.dunning.situation import barring_rule
+from recover.models import Account, RecoveryCase
+from recover.services import Services
+from recover.timeline import note
+from recover.truth import Evidence
+
+
+def locked(session: Session, account: Account, invoice_id: str) -> RecoveryCase | None:
+    """The invoice's case, held against other writers until the transaction ends."""
+    query = (
+        select(RecoveryCase)
+        .where(RecoveryCase.account_id == account.id, RecoveryCase.stripe_invoice_id == invoice_id)
+        .with_for_update()
+    )
+    return session.scalar(query)
+
+
+def open_case(
+    session: Session, services: Services, account: Account, evidence: Evidence
+) -> RecoveryCase | None:
+    """Open a case, once, for the first failed renewal. None where the invoice is no such thing."""
+    invoice, subscription = evidence.invoice, evidence.subscription
+    if invoice is None or subscription is None or not truth.still_owed(evidence):
+        return None
+    if not opens_case(InvoiceState.of(invoice)):
+        return None
+    failures = [charge for charge in evidence.invoice_charges() if charge.status == "failed"]
+    values = {
+        "account_id": account.id,
+        "stripe_invoice_id": invoice.id,
+        "stripe_subscription_id": subscription.id,
+        "stripe_customer_id": subscription.customer.id,
+        "currency": invoice.currency,
+        "amount_minor": invoice.amount_remaining_minor,
+        "amount_remaining_minor": invoice.amount_remaining_minor,
+        "state": CaseState.OPEN,
+        "campaign_key": account.campaign_key or DEFAULT.key,
+        "campaign_version": account.campaign_version or DEFAULT.version,
+        "failed_at": failures[0].created_at if failures else evidence.at,
+        "opened_at": evidence.at,
+    }
+    insert = services.db.insert_ignoring_duplicates(RecoveryCase.__table__).values(values)
+    created = session.execute(insert.returning(RecoveryCase.id)).scalar() is not None
+    case = locked(session, account, invoice.id)
+    if case and created:
+        reason = f"Renewal invoice {invoice.number or invoice.id} could not be charged."
+        note(session, case, "open", reason, evidence.at)
+    return case
+
+
+def absorb(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
+    """Write down what Stripe shows now: what is owed, by whom, and every authorisation."""
+    invoice, subscription = evidence.invoice, evidence.subscription
+    if invoice:
+        case.amount_remaining_minor = invoice.amount_remaining_minor
+        case.hosted_invoice_url = invoice.hosted_invoice_url
+        case.invoice_number = invoice.number
+        if invoice.status == "open":  # once paid, Stripe forgets what it had planned; we do not
+            case.stripe_next_attempt_at = invoice.next_payment_attempt_at
+    if subscription:
+        customer = subscription.customer
+        case.customer_email, case.customer_name = customer.email, customer.name
+        case.locale, case.timezone = customer.locale, customer.timezone
+        case.product = subscription.product_name or (invoice.description if invoice else "")
+    attempts.absorb(session, case, evidence)
+    _describe_latest_failure(session, case)
+    case.transient_failures = 0
+
+
+def _describe_latest_failure(session: Session, case: RecoveryCase) -> None:
+    failures = (Outcome.FAILED, Outcome.REQUIRES_ACTION)
+    failed = [row for row in truth.attempts_of(session, case) if row.outcome in failures]
+    if not failed:
+        return
+    case.decline_code = failed[-1].decline_code or failed[-1].error_code
+    case.decline_category = rule_of(truth.past_attempt(failed[-1])).category
+    case.card_brand, case.card_last4 = failed[-1].card_brand, failed[-1].card_last4
+
+
+def card_may_be_tried(
+    session: Session, account: Account, case: RecoveryCase, evidence: Evidence
+) -> bool:
+    """A person's wish is bound by the networks too: no forbidden card, no try beyond the caps."""
+    facts = truth.facts(session, account, case, evidence)
+    if facts.card is None or barring_rule(facts):
+        return False
+    return allowance(facts, evidence.at).tries_left > 0
+
+
+def reopen(session: Session, case: RecoveryCase, now: datetime) -> None:
+    """Stripe shows the invoice open and owed although the case had ended: it goes on."""
+    ledger.take_back(session, case)
+    case.state, case.close_reason, case.closed_at = CaseState.OPEN, "", None
+    note(session, case, "reopen", "Stripe shows this invoice open again.", now)
+
+
+def finish(session: Session, case: RecoveryCase, evidence: Evidence, stop: Stop) -> bool:
+    """End the case as the core says. False where it had already ended that way."""
+    if case.state == stop.state and case.closed_at is not None:
+        return False
+    case.state, case.close_reason = stop.state, stop.close_reason or ""
+    case.closed_at = evidence.at
+    case.next_step_at, case.next_step_reason = None, ""
+    if stop.state == CaseState.RECOVERED:
+        ledger.recover(session, case, evidence)
+        note(session, case, "recover", stop.reason, evidence.at)
+    else:
+        verb = "exhaust" if stop.close_reason == CloseReason.WINDOW_OVER else "close"
+        note(session, case, verb, stop.reason, evidence.at)
+    return True

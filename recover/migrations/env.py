@@ -1,0 +1,26 @@
+"""How Alembic reaches the database: the URL comes from `recover.migrate` or from the settings."""
+
+from alembic import context
+
+import recover.models  # noqa: F401 - registers the tables
+from recover import config
+from recover.db import Base, make_engine
+
+
+def run() -> None:
+    url = context.config.attributes.get("database_url") or config.load().database_url
+    engine = make_engine(url)
+    with engine.connect() as connection:
+        context.configure(
+            connection=connection,
+            target_metadata=Base.metadata,
+            render_as_batch=True,
+            compare_type=True,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+        connection.commit()
+    engine.dispose()
+
+
+run()

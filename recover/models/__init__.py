@@ -1,0 +1,26 @@
+"""The tables. Every row that belongs to a company's customers carries its ``account_id``.
+
+States, sources and triggers are stored as their plain strings.
+"""
+
+from recover.models.contact import CardUpdate, Link, Message, Suppression
+from recover.models.people import Company, SignIn, User
+from recover.models.recovery import Attempt, LedgerLine, RecoveryCase, TimelineEntry
+from recover.models.stripe_side import Account, StripeEvent, SweepReport
+
+__all__ = [
+    "Account",
+    "Attempt",
+    "CardUpdate",
+    "Company",
+    "LedgerLine",
+    "Link",
+    "Message",
+    "RecoveryCase",
+    "SignIn",
+    "StripeEvent",
+    "Suppression",
+    "SweepReport",
+    "TimelineEntry",
+    "User",
+]

@@ -1,0 +1,94 @@
+"""Mails to subscribers, the links in them, and what came of those."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from recover.db import Base
+from recover.models.columns import AccountId, BigId, Id, Long, OptionalCaseId, Short
+
+
+class Message(Base):
+    """One mail to a subscriber: pending, then sending, then sent; or what went wrong."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        UniqueConstraint("account_id", "dedup_key"),
+        Index("ix_messages_customer", "account_id", "stripe_customer_id", "created_at"),
+        Index("ix_messages_todo", "status", "due_at"),
+    )
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    case_id: Mapped[OptionalCaseId]
+    stripe_customer_id: Mapped[Short]
+    dedup_key: Mapped[Short]
+    template: Mapped[Short]
+    step: Mapped[Short]
+    reason: Mapped[Long]
+    # pending, sending, sent, refused, uncertain, skipped, observed
+    status: Mapped[Short]
+    to_email: Mapped[Short]
+    subject: Mapped[Short]
+    details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # what the template needs
+    error: Mapped[Long]
+    failures: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+
+
+class Link(Base):
+    """A mailed link to the card page; the token signs ``public_id``, the row can be revoked."""
+
+    __tablename__ = "links"
+    __table_args__ = (Index("ix_links_customer", "account_id", "stripe_customer_id"),)
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    case_id: Mapped[OptionalCaseId]
+    public_id: Mapped[str] = mapped_column(String(64), unique=True)
+    stripe_customer_id: Mapped[Short]
+    stripe_subscription_id: Mapped[Short]
+    created_at: Mapped[datetime]
+    opened_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class CardUpdate(Base):
+    """One use of the card page, from the SetupIntent to the payment."""
+
+    __tablename__ = "card_updates"
+    __table_args__ = (
+        UniqueConstraint("account_id", "stripe_setup_intent_id"),
+        UniqueConstraint("account_id", "stripe_session_id"),
+        Index("ix_card_updates_origin", "origin_hash", "created_at"),
+    )
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    link_id: Mapped[int] = mapped_column(BigId, ForeignKey("links.id"), index=True)
+    via: Mapped[Short]  # element, checkout
+    status: Mapped[Short]  # started, saved, failed
+    stripe_setup_intent_id: Mapped[str | None] = mapped_column(String(255))
+    stripe_session_id: Mapped[str | None] = mapped_column(String(255))
+    payment_method_id: Mapped[Short]
+    card_fingerprint: Mapped[Short]
+    field: Mapped[Short]  # the CardField it was saved in
+    origin_hash: Mapped[Short]  # keyed hash of the visitor's network address, for the caps
+    invoice_ids: Mapped[list[str]] = mapped_column(JSON, default=list)  # agreed to on the page
+    created_at: Mapped[datetime]
+    saved_at: Mapped[datetime | None]
+
+
+class Suppression(Base):
+    """A customer who asked for no more mail, or whose address refuses it."""
+
+    __tablename__ = "suppressions"
+    __table_args__ = (UniqueConstraint("account_id", "stripe_customer_id"),)
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    stripe_customer_id: Mapped[Short]
+    reason: Mapped[Short]  # asked, refused
+    created_at: Mapped[datetime]

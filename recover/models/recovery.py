@@ -1,0 +1,136 @@
+"""Cases: the failed invoice, every try, the money won back, and the story of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Index, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from recover.db import Base
+from recover.models.columns import AccountId, CaseId, Id, Long, Short
+
+
+class RecoveryCase(Base):
+    """One failed invoice."""
+
+    __tablename__ = "cases"
+    __table_args__ = (
+        UniqueConstraint("account_id", "stripe_invoice_id"),
+        Index("ix_cases_due", "state", "next_step_at"),
+        Index("ix_cases_customer", "account_id", "stripe_customer_id"),
+        Index("ix_cases_subscription", "account_id", "stripe_subscription_id"),
+        Index("ix_cases_list", "account_id", "state", "failed_at"),
+        Index("ix_cases_newest", "account_id", "failed_at"),
+    )
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    stripe_invoice_id: Mapped[Short]
+    stripe_subscription_id: Mapped[Short]
+    stripe_customer_id: Mapped[Short]
+    customer_name: Mapped[Short]
+    customer_email: Mapped[Short]
+    locale: Mapped[Short]
+    timezone: Mapped[Short]
+    product: Mapped[Short]
+    invoice_number: Mapped[Short]
+    hosted_invoice_url: Mapped[Long]
+    currency: Mapped[Short]
+    amount_minor: Mapped[int] = mapped_column(BigInteger)  # owed when the case opened
+    amount_remaining_minor: Mapped[int] = mapped_column(BigInteger)
+    decline_code: Mapped[Short]  # the latest
+    decline_category: Mapped[Short]
+    card_brand: Mapped[Short]
+    card_last4: Mapped[Short]
+    state: Mapped[Short]  # open, recovered, exhausted, closed
+    close_reason: Mapped[Short]
+    campaign_key: Mapped[Short]
+    campaign_version: Mapped[int]
+    failed_at: Mapped[datetime]
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    stripe_next_attempt_at: Mapped[datetime | None]
+    next_step_at: Mapped[datetime | None]  # the one pointer; pushed ahead as a lease while claimed
+    next_step_reason: Mapped[Long]
+    transient_failures: Mapped[int] = mapped_column(default=0)  # in a row; drives the back-off
+
+
+class Attempt(Base):
+    """One payment try by anyone. Ours is written as pending before Stripe is asked."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        UniqueConstraint("account_id", "stripe_charge_id"),
+        UniqueConstraint("idempotency_key"),
+        # No two charges of one invoice can be under way at once.
+        Index(
+            "uq_attempts_one_pending",
+            "case_id",
+            unique=True,
+            sqlite_where=text("outcome = 'pending'"),
+            postgresql_where=text("outcome = 'pending'"),
+        ),
+        Index("ix_attempts_card", "account_id", "card_fingerprint", "attempted_at"),
+    )
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    case_id: Mapped[CaseId]
+    trigger: Mapped[Short]  # stripe, schedule, card_update, subscriber, founder
+    outcome: Mapped[Short]  # pending, succeeded, failed, requires_action, abandoned, observed
+    reason: Mapped[Long]
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    stripe_payment_intent_id: Mapped[Short]
+    stripe_charge_id: Mapped[str | None] = mapped_column(String(255))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[Short]
+    payment_method_id: Mapped[Short]
+    card_type: Mapped[Short]
+    card_fingerprint: Mapped[Short]
+    card_brand: Mapped[Short]
+    card_funding: Mapped[Short]
+    card_country: Mapped[Short]
+    card_last4: Mapped[Short]
+    card_exp_month: Mapped[int | None]
+    card_exp_year: Mapped[int | None]
+    error_code: Mapped[Short]
+    decline_code: Mapped[Short]
+    advice_code: Mapped[Short]
+    network_decline_code: Mapped[Short]
+    network_advice_code: Mapped[Short]
+    outcome_type: Mapped[Short]
+    network_status: Mapped[Short]
+    attempted_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]
+
+
+class LedgerLine(Base):
+    """Money won back, and money given back later: the only source of the founder's numbers."""
+
+    __tablename__ = "ledger"
+    __table_args__ = (
+        UniqueConstraint("case_id", "kind", "reference"),
+        Index("ix_ledger_account_at", "account_id", "at"),
+    )
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    case_id: Mapped[CaseId]
+    kind: Mapped[Short]  # recovered, refunded, disputed
+    reference: Mapped[Short]  # the charge behind it, or the invoice
+    source: Mapped[Short]
+    reason: Mapped[Long]
+    amount_minor: Mapped[int] = mapped_column(BigInteger)  # negative when given back
+    currency: Mapped[Short]
+    at: Mapped[datetime]
+
+
+class TimelineEntry(Base):
+    """What happened to a case, and why, in plain words. Append only."""
+
+    __tablename__ = "timeline"
+    __table_args__ = (Index("ix_timeline_case_at", "case_id", "at"),)
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    case_id: Mapped[CaseId]
+    verb: Mapped[Short]  # open, plan, attempt, settle, message, skip, recover, exhaust, close, ...
+    reason: Mapped[Long]
+    at: Mapped[datetime]

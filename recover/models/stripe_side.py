@@ -1,0 +1,80 @@
+"""Connected Stripe accounts, and what was heard from them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from recover.db import Base
+from recover.models.columns import AccountId, BigId, Id, Long, Short
+
+
+class Account(Base):
+    """One connected Stripe account, in test or live mode."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (UniqueConstraint("stripe_account_id", "livemode"),)
+    id: Mapped[Id]
+    company_id: Mapped[int] = mapped_column(BigId, ForeignKey("companies.id"), index=True)
+    stripe_account_id: Mapped[Short]
+    livemode: Mapped[bool]
+    connection: Mapped[Short]  # platform: our key and Stripe-Account; key: the account's own
+    secret_key_sealed: Mapped[Long]
+    webhook_secrets_sealed: Mapped[Long]  # comma-separated before sealing; newest first
+    publishable_key: Mapped[Short]
+    hook_token: Mapped[str] = mapped_column(String(64), unique=True)  # /webhooks/stripe/<token>
+    mode: Mapped[Short]  # recover, stripe, observe
+    end_action: Mapped[Short]  # after exhaustion: leave, cancel, uncollectible
+    campaign_key: Mapped[Short]
+    campaign_version: Mapped[int]
+    name: Mapped[Short]
+    timezone: Mapped[Short]
+    sender_name: Mapped[Short]
+    sender_email: Mapped[Short]
+    reply_to: Mapped[Short]
+    support_email: Mapped[Short]
+    website_url: Mapped[Short]
+    logo_url: Mapped[Short]
+    color: Mapped[Short]
+    postal_address: Mapped[Long]
+    problem: Mapped[Short]  # what Stripe said when it last refused our key; "" while all is well
+    connected_at: Mapped[datetime]
+    disconnected_at: Mapped[datetime | None]
+
+
+class StripeEvent(Base):
+    """The inbox: each event once, reduced to ids."""
+
+    __tablename__ = "stripe_events"
+    __table_args__ = (
+        UniqueConstraint("account_id", "stripe_event_id"),
+        Index("ix_stripe_events_todo", "status", "due_at"),
+    )
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    stripe_event_id: Mapped[Short]
+    type: Mapped[Short]
+    object_id: Mapped[Short]
+    stripe_customer_id: Mapped[Short]
+    created_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+    status: Mapped[Short]  # received, done, parked
+    due_at: Mapped[datetime]  # pushed ahead as a lease while a drain holds it, and as a back-off
+    failures: Mapped[int] = mapped_column(default=0)
+    error: Mapped[Long]
+    handled_at: Mapped[datetime | None]
+
+
+class SweepReport(Base):
+    """One comparison with Stripe, and what it mended."""
+
+    __tablename__ = "sweeps"
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    seen: Mapped[int] = mapped_column(default=0)
+    fixes: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
+    error: Mapped[Long]

@@ -1,0 +1,100 @@
+"""What the shell works with: built once per process in `build`, passed to every function."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue
+
+from emails.transport import Mailer
+from recover.clocks import Now, file_clock, system_now
+from recover.config import Settings
+from recover.db import Database
+from recover.links import Links
+from recover.models import Account
+from recover.stripe_gateway import StripeAccount, StripeGateway
+from recover.vault import Vault
+
+log = logging.getLogger(__name__)
+
+# One queue for each promise: steps and bells are short and due now; chores may take minutes.
+STEPS, CHORES = "steps", "chores"
+
+class Bell:
+    """Puts a job on a queue, best effort: the database is the to-do list, so a lost job is late,
+    never lost."""
+
+    def __init__(self, redis_url: str) -> None:
+        self.redis = Redis.from_url(
+            redis_url, socket_connect_timeout=0.5, socket_timeout=2, health_check_interval=30
+        )
+        self._queues = {name: Queue(name, connection=self.redis) for name in (STEPS, CHORES)}
+
+    def __call__(
+        self, job: str, *args: int | str, queue: str = STEPS, once_for: int = 0
+    ) -> bool:
+        """Enqueue ``job``, a function of recover.jobs or webhooks.jobs. False where Redis is away.
+
+        With ``once_for`` seconds, the same job with the same arguments is rung at most once in
+        that time; the job silences its bell (`silence`) before it looks for work.
+        """
+        try:
+            if once_for and not self.redis.set(bell_key(job, *args), 1, nx=True, ex=once_for):
+                return True
+            self._queues[queue].enqueue(job_path(job), args=args, result_ttl=0)
+        except RedisError as error:
+            log.warning("redis is away; the clock will pick %s up: %s", job, type(error).__name__)
+            return False
+        return True
+
+    def silence(self, job: str, *args: int | str) -> None:
+        try:
+            self.redis.delete(bell_key(job, *args))
+        except RedisError:
+            log.warning("redis is away; the bell of %s expires by itself", job)
+
+
+@dataclass(frozen=True)
+class Services:
+    settings: Settings
+    db: Database
+    gateway: StripeGateway
+    vault: Vault
+    links: Links
+    mailer: Mailer
+    now: Now
+    enqueue: Bell
+
+    def stripe(self, account: Account) -> StripeAccount:
+        """The account's own view of Stripe."""
+        if account.connection == "platform":
+            return self.gateway.account(
+                self.settings.stripe_secret_key, account.stripe_account_id
+            )
+        return self.gateway.account(self.vault.open(account.secret_key_sealed))
+
+
+def job_path(job: str) -> str:
+    """Where RQ finds the job's function. The inbox belongs to the webhooks, all else to us."""
+    return f"{'webhooks' if job == 'drain_inbox' else 'recover'}.jobs.{job}"
+
+
+def bell_key(job: str, *args: int | str) -> str:
+    return ":".join(["recover", "bell", job, *map(str, args)])
+
+
+def build(settings: Settings) -> Services:
+    """Everything for one process. Call it after a fork, not before."""
+    return Services(
+        settings=settings,
+        db=Database.connect(settings.database_url),
+        gateway=StripeGateway(settings.stripe_api_base),
+        vault=Vault(settings.encryption_keys),
+        links=Links(settings.secret_keys, settings.base_url),
+        mailer=Mailer(settings.smtp_url),
+        now=file_clock(settings.clock_file) if settings.clock_file else system_now,
+        enqueue=Bell(settings.redis_url),
+    )

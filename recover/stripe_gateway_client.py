@@ -1,0 +1,122 @@
+"""Stripe's SDK, wrapped: its only importer. Connections, the pinned version, errors, pages.
+
+What `recover.stripe_gateway_account` asks goes through here, so that nothing of the SDK's (its
+objects, its exceptions, its logging) leaks any further.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import stripe
+from stripe.params import (
+    ChargeListParams,
+    InvoiceListParams,
+    InvoicePayParams,
+    SubscriptionListParams,
+)
+
+from recover.errors import StripeRejected
+from recover.stripe_gateway_answers import refusal
+from recover.stripe_parse import NOTHING, Json, child
+
+__all__ = [
+    "API_VERSION",
+    "DEFAULT_API_BASE",
+    "ChargeListParams",
+    "Client",
+    "Connections",
+    "InvoiceListParams",
+    "InvoicePayParams",
+    "SubscriptionListParams",
+    "errors",
+    "found",
+    "signed_by",
+    "stream",
+]
+
+API_VERSION: Literal["2026-10-28.endive"] = "2026-10-28.endive"
+DEFAULT_API_BASE = stripe.DEFAULT_API_BASE
+Client = stripe.StripeClient
+
+# Below WARNING the SDK logs requests, at DEBUG whole bodies with their client secrets.
+logging.getLogger("stripe").setLevel(logging.WARNING)
+
+
+class Connections(stripe.RequestsClient):
+    """Keep-alive connections, one pool per thread, and new ones in a forked child.
+
+    A socket used on both sides of a fork would hand one process the other's answer. ``timeout`` is
+    in seconds, for connecting and for each wait on an answer.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        super().__init__(timeout=timeout)
+        self._pid = os.getpid()
+
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
+        path = urlsplit(url).path
+        if path.endswith("/") or "//" in path:
+            # An empty id would turn reading one object into listing all, an update into a create.
+            raise StripeRejected("An empty id was asked for.", code="resource_missing")
+        if self._pid != os.getpid():
+            self._thread_local = threading.local()
+            self._pid = os.getpid()
+        return super().request(method, url, *args, **kwargs)
+
+    def client(self, secret_key: str, account_id: str, api_base: str, retries: int) -> Client:
+        """A client for one account over these connections; cheap to make."""
+        return stripe.StripeClient(
+            secret_key,
+            stripe_account=account_id or None,
+            stripe_version=API_VERSION,
+            base_addresses={"api": api_base.rstrip("/")},
+            max_network_retries=retries,
+            http_client=self,
+        )
+
+
+@contextmanager
+def errors() -> Iterator[None]:
+    """The SDK's exceptions as Recover's; the SDK's own, which carry whole bodies, end here."""
+    try:
+        yield
+    except stripe.StripeError as error:
+        json = child({"body": error.json_body}, "body", "error")
+        raise refusal(error.http_status, json, error.headers or NOTHING) from None
+
+
+def found(read: Callable[[], stripe.StripeObject]) -> Json | None:
+    """What ``read`` fetches; None where it does not exist."""
+    try:
+        with errors():
+            return read().to_dict()
+    except StripeRejected as error:
+        if error.code == "resource_missing":
+            return None
+        raise
+
+
+def stream(read: Callable[[], stripe.ListObject[Any]]) -> Iterator[Json]:
+    """Each object of a list, page by page; none where the list's owner does not exist."""
+    try:
+        with errors():
+            for item in read().auto_paging_iter():
+                yield item.to_dict()
+    except StripeRejected as error:
+        if error.code != "resource_missing":
+            raise
+
+
+def signed_by(secret: str, payload: bytes, header: str) -> bool:
+    """The SDK's own check, in constant time; without a tolerance it leaves the clock alone."""
+    try:
+        return bool(stripe.WebhookSignature.verify_header(payload, header, secret, tolerance=None))
+    except (stripe.SignatureVerificationError, UnicodeDecodeError):
+        return False

@@ -1,0 +1,232 @@
+"""Fresh evidence: what Stripe says now, and the facts the core decides on.
+
+Nothing here writes. `fetch` asks Stripe with no transaction open; `facts` joins that with our rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from recover.dunning import (
+    Card,
+    CardUse,
+    Decline,
+    Facts,
+    Outcome,
+    PastAttempt,
+    PastMessage,
+    RetryMode,
+    Trigger,
+)
+from recover.models import Account, Attempt, Message, RecoveryCase, Suppression
+from recover.stripe_gateway import StripeAccount
+from recover.stripe_objects import CardField, Charge, Invoice, PaymentMethod, Subscription
+
+# The longest window of any network rule is 30 days; the rest is slack for late events.
+MEMORY = timedelta(days=60)
+ENDED = ("canceled", "incomplete_expired")  # subscriptions whose holder has left
+NO_TRY = (Outcome.PENDING, Outcome.ABANDONED, Outcome.OBSERVED)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What Stripe said about one invoice, a moment ago. ``invoice`` is None where it is gone."""
+
+    at: datetime
+    invoice_id: str
+    invoice: Invoice | None
+    subscription: Subscription | None
+    charges: tuple[Charge, ...]  # of the customer in the last 60 days, oldest first
+    chosen: PaymentMethod | None = None  # by the subscriber, and not yet saved as the default
+
+    @property
+    def method(self) -> PaymentMethod | None:
+        """What would be charged now."""
+        if self.chosen:
+            return self.chosen
+        charged = self.subscription.charged_method() if self.subscription else None
+        return charged[0] if charged else None
+
+    @property
+    def field(self) -> CardField | None:
+        charged = self.subscription.charged_method() if self.subscription else None
+        return charged[1] if charged else None
+
+    def invoice_charges(self) -> list[Charge]:
+        """The authorisations made for this invoice, by anyone, oldest first."""
+        intents = self.invoice.payment_intent_ids if self.invoice else ()
+        return [charge for charge in self.charges if charge.payment_intent_id in intents]
+
+
+def fetch(stripe: StripeAccount, invoice_id: str, now: datetime) -> Evidence:
+    """Three requests: the invoice, its subscription with every card, the customer's charges.
+
+    Raises StripeUnavailable, StripeAccessLost.
+    """
+    invoice = stripe.invoice(invoice_id)
+    subscription, charges = None, ()
+    if invoice and invoice.subscription_id:
+        subscription = stripe.subscription(invoice.subscription_id)
+    if invoice and invoice.customer_id:
+        since = min(now, invoice.created_at) - MEMORY / 2
+        charges = stripe.customer_charges(invoice.customer_id, since)
+    return Evidence(now, invoice_id, invoice, subscription, charges)
+
+
+def still_owed(evidence: Evidence) -> bool:
+    """The invoice is open and its subscription lives: writing about it makes sense."""
+    invoice, subscription = evidence.invoice, evidence.subscription
+    return (
+        invoice is not None
+        and invoice.status == "open"
+        and invoice.amount_remaining_minor > 0
+        and subscription is not None
+        and subscription.status not in ENDED
+    )
+
+
+def card_of(method: PaymentMethod | None) -> Card | None:
+    if method is None:
+        return None
+    return Card(
+        payment_method_id=method.id,
+        type=method.type,
+        fingerprint=method.fingerprint,
+        brand=method.brand,
+        funding=method.funding,
+        country=method.country,
+        last4=method.last4,
+        exp_month=method.exp_month,
+        exp_year=method.exp_year,
+    )
+
+
+def card_of_attempt(row: Attempt) -> Card | None:
+    if not row.payment_method_id:
+        return None
+    return Card(
+        payment_method_id=row.payment_method_id,
+        type=row.card_type,
+        fingerprint=row.card_fingerprint,
+        brand=row.card_brand,
+        funding=row.card_funding,
+        country=row.card_country,
+        last4=row.card_last4,
+        exp_month=row.card_exp_month,
+        exp_year=row.card_exp_year,
+    )
+
+
+def past_attempt(row: Attempt) -> PastAttempt:
+    decline = Decline(
+        error_code=row.error_code,
+        decline_code=row.decline_code,
+        advice_code=row.advice_code,
+        network_decline_code=row.network_decline_code,
+        network_advice_code=row.network_advice_code,
+        outcome_type=row.outcome_type,
+        network_status=row.network_status,
+    )
+    failed = row.outcome in (Outcome.FAILED, Outcome.REQUIRES_ACTION)
+    return PastAttempt(
+        at=row.attempted_at,
+        trigger=Trigger(row.trigger),
+        outcome=Outcome(row.outcome),
+        card=card_of_attempt(row),
+        decline=decline if failed else None,
+    )
+
+
+def attempts_of(session: Session, case: RecoveryCase) -> list[Attempt]:
+    query = (
+        select(Attempt)
+        .where(Attempt.account_id == case.account_id, Attempt.case_id == case.id)
+        .order_by(Attempt.attempted_at, Attempt.id)
+    )
+    return list(session.scalars(query))
+
+
+def facts(session: Session, account: Account, case: RecoveryCase, evidence: Evidence) -> Facts:
+    """Everything `decide` may look at, for one case."""
+    invoice, subscription = evidence.invoice, evidence.subscription
+    card = card_of(evidence.method)
+    return Facts(
+        mode=RetryMode(account.mode),
+        failed_at=case.failed_at,
+        invoice_status=invoice.status if invoice else "deleted",
+        amount_remaining_minor=invoice.amount_remaining_minor if invoice else 0,
+        currency=case.currency,
+        collection_method=invoice.collection_method if invoice else "charge_automatically",
+        subscription_status=subscription.status if subscription else "canceled",
+        pause_collection=bool(subscription and subscription.pause_collection),
+        card=card,
+        next_stripe_attempt_at=invoice.next_payment_attempt_at if invoice else None,
+        attempts=tuple(past_attempt(row) for row in attempts_of(session, case)),
+        card_uses=_card_uses(session, account, card, evidence),
+        messages=_messages(session, case, evidence.at),
+        has_email=bool(case.customer_email),
+        suppressed=_suppressed(session, case),
+        disputed=any(charge.disputed for charge in evidence.invoice_charges()),
+        timezone=case.timezone or account.timezone or "UTC",
+    )
+
+
+def _card_uses(
+    session: Session, account: Account, card: Card | None, evidence: Evidence
+) -> tuple[CardUse, ...]:
+    """Every authorisation on this card, from our rows and from Stripe's charges, each once."""
+    if card is None or not card.fingerprint:
+        return ()
+    query = select(Attempt).where(
+        Attempt.account_id == account.id,
+        Attempt.card_fingerprint == card.fingerprint,
+        Attempt.attempted_at > evidence.at - MEMORY,
+        Attempt.outcome.not_in(NO_TRY),
+    )
+    rows = list(session.scalars(query))
+    known = {row.stripe_charge_id for row in rows}
+    uses = [
+        CardUse(row.attempted_at, row.amount_minor, row.outcome == Outcome.SUCCEEDED)
+        for row in rows
+    ]
+    uses += [
+        CardUse(charge.created_at, charge.amount_minor, charge.status == "succeeded")
+        for charge in evidence.charges
+        if charge.method
+        and charge.method.fingerprint == card.fingerprint
+        and charge.id not in known
+        and charge.network_status != "not_sent_to_network"
+    ]
+    return tuple(sorted(uses, key=lambda use: use.at))
+
+
+def _messages(session: Session, case: RecoveryCase, now: datetime) -> tuple[PastMessage, ...]:
+    query = (
+        select(Message)
+        .where(
+            Message.account_id == case.account_id,
+            Message.stripe_customer_id == case.stripe_customer_id,
+            Message.created_at > now - MEMORY,
+        )
+        .order_by(Message.created_at)
+    )
+    rows: Sequence[Message] = session.scalars(query).all()
+    return tuple(
+        PastMessage(
+            row.sent_at or row.created_at, row.template, row.step if row.case_id == case.id else ""
+        )
+        for row in rows
+    )
+
+
+def _suppressed(session: Session, case: RecoveryCase) -> bool:
+    query = select(Suppression.id).where(
+        Suppression.account_id == case.account_id,
+        Suppression.stripe_customer_id == case.stripe_customer_id,
+    )
+    return session.scalar(query) is not None

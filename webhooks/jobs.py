@@ -1,0 +1,11 @@
+"""What RQ runs for the inbox."""
+
+from __future__ import annotations
+
+from recover.jobs import services
+from webhooks import inbox
+
+
+def drain_inbox() -> int:
+    """Handle what Stripe sent. How many events were settled."""
+    return inbox.drain(services()).done
