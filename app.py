@@ -1,4 +1,4 @@
-"""The web application: settings -> services -> blueprints. Served by ``gunicorn 'app:create_app()'``."""
+"""The web application: settings, services, blueprints. Run: ``gunicorn 'app:create_app()'``."""
 
 from __future__ import annotations
 

@@ -8,13 +8,24 @@ from secrets import token_urlsafe
 
 from sqlalchemy import select, update
 
-from emails.brand import DEFAULT_COLOR, Brand
+from emails.brand import DEFAULT_COLOR
 from recover.dunning import DEFAULT, CaseState, CloseReason, RetryMode
+from recover.letters import brand
 from recover.models import Account, Company, RecoveryCase
 from recover.services import Services
 from recover.timeline import note
 
 log = logging.getLogger(__name__)
+
+__all__ = [
+    "add_webhook_endpoint",
+    "brand",
+    "connect",
+    "connected",
+    "disconnect",
+    "note_trouble",
+    "set_mode",
+]
 
 
 def connect(
@@ -46,12 +57,19 @@ def connect(
             session.add(company)
             session.flush()
             account = Account(
-                company_id=company.id, stripe_account_id=info.id, livemode=info.livemode,
-                hook_token=token_urlsafe(24), name=company_name or info.name, mode=mode,
-                timezone=info.timezone or "UTC", support_email=info.support_email,
-                color=DEFAULT_COLOR, end_action="leave", campaign_key=DEFAULT.key,
-                campaign_version=DEFAULT.version, connected_at=services.now(),
-            )  # fmt: skip
+                company_id=company.id,
+                stripe_account_id=info.id,
+                livemode=info.livemode,
+                hook_token=token_urlsafe(24),
+                name=company_name or info.name,
+                mode=mode,
+                timezone=info.timezone or "UTC",
+                support_email=info.support_email,
+                color=DEFAULT_COLOR,
+                campaign_key=DEFAULT.key,
+                campaign_version=DEFAULT.version,
+                connected_at=services.now(),
+            )
             session.add(account)
         account.connection = "key" if secret_key else "platform"
         account.secret_key_sealed = services.vault.seal(secret_key)
@@ -118,21 +136,6 @@ def note_trouble(services: Services, account_id: int, problem: str) -> None:
     changed = update(Account).where(Account.id == account_id, Account.problem != problem[:255])
     with services.db.begin() as session:
         session.execute(changed.values(problem=problem[:255]))
-
-
-def brand(account: Account) -> Brand:
-    """Who this account's mails and pages are from."""
-    return Brand(
-        company_name=account.name or "Your subscription",
-        color=account.color or DEFAULT_COLOR,
-        logo_url=account.logo_url,
-        support_email=account.support_email,
-        website_url=account.website_url,
-        postal_address=account.postal_address,
-        reply_to=account.reply_to or account.support_email,
-        sender_name=account.sender_name or account.name,
-        sender_email=account.sender_email,
-    )
 
 
 def connected(services: Services) -> list[Account]:

@@ -31,6 +31,8 @@ IN_FLIGHT = timedelta(minutes=5)
 # Stripe forgets an idempotency key after 24 hours; beyond that a repeat would charge again.
 KEY_LIFE = timedelta(hours=23)
 
+NO_METHOD = "missing"
+
 OUTCOMES = {
     "succeeded": Outcome.SUCCEEDED,
     "declined": Outcome.FAILED,
@@ -64,7 +66,7 @@ def _ours(rows: Iterable[Attempt], charge: Charge) -> Attempt | None:
         if row.idempotency_key
         and row.stripe_charge_id is None
         and row.outcome in waiting
-        and not row.error_code.startswith("invoice_")  # refused before any authorisation
+        and not (row.outcome == Outcome.ABANDONED and row.error_code)  # refused: never a charge
         and row.attempted_at - CLOCK_SKEW <= charge.created_at
     ]
     return max(candidates, key=lambda row: row.attempted_at, default=None)
@@ -80,6 +82,31 @@ def _seen(case: RecoveryCase, charge: Charge) -> Attempt:
         currency=charge.currency,
         attempted_at=charge.created_at,
     )
+
+
+def record_chargeless_failure(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
+    """A renewal can fail without any charge: for want of a card, or while the bank waits for the
+    customer. The core has to know, or it would take the first card to come for an old one."""
+    if evidence.method is None:
+        outcome, error_code = Outcome.FAILED, NO_METHOD
+    elif evidence.invoice and evidence.invoice.payment_intent_status == "requires_action":
+        outcome, error_code = Outcome.REQUIRES_ACTION, "authentication_required"
+    else:
+        return
+    row = Attempt(
+        account_id=case.account_id,
+        case_id=case.id,
+        trigger=Trigger.STRIPE,
+        outcome=outcome,
+        reason="The renewal itself; Stripe made no charge.",
+        error_code=error_code,
+        amount_minor=case.amount_minor,
+        currency=case.currency,
+        attempted_at=evidence.at,
+        settled_at=evidence.at,
+    )
+    put_card(row, evidence.method)
+    session.add(row)
 
 
 def _settle_with_charge(row: Attempt, charge: Charge, now: datetime) -> None:

@@ -29,12 +29,18 @@ PER_LINK, PER_LINK_FOR = 6, timedelta(hours=24)
 PER_ORIGIN, PER_ORIGIN_FOR = 12, timedelta(hours=1)
 PER_CARD, PER_CARD_FOR = 3, timedelta(hours=24)  # customers one card number may be saved for
 
+# Checkout wants a currency even where nothing is paid: it decides which methods are offered.
+DEFAULT_CURRENCY = "usd"
 STARTED, SAVED, FAILED = "started", "saved", "failed"
 REASON = "The subscriber replaced the card on the card page and asked to pay now."
 
 
 class TooManyTries(PermanentError):
-    """The page was used too often from one link, address or card. The text is for the visitor."""
+    """The page was used too often from one ``scope``: link, origin or card."""
+
+    def __init__(self, message: str, *, scope: str) -> None:
+        super().__init__(message)
+        self.scope = scope
 
 
 class NotPossible(PermanentError):
@@ -44,7 +50,8 @@ class NotPossible(PermanentError):
 @dataclass(frozen=True)
 class Finished:
     """What came of a new card. ``payments`` has an entry for each invoice agreed to; None where
-    it was paid or dropped meanwhile."""
+    it was paid or dropped meanwhile.
+    """
 
     saved: bool
     message: str = ""  # Stripe's words where the card could not be saved
@@ -87,11 +94,17 @@ def start(
     with services.db.begin() as session:
         _check_caps(session, services, link, origin)
         row = CardUpdate(
-            account_id=account.id, link_id=link.id, via=via, status=STARTED, origin_hash=origin,
-            invoice_ids=agreed, created_at=services.now(),
-        )  # fmt: skip
+            account_id=account.id,
+            link_id=link.id,
+            via=via,
+            status=STARTED,
+            origin_hash=origin,
+            invoice_ids=agreed,
+            created_at=services.now(),
+        )
         session.add(row)
-    setup = _create(services.stripe(account), link, row, return_url)
+    currency = page.owed[0].currency if page.owed else DEFAULT_CURRENCY
+    setup = _create(services.stripe(account), link, row, return_url, currency)
     with services.db.begin() as session:
         stored = session.get_one(CardUpdate, row.id)
         stored.stripe_setup_intent_id = setup.id or None
@@ -99,7 +112,9 @@ def start(
     return setup
 
 
-def _create(stripe: StripeAccount, link: Link, row: CardUpdate, return_url: str) -> CardSetup:
+def _create(
+    stripe: StripeAccount, link: Link, row: CardUpdate, return_url: str, currency: str
+) -> CardSetup:
     key, metadata = f"recover-card-{row.id}-{link.public_id}", {"recover_link": link.public_id}
     if not return_url:
         return stripe.create_setup_intent(
@@ -111,19 +126,22 @@ def _create(stripe: StripeAccount, link: Link, row: CardUpdate, return_url: str)
         cancel_url=return_url,
         idempotency_key=key,
         metadata=metadata,
+        currency=currency,
     )
 
 
 def _check_caps(session: Session, services: Services, link: Link, origin: str) -> None:
     now = services.now()
-    of_link = _count(session, CardUpdate.link_id == link.id, CardUpdate.created_at > now - PER_LINK_FOR)
+    of_link = _count(
+        session, CardUpdate.link_id == link.id, CardUpdate.created_at > now - PER_LINK_FOR
+    )
     of_origin = _count(
         session, CardUpdate.origin_hash == origin, CardUpdate.created_at > now - PER_ORIGIN_FOR
     )
     if of_link >= PER_LINK:
-        raise TooManyTries("This link was used many times today. Please try again tomorrow.")
+        raise TooManyTries("the link was used too often today", scope="link")
     if of_origin >= PER_ORIGIN:
-        raise TooManyTries("There were many tries from your network. Please try again in an hour.")
+        raise TooManyTries("too many tries from one network", scope="origin")
 
 
 def _count(session: Session, *conditions: ColumnElement[bool]) -> int:
@@ -149,7 +167,9 @@ def finish(
     row = _row(services, account, link, setup_intent_id, session_id)
     if row.status == SAVED:
         return Finished(True, method=stripe.payment_method(row.payment_method_id))
-    setup = stripe.checkout_session(session_id) if session_id else stripe.setup_intent(setup_intent_id)
+    setup = (
+        stripe.checkout_session(session_id) if session_id else stripe.setup_intent(setup_intent_id)
+    )
     if setup is None or setup.customer_id != link.stripe_customer_id:
         raise NotPossible("This card was not entered on this page.")
     if setup.status != "succeeded" or not setup.payment_method_id:
@@ -200,20 +220,22 @@ def _check_card(
         session.get_one(CardUpdate, row.id).card_fingerprint = method.fingerprint
         others = session.scalar(query) or 0
     if others >= PER_CARD:
-        raise TooManyTries("This card cannot be saved here today. Please use another one.")
+        raise TooManyTries("one card was saved for too many customers today", scope="card")
 
 
 def _save_and_pay(
     services: Services, account: Account, link: Link, row: CardUpdate, method: PaymentMethod
 ) -> tuple[tuple[str, Payment | None], ...]:
     """Rows of the tries first, so that nobody else charges the new card meanwhile; then the card
-    becomes the default; then the invoices are paid."""
+    becomes the default; then the invoices are paid.
+    """
     begun = [
-        (invoice_id, cases.begin_payment(
-            services, account, invoice_id, Trigger.SUBSCRIBER, REASON, method
-        ))
+        (
+            invoice_id,
+            cases.begin_payment(services, account, invoice_id, Trigger.SUBSCRIBER, REASON, method),
+        )
         for invoice_id in row.invoice_ids
-    ]  # fmt: skip
+    ]
     fields = _save(services, account, link, row, method)
     with services.db.begin() as session:
         stored = session.get_one(CardUpdate, row.id)
@@ -234,13 +256,14 @@ def _save(
     services: Services, account: Account, link: Link, row: CardUpdate, method: PaymentMethod
 ) -> list[CardField]:
     """Write the card into the field each agreed invoice (or the link's subscription) is charged
-    from; where there is none, the customer's default serves all subscriptions."""
+    from; where there is none, the customer's default serves all subscriptions.
+    """
     stripe = services.stripe(account)
     invoices = [stripe.invoice(invoice_id) for invoice_id in row.invoice_ids]
     subscription_ids = {link.stripe_subscription_id} | {i.subscription_id for i in invoices if i}
     fields = []
-    for subscription_id in sorted(filter(None, subscription_ids)):
-        subscription = stripe.subscription(subscription_id)
+    for subscription_id in sorted(filter(None, subscription_ids)) or [""]:
+        subscription = stripe.subscription(subscription_id) if subscription_id else None
         charged = subscription.charged_method() if subscription else None
         field = charged[1] if charged else CardField.CUSTOMER_METHOD
         stripe.set_default_method(

@@ -1,5 +1,6 @@
 """Cards about to expire: found by a daily scan and by Stripe's hints, one mail for each card and
-expiry month, and none where the network replaced the card first."""
+expiry month, and none where the network replaced the card first.
+"""
 
 from __future__ import annotations
 

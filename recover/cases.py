@@ -131,11 +131,10 @@ def complete_payment(
     return payment
 
 
-def _may_charge(
-    session: Session, account: Account, case: RecoveryCase, evidence: Evidence
-) -> bool:
+def _may_charge(session: Session, account: Account, case: RecoveryCase, evidence: Evidence) -> bool:
     """A person may charge an exhausted case, but nothing that is paid, ended or never to be
-    tried again on this card."""
+    tried again on this card.
+    """
     if attempts.pending(session, case):
         return False
     decision = _decide(session, account, case, evidence)
@@ -143,9 +142,7 @@ def _may_charge(
     return not ended and lifecycle.card_may_be_tried(session, account, case, evidence)
 
 
-def _decide(
-    session: Session, account: Account, case: RecoveryCase, evidence: Evidence
-) -> Decision:
+def _decide(session: Session, account: Account, case: RecoveryCase, evidence: Evidence) -> Decision:
     facts = truth.facts(session, account, case, evidence)
     steps = campaign(case.campaign_key, case.campaign_version)
     return decide(facts, steps, FixedTiming(), evidence.at)

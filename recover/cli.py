@@ -64,7 +64,9 @@ def account() -> None:
 
 @account.command("connect")
 @click.argument("name")
-@click.option("--key", default="", help="The account's own secret or restricted key; asked for if empty.")
+@click.option(
+    "--key", default="", help="The account's own secret or restricted key; asked for if empty."
+)
 @click.option("--stripe-account", default="", help="acct_..., to use the platform's key instead.")
 @click.option("--publishable-key", default="", help="pk_..., for the card page.")
 @click.option("--webhook-secret", multiple=True, help="whsec_..., of an endpoint you made by hand.")
@@ -88,9 +90,14 @@ def account_connect(
         key = click.prompt("Secret or restricted key", hide_input=True)
     services = _services()
     connected = accounts.connect(
-        services, name, secret_key=key, stripe_account_id=stripe_account,
-        publishable_key=publishable_key, webhook_secrets=webhook_secret, mode=mode,
-    )  # fmt: skip
+        services,
+        name,
+        secret_key=key,
+        stripe_account_id=stripe_account,
+        publishable_key=publishable_key,
+        webhook_secrets=webhook_secret,
+        mode=mode,
+    )
     console.print(f"Connected {connected.stripe_account_id} ({connected.name}) in {mode} mode.")
     if connected.connection == "key" and not connected.webhook_secrets_sealed:
         url = accounts.add_webhook_endpoint(services, connected, inbox.HANDLED_TYPES)
@@ -152,7 +159,12 @@ def events_parked() -> None:
     with _services().db.read() as session:
         for row in inbox.parked(session):
             table.add_row(
-                str(row.id), row.stripe_event_id, row.type, row.object_id, str(row.failures), row.error
+                str(row.id),
+                row.stripe_event_id,
+                row.type,
+                row.object_id,
+                str(row.failures),
+                row.error,
             )
     console.print(table if table.row_count else "No event is parked.")
 
@@ -174,7 +186,9 @@ def sweep_(account_id: int | None) -> None:
         if account_id in (None, found.id):
             with console.status(f"Comparing {found.name} with Stripe..."):
                 report = sweep.sweep(services, found)
-            console.print(f"{found.name}: {report.seen} invoices seen, {len(report.fixes)} differed")
+            console.print(
+                f"{found.name}: {report.seen} invoices seen, {len(report.fixes)} differed"
+            )
             for fix in report.fixes:
                 console.print(f"  {fix['invoice']}: {fix['reason']} {fix.get('error', 'Mended.')}")
 

@@ -18,6 +18,8 @@ from dotenv import dotenv_values
 
 from recover.errors import ConfigError
 
+SHORTEST_SECRET = 32
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -58,7 +60,7 @@ def words(value: str) -> tuple[str, ...]:
 
 def secrets(value: str) -> tuple[str, ...]:
     keys = words(value)
-    if not keys or any(len(key) < 32 for key in keys):
+    if not keys or any(len(key) < SHORTEST_SECRET for key in keys):
         raise ValueError("needs at least one secret of 32 characters or more")
     return keys
 
@@ -138,22 +140,84 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("SECRET_KEYS", secrets, None, "signs links and sessions; newest first, old ones after a comma"),
+    Setting(
+        "SECRET_KEYS",
+        secrets,
+        None,
+        "signs links and sessions; newest first, old ones after a comma",
+    ),
     Setting("ENCRYPTION_KEYS", fernet_keys, None, "encrypts stored Stripe keys; newest first"),
-    Setting("BASE_URL", url("https", "http"), None, "where people and Stripe reach this installation"),
-    Setting("DATABASE_URL", url("postgresql", "sqlite", "postgres"), "sqlite:///recover.db", "PostgreSQL for real use; SQLite for one machine"),
-    Setting("REDIS_URL", url("redis", "rediss", "unix"), "redis://127.0.0.1:6379/0", "Redis or Valkey for RQ; may be lost at any moment"),
-    Setting("SMTP_URL", url("smtp", "smtp+starttls", "smtps"), None, "smtp://, smtp+starttls:// or smtps://, with user:password@ where needed"),
-    Setting("MAIL_FROM", address, None, "sender of sign-in mails, and of mails of accounts without a sender of their own"),
-    Setting("STRIPE_SECRET_KEY", prefix("sk_", "rk_"), "", "the platform's key, for accounts connected by OAuth"),
-    Setting("STRIPE_PUBLISHABLE_KEY", prefix("pk_"), "", "the platform's publishable key, for the card page"),
-    Setting("STRIPE_WEBHOOK_SECRETS", whsecs, "", "signing secrets of the platform's webhook endpoint; several while rotating"),
-    Setting("STRIPE_API_BASE", url("https", "http"), "https://api.stripe.com", "another address only for rehearsals against a pretend Stripe"),
-    Setting("STRIPE_JS_URL", url("https", "http"), "https://js.stripe.com/dahlia/stripe.js", "Stripe.js, loaded only on the card page"),
-    Setting("CLOCK_FILE", text, "", "for rehearsals: a file that holds the time to use instead of the clock's"),
+    Setting(
+        "BASE_URL", url("https", "http"), None, "where people and Stripe reach this installation"
+    ),
+    Setting(
+        "DATABASE_URL",
+        url("postgresql", "sqlite", "postgres"),
+        "sqlite:///recover.db",
+        "PostgreSQL for real use; SQLite for one machine",
+    ),
+    Setting(
+        "REDIS_URL",
+        url("redis", "rediss", "unix"),
+        "redis://127.0.0.1:6379/0",
+        "Redis or Valkey for RQ; may be lost at any moment",
+    ),
+    Setting(
+        "SMTP_URL",
+        url("smtp", "smtp+starttls", "smtps"),
+        None,
+        "smtp://, smtp+starttls:// or smtps://, with user:password@ where needed",
+    ),
+    Setting(
+        "MAIL_FROM",
+        address,
+        None,
+        "sender of sign-in mails, and of mails of accounts without a sender of their own",
+    ),
+    Setting(
+        "STRIPE_SECRET_KEY",
+        prefix("sk_", "rk_"),
+        "",
+        "the platform's key, for accounts connected by OAuth",
+    ),
+    Setting(
+        "STRIPE_PUBLISHABLE_KEY",
+        prefix("pk_"),
+        "",
+        "the platform's publishable key, for the card page",
+    ),
+    Setting(
+        "STRIPE_WEBHOOK_SECRETS",
+        whsecs,
+        "",
+        "signing secrets of the platform's webhook endpoint; several while rotating",
+    ),
+    Setting(
+        "STRIPE_API_BASE",
+        url("https", "http"),
+        "https://api.stripe.com",
+        "another address only for rehearsals against a pretend Stripe",
+    ),
+    Setting(
+        "STRIPE_JS_URL",
+        url("https", "http"),
+        "https://js.stripe.com/dahlia/stripe.js",
+        "Stripe.js, loaded only on the card page",
+    ),
+    Setting(
+        "CLOCK_FILE",
+        text,
+        "",
+        "for rehearsals: a file that holds the time to use instead of the clock's",
+    ),
     Setting("LOG_LEVEL", level, "INFO", "DEBUG, INFO, WARNING or ERROR"),
-    Setting("MAX_WEBHOOK_BYTES", count(10_000, 10_000_000), "1000000", "larger webhook bodies are refused with 413"),
-)  # fmt: skip
+    Setting(
+        "MAX_WEBHOOK_BYTES",
+        count(10_000, 10_000_000),
+        "1000000",
+        "larger webhook bodies are refused with 413",
+    ),
+)
 
 
 def load(environ: Mapping[str, str] | None = None, env_file: Path | None = None) -> Settings:
@@ -190,7 +254,9 @@ def _contradictions(values: dict[str, Any]) -> list[str]:
     if key and public and ("_live_" in key) != ("_live_" in public):
         faults.append("STRIPE_SECRET_KEY and STRIPE_PUBLISHABLE_KEY mix live and test mode")
     if "_live_" in key and not values["base_url"].startswith("https://"):
-        faults.append("BASE_URL must be https:// with a live key: the card page carries links to pay")
+        faults.append(
+            "BASE_URL must be https:// with a live key: the card page carries links to pay"
+        )
     if "_live_" in key and values["clock_file"]:
         faults.append("CLOCK_FILE is for rehearsals and cannot be used with a live key")
     return faults

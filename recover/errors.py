@@ -1,4 +1,4 @@
-"""The few exceptions of Recover, split by the one question a caller has: would trying again help?"""
+"""The few exceptions of Recover, split by a caller's one question: would trying again help?"""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class MailRefused(PermanentError):
 
 
 class DeliveryUncertain(RecoverError):
-    """The mail may or may not have been taken: the connection broke after all of it was handed over.
+    """The connection broke after the whole mail was handed over: it may have been taken or not.
 
     Neither transient nor permanent: sending again may double the mail, so it is not sent again.
     """

@@ -1,5 +1,6 @@
 """The honest ledger: one line for each invoice won back, with who won it, and lines for money
-given back later. Every number the founder sees is a sum over these lines."""
+given back later. Every number the founder sees is a sum over these lines.
+"""
 
 from __future__ import annotations
 
@@ -98,10 +99,16 @@ def give_back(session: Session, account_id: int, charge: Charge, now: datetime) 
     )
     if line is None:
         line = LedgerLine(
-            account_id=account_id, case_id=case.id, kind=kind, reference=charge.id,
-            source="", currency=charge.currency, at=now, amount_minor=0,
+            account_id=account_id,
+            case_id=case.id,
+            kind=kind,
+            reference=charge.id,
+            source="",
+            currency=charge.currency,
+            at=now,
+            amount_minor=0,
             reason=f"The payment was {kind} afterwards.",
-        )  # fmt: skip
+        )
         session.add(line)
     if line.amount_minor != -amount:
         line.amount_minor = -amount

@@ -67,6 +67,8 @@ def open_case(
     created = session.execute(insert.returning(RecoveryCase.id)).scalar() is not None
     case = locked(session, account, invoice.id)
     if case and created:
+        if not failures:
+            attempts.record_chargeless_failure(session, case, evidence)
         reason = f"Renewal invoice {invoice.number or invoice.id} could not be charged."
         note(session, case, "open", reason, evidence.at)
     return case

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from emails.transport import Outgoing
+from emails.envelope import Outgoing
 from recover import letters, truth
 from recover.dunning import CaseState, RetryMode, SendMessage
 from recover.errors import DeliveryUncertain, MailRefused, MailUnavailable
@@ -186,7 +186,7 @@ def send(services: Services, message_id: int) -> str:
             return session.get_one(Message, message_id).status
         message = session.get_one(Message, message_id)
         account = session.get_one(Account, message.account_id)
-        outgoing = letters.write(services, account, message)
+        outgoing = letters.write(session, services, account, message)
     return _deliver(services, message, outgoing)
 
 
@@ -198,10 +198,16 @@ def _deliver(services: Services, message: Message, outgoing: Outgoing) -> str:
         minutes = BACK_OFF[min(message.failures, len(BACK_OFF) - 1)]
         late = now - message.created_at > GIVE_UP
         return _settle(
-            services, message, REFUSED if late else PENDING, error=str(error),
-            due_at=now + timedelta(minutes=minutes), failures=message.failures + 1,
-        )  # fmt: skip
+            services,
+            message,
+            REFUSED if late else PENDING,
+            error=str(error),
+            due_at=now + timedelta(minutes=minutes),
+            failures=message.failures + 1,
+        )
     except MailRefused as error:
+        if error.recipient_refused:
+            _suppress(services, message)
         return _settle(services, message, REFUSED, error=str(error))
     except DeliveryUncertain as error:
         return _settle(services, message, UNCERTAIN, error=str(error))
@@ -214,8 +220,6 @@ def _settle(services: Services, message: Message, status: str, **values: Any) ->
         row.status = status
         for name, value in values.items():
             setattr(row, name, value)
-        if status == REFUSED:
-            _suppress(session, services, row)
         if status in (REFUSED, UNCERTAIN) and row.case_id:
             case = session.get_one(RecoveryCase, row.case_id)
             why = "was refused by" if status == REFUSED else "may not have reached"
@@ -224,7 +228,7 @@ def _settle(services: Services, message: Message, status: str, **values: Any) ->
     return status
 
 
-def _suppress(session: Session, services: Services, message: Message) -> None:
+def _suppress(services: Services, message: Message) -> None:
     """An address that refuses mail gets no more of it; card and address may change later."""
     insert = services.db.insert_ignoring_duplicates(Suppression.__table__).values(
         account_id=message.account_id,
@@ -232,7 +236,8 @@ def _suppress(session: Session, services: Services, message: Message) -> None:
         reason="refused",
         created_at=services.now(),
     )
-    session.execute(insert)
+    with services.db.begin() as session:
+        session.execute(insert)
 
 
 def send_due(services: Services, limit: int = 200) -> int:

@@ -23,9 +23,11 @@ log = logging.getLogger(__name__)
 # One queue for each promise: steps and bells are short and due now; chores may take minutes.
 STEPS, CHORES = "steps", "chores"
 
+
 class Bell:
     """Puts a job on a queue, best effort: the database is the to-do list, so a lost job is late,
-    never lost."""
+    never lost.
+    """
 
     def __init__(self, redis_url: str) -> None:
         self.redis = Redis.from_url(
@@ -33,9 +35,7 @@ class Bell:
         )
         self._queues = {name: Queue(name, connection=self.redis) for name in (STEPS, CHORES)}
 
-    def __call__(
-        self, job: str, *args: int | str, queue: str = STEPS, once_for: int = 0
-    ) -> bool:
+    def __call__(self, job: str, *args: int | str, queue: str = STEPS, once_for: int = 0) -> bool:
         """Enqueue ``job``, a function of recover.jobs or webhooks.jobs. False where Redis is away.
 
         With ``once_for`` seconds, the same job with the same arguments is rung at most once in
@@ -49,6 +49,12 @@ class Bell:
             log.warning("redis is away; the clock will pick %s up: %s", job, type(error).__name__)
             return False
         return True
+
+    def reachable(self) -> bool:
+        try:
+            return bool(self.redis.ping())
+        except RedisError:
+            return False
 
     def silence(self, job: str, *args: int | str) -> None:
         try:
@@ -68,12 +74,15 @@ class Services:
     now: Now
     enqueue: Bell
 
+    def close(self) -> None:
+        """Give back every connection."""
+        self.db.engine.dispose()
+        self.enqueue.redis.close()
+
     def stripe(self, account: Account) -> StripeAccount:
         """The account's own view of Stripe."""
         if account.connection == "platform":
-            return self.gateway.account(
-                self.settings.stripe_secret_key, account.stripe_account_id
-            )
+            return self.gateway.account(self.settings.stripe_secret_key, account.stripe_account_id)
         return self.gateway.account(self.vault.open(account.secret_key_sealed))
 
 

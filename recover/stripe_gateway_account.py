@@ -43,6 +43,7 @@ SUBSCRIPTION_CARDS = (
     "default_source",
     *(f"customer.{card}" for card in CUSTOMER_CARDS),
 )
+LISTED_CARDS = [f"data.{card}" for card in SUBSCRIPTION_CARDS]
 INVOICE_INTENT = ["payments.data.payment.payment_intent"]
 
 # Ids of legacy cards, sources and bank accounts, which `pay` takes as another parameter.
@@ -140,11 +141,16 @@ class StripeAccount:
 
     def subscriptions(self, *, status: str = "") -> Iterator[Subscription]:
         """Subscriptions with their cards, streamed: all that have not ended, or of one status."""
-        expand = [f"data.{card}" for card in SUBSCRIPTION_CARDS]
-        params: SubscriptionListParams = {"limit": PAGE, "expand": expand}
+        params: SubscriptionListParams = {"limit": PAGE, "expand": LISTED_CARDS}
         if status:
             params["status"] = status
         return map(parse.subscription, stream(lambda: self._v1.subscriptions.list(params)))
+
+    def customer_subscriptions(self, customer_id: str) -> tuple[Subscription, ...]:
+        """A customer's subscriptions that have not ended, with their cards."""
+        params: SubscriptionListParams = {"limit": PAGE, "expand": LISTED_CARDS}
+        params["customer"] = customer_id
+        return tuple(map(parse.subscription, stream(lambda: self._v1.subscriptions.list(params))))
 
     def invoice_for_payment_intent(self, payment_intent_id: str) -> str | None:
         """The id of the invoice that a PaymentIntent pays."""
@@ -233,12 +239,7 @@ class StripeAccount:
         return parse.checkout_session(made.to_dict())
 
     def set_default_method(
-        self,
-        field: CardField,
-        *,
-        customer_id: str,
-        subscription_id: str = "",
-        payment_method_id: str,
+        self, field: CardField, *, customer_id: str, subscription_id: str, payment_method_id: str
     ) -> None:
         """Make a payment method the one that ``field`` was: on the subscription or the customer.
 
@@ -269,8 +270,8 @@ class StripeAccount:
         with errors():
             made = self._v1.webhook_endpoints.create(
                 {"url": url, "enabled_events": names, "api_version": API_VERSION}
-            )
-        return made.id, made.secret or ""
+            ).to_dict()
+        return parse.id_of(made), made.get("secret") or ""
 
     def _invoice(self, invoice_id: str) -> Json | None:
         return found(lambda: self._v1.invoices.retrieve(invoice_id, {"expand": INVOICE_INTENT}))

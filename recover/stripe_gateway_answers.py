@@ -134,9 +134,12 @@ def signed_seconds(header: str) -> int:
         raise BadSignature("The Stripe-Signature header is missing.")
     parts = [part.split("=", 2) for part in header.split(",")]
     try:
-        return int(next(part[1] for part in parts if part[0] == "t"))
+        seconds = int(next(part[1] for part in parts if part[0] == "t"))
     except (StopIteration, IndexError, ValueError):
         raise BadSignature("The Stripe-Signature header is malformed.") from None
+    if not header.isascii():  # the SDK's comparison cannot take it
+        raise BadSignature("The Stripe-Signature header is malformed.")
+    return seconds
 
 
 def check_age(header: str, now: datetime, tolerance: int) -> None:

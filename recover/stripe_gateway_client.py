@@ -22,7 +22,7 @@ from stripe.params import (
     SubscriptionListParams,
 )
 
-from recover.errors import StripeRejected
+from recover.errors import StripeRejected, StripeUnavailable
 from recover.stripe_gateway_answers import refusal
 from recover.stripe_parse import NOTHING, Json, child
 
@@ -90,6 +90,8 @@ def errors() -> Iterator[None]:
     except stripe.StripeError as error:
         json = child({"body": error.json_body}, "body", "error")
         raise refusal(error.http_status, json, error.headers or NOTHING) from None
+    except UnicodeDecodeError:  # a proxy's page in another encoding; the SDK does not expect one
+        raise StripeUnavailable("Stripe's answer could not be read.") from None
 
 
 def found(read: Callable[[], stripe.StripeObject]) -> Json | None:

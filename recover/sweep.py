@@ -1,5 +1,6 @@
 """The sweep: compares our books with Stripe's and mends both ways, through the functions the
-webhooks use. What it finds is the drift: lost webhooks, missed crashes, our own mistakes."""
+webhooks use. What it finds is the drift: lost webhooks, missed crashes, our own mistakes.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from recover import attempts, cases
+from recover import cases
 from recover.dunning import CaseSnapshot, CaseState, CloseReason, InvoiceState, fixes
 from recover.errors import RecoverError, StripeAccessLost
 from recover.models import Account, RecoveryCase, SweepReport
@@ -87,9 +88,3 @@ def _apply(services: Services, account: Account, invoice_id: str, reason: str) -
     except RecoverError as error:
         return fix | {"error": str(error)}
     return fix
-
-
-def settle_interrupted(services: Services) -> list[int]:
-    """Cases that ended while a try of ours was pending: their rows still need Stripe's answer."""
-    with services.db.read() as session:
-        return attempts.orphaned(session, services.now())

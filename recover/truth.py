@@ -69,7 +69,8 @@ def fetch(stripe: StripeAccount, invoice_id: str, now: datetime) -> Evidence:
     Raises StripeUnavailable, StripeAccessLost.
     """
     invoice = stripe.invoice(invoice_id)
-    subscription, charges = None, ()
+    subscription = None
+    charges: tuple[Charge, ...] = ()
     if invoice and invoice.subscription_id:
         subscription = stripe.subscription(invoice.subscription_id)
     if invoice and invoice.customer_id:

@@ -14,7 +14,7 @@ class Vault:
         self._fernet = MultiFernet([Fernet(key) for key in keys])
 
     def seal(self, secret: str) -> str:
-        """"" stays "": nothing to hide, and easy to see in the table."""
+        """What is stored instead of ``secret``; nothing for nothing, easy to see in the table."""
         return self._fernet.encrypt(secret.encode()).decode() if secret else ""
 
     def open(self, sealed: str) -> str:

@@ -1,0 +1,1 @@
+"""A pretend world: Stripe, issuers and subscribers, on a clock that is moved by hand."""

@@ -63,6 +63,8 @@ class Card:
 
     def same_credentials(self, other: Card) -> bool:
         """True where an issuer would see the same card data: the same method, number and expiry."""
+        if self.fingerprint and other.fingerprint and self.fingerprint != other.fingerprint:
+            return False
         return (self.payment_method_id, self.last4, self.exp_month, self.exp_year) == (
             other.payment_method_id,
             other.last4,

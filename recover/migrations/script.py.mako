@@ -1,6 +1,7 @@
 """${message}"""
 
 import sqlalchemy as sa
+import recover.db
 from alembic import op
 ${imports if imports else ""}
 

@@ -26,7 +26,6 @@ class Account(Base):
     publishable_key: Mapped[Short]
     hook_token: Mapped[str] = mapped_column(String(64), unique=True)  # /webhooks/stripe/<token>
     mode: Mapped[Short]  # recover, stripe, observe
-    end_action: Mapped[Short]  # after exhaustion: leave, cancel, uncollectible
     campaign_key: Mapped[Short]
     campaign_version: Mapped[int]
     name: Mapped[Short]

@@ -1,0 +1,193 @@
+"""Every mail as files to look at: each template and reason, with easy and with awkward readers."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from emails import mails
+from emails.brand import Brand
+from emails.envelope import Outgoing, message_id, to_message
+from emails.reasons import REASONS
+from emails.render import Rendered
+
+_NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+_NEXT_TRY = datetime(2026, 11, 27, 8, 0, tzinfo=UTC)
+_ENDS = datetime(2026, 12, 15, 9, 30, tzinfo=UTC)
+_LINK = "https://recover.example.com/c/eyJhIjoxLCJpIjoiaW5fMVFhYmMifQ.aScVLw.Zx7Hq2m0tqYp3mJvQ5r8oK1bNfE"
+_STOP = "https://recover.example.com/stop/eyJhIjoxfQ.aScVLw.k2mVb7"
+
+BRAND = Brand(
+    company_name="Northwind Notes",
+    color="#5b3df5",
+    support_email="help@northwind.example.com",
+    website_url="https://app.northwind.example.com/",
+    postal_address="12 Harbour Street, Bristol BS1 4DJ, United Kingdom",
+    sender_name="Northwind Notes",
+    sender_email="billing@northwind.example.com",
+)
+BARE_BRAND = Brand(company_name="Kiosk", color="#ffdd33", sender_email="kiosk@example.com")
+LONG_BRAND = Brand(
+    company_name="Donaudampfschifffahrtsgesellschaft für Buchhaltungssoftware mbH & Co. KG",
+    color="#0a0a0a",
+    reply_to="rechnung@example.de",
+    sender_email="rechnung@example.de",
+)
+
+
+def samples() -> Iterator[tuple[str, Brand, Rendered]]:
+    """(file name without ending, who it is from, the mail) for every mail there is."""
+    for reason in REASONS:
+        yield f"payment_failed-{reason}", BRAND, _failed(reason, next_try_at=_NEXT_TRY)
+        yield f"payment_failed-{reason}-no-retry", BRAND, _failed(reason)
+    yield "payment_failed-reminder", BRAND, _failed("bank_declined", notice=2)
+    yield "payment_failed-bare", BARE_BRAND, _bare()
+    yield "payment_failed-long", LONG_BRAND, _long()
+    yield from _others()
+
+
+def write_previews(directory: Path) -> Path:
+    """Write .html, .txt and .eml of every sample and an index.html; the index's path."""
+    directory.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for name, brand, mail in samples():
+        (directory / f"{name}.html").write_text(mail.html, encoding="utf-8")
+        (directory / f"{name}.txt").write_text(mail.text, encoding="utf-8")
+        (directory / f"{name}.eml").write_bytes(to_message(_outgoing(name, brand, mail)).as_bytes())
+        rows.append(_row(name, mail.subject))
+    index = directory / "index.html"
+    index.write_text(_INDEX.replace("ROWS", "\n".join(rows)), encoding="utf-8")
+    return index
+
+
+def _failed(reason: str, *, next_try_at: datetime | None = None, notice: int = 1) -> Rendered:
+    return mails.payment_failed(
+        BRAND,
+        reason=reason,
+        amount_minor=2900,
+        currency="gbp",
+        product="Northwind Notes Team",
+        invoice_number="F4D81C02-0007",
+        card_brand="visa",
+        card_last4="4242",
+        exp_month=10,
+        exp_year=2026,
+        next_try_at=next_try_at,
+        notice=notice,
+        customer_name="Priya Raman",
+        locale="en-GB",
+        timezone="Europe/London",
+        link=_LINK,
+        stop_link=_STOP,
+    )
+
+
+def _bare() -> Rendered:
+    """Nothing but what every payment has, in a currency without decimals."""
+    return mails.payment_failed(
+        BARE_BRAND, reason="generic", amount_minor=4980, currency="jpy", locale="ja", link=_LINK
+    )
+
+
+def _long() -> Rendered:
+    return mails.payment_failed(
+        LONG_BRAND,
+        reason="expired",
+        amount_minor=123456789,
+        currency="eur",
+        product="Jahresabonnement Finanzbuchhaltung Professional mit Rechtsschutzversicherungen",
+        invoice_number="RECHNUNG-2026-000000012345",
+        card_brand="amex",
+        card_last4="0005",
+        customer_name="Maximiliane Schmidt-Hohenzollernberg",
+        locale="de-DE",
+        timezone="Europe/Berlin",
+        next_try_at=_NEXT_TRY,
+        link=_LINK,
+        stop_link=_STOP,
+    )
+
+
+def _others() -> Iterator[tuple[str, Brand, Rendered]]:
+    reader: dict[str, Any] = {"customer_name": "Priya Raman", "locale": "en-GB"}
+    paid_for: dict[str, Any] = {
+        "product": "Northwind Notes Team",
+        "card_brand": "visa",
+        "card_last4": "4242",
+    }
+    owed: dict[str, Any] = {
+        "amount_minor": 2900,
+        "currency": "gbp",
+        "invoice_number": "F4D81C02-0007",
+    }
+    yield (
+        "authentication_needed",
+        BRAND,
+        mails.authentication_needed(BRAND, **reader, **paid_for, **owed, link=_LINK),
+    )
+    yield (
+        "card_expiring",
+        BRAND,
+        mails.card_expiring(
+            BRAND,
+            **reader,
+            **paid_for,
+            exp_month=11,
+            exp_year=2026,
+            renews_at=_ENDS,
+            link=_LINK,
+            stop_link=_STOP,
+        ),
+    )
+    yield (
+        "last_notice",
+        BRAND,
+        mails.last_notice(BRAND, **reader, **paid_for, **owed, ends_at=_ENDS, link=_LINK),
+    )
+    yield "thank_you", BRAND, mails.thank_you(BRAND, **reader, **paid_for, **owed, new_card=True)
+    yield "fresh_link", BRAND, mails.fresh_link(BRAND, **reader, link=_LINK, works_until=_ENDS)
+    yield "sign_in_link", _product(), mails.sign_in_link("Recover", _LINK, minutes=15)
+
+
+def _product() -> Brand:
+    return replace(BARE_BRAND, company_name="Recover", sender_email="recover@example.com")
+
+
+def _outgoing(name: str, brand: Brand, mail: Rendered) -> Outgoing:
+    return Outgoing(
+        to="priya@example.org",
+        subject=mail.subject,
+        text=mail.text,
+        html=mail.html,
+        sender=brand.sender_email,
+        sender_name=brand.sender_name or brand.company_name,
+        reply_to=brand.reply_to,
+        sent_at=_NOW,
+        message_id=message_id(name, "recover.example.com"),
+        stop_link=_STOP if _STOP in mail.text else "",
+    )
+
+
+def _row(name: str, subject: str) -> str:
+    links = " ".join(f'<a href="{name}.{kind}">{kind}</a>' for kind in ("html", "txt", "eml"))
+    return f"<tr><td>{name}</td><td>{html.escape(subject)}</td><td>{links}</td></tr>"
+
+
+_INDEX = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark"><title>Every mail Recover sends</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 3rem auto; padding: 0 1rem }
+table { border-collapse: collapse; width: 100% }
+th, td { text-align: left; padding: .5rem; border-bottom: 1px solid #8884 }
+td:last-child { white-space: nowrap }
+</style>
+<h1>Every mail Recover sends</h1>
+<table><tr><th>Mail</th><th>Subject</th><th>Open</th></tr>
+ROWS
+</table></html>
+"""

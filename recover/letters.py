@@ -1,0 +1,191 @@
+"""From a message's row to the mail itself: what it says, from whom, with which links.
+
+What a mail depends on is kept in the row's ``details`` when it is decided, so that a mail sent
+after a crash says what was decided, not something new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from inspect import signature
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from emails import mails
+from emails.brand import DEFAULT_COLOR, Brand
+from emails.envelope import Outgoing, message_id
+from emails.render import Rendered
+from recover import truth
+from recover.dunning import (
+    Card,
+    FixedTiming,
+    Outcome,
+    Trigger,
+    campaign,
+    current_rule,
+    planned_retry,
+    window_ends_at,
+)
+from recover.links import Payload, Purpose
+from recover.models import Account, Message, RecoveryCase
+from recover.services import Services
+from recover.stripe_objects import Subscription
+from recover.truth import Evidence
+
+# A try this near will be over before the mail that announces it is read.
+SOON = timedelta(hours=1)
+
+
+def case_details(
+    session: Session, account: Account, case: RecoveryCase, evidence: Evidence
+) -> dict[str, Any]:
+    """What the mails about a failed payment say, as JSON."""
+    facts = truth.facts(session, account, case, evidence)
+    steps = campaign(case.campaign_key, case.campaign_version)
+    retry = planned_retry(facts, steps, FixedTiming(), evidence.at)
+    ours = retry.at if retry and retry.at > evidence.at + SOON else None
+    tries = [at for at in (ours, facts.next_stripe_attempt_at) if at]
+    return {
+        "reason": current_rule(facts).subscriber_reason,
+        "next_try_at": min(tries).isoformat() if tries else None,
+        "ends_at": window_ends_at(facts, steps).isoformat(),
+        "amount_minor": case.amount_remaining_minor,
+        "notice": 1 + _told(session, case),
+        **_card(facts.card),
+    }
+
+
+def _told(session: Session, case: RecoveryCase) -> int:
+    """How many mails about this invoice there were."""
+    query = select(func.count(Message.id)).where(
+        Message.account_id == case.account_id, Message.case_id == case.id
+    )
+    return session.scalar(query) or 0
+
+
+def paid_details(session: Session, case: RecoveryCase) -> dict[str, Any]:
+    """What the thank-you mail says, as JSON."""
+    rows = truth.attempts_of(session, case)
+    winner = next((row for row in rows if row.outcome == Outcome.SUCCEEDED), None)
+    card = truth.card_of_attempt(winner) if winner else None
+    return {
+        "amount_minor": case.amount_minor,
+        "new_card": winner is not None and winner.trigger == Trigger.SUBSCRIBER,
+        "receipt_link": case.hosted_invoice_url,
+        **_card(card),
+    }
+
+
+def expiry_details(subscription: Subscription, card: Card) -> dict[str, Any]:
+    """What the notice about an expiring card says, as JSON."""
+    renews_at = subscription.current_period_end
+    return {
+        "subscription_id": subscription.id,
+        "payment_method_id": card.payment_method_id,
+        "renews_at": renews_at.isoformat() if renews_at else None,
+        "product": subscription.product_name,
+        "customer_name": subscription.customer.name,
+        "locale": subscription.customer.locale,
+        **_card(card),
+    }
+
+
+def _card(card: Card | None) -> dict[str, Any]:
+    if card is None:
+        return {"card_brand": "", "card_last4": "", "exp_month": None, "exp_year": None}
+    return {
+        "card_brand": card.brand,
+        "card_last4": card.last4,
+        "exp_month": card.exp_month,
+        "exp_year": card.exp_year,
+    }
+
+
+def write(session: Session, services: Services, account: Account, message: Message) -> Outgoing:
+    """The finished mail for a message's row."""
+    case = session.get(RecoveryCase, message.case_id) if message.case_id else None
+    stop_link = _stop_link(services, account, message)
+    rendered = _render(services, account, message, case, stop_link)
+    sender = brand(account)
+    return Outgoing(
+        to=message.to_email,
+        subject=rendered.subject,
+        text=rendered.text,
+        html=rendered.html,
+        sender=sender.sender_email or services.settings.mail_from,
+        sender_name=sender.sender_name,
+        reply_to=sender.reply_to,
+        message_id=message_id(f"{message.account_id}:{message.dedup_key}", _domain(services)),
+        sent_at=services.now(),
+        stop_link=stop_link,
+    )
+
+
+MAILS: dict[str, Callable[..., Rendered]] = {
+    "payment_failed": mails.payment_failed,
+    "authentication_needed": mails.authentication_needed,
+    "last_notice": mails.last_notice,
+    "card_expiring": mails.card_expiring,
+    "thank_you": mails.thank_you,
+    "fresh_link": mails.fresh_link,
+}
+
+
+def _render(
+    services: Services,
+    account: Account,
+    message: Message,
+    case: RecoveryCase | None,
+    stop_link: str,
+) -> Rendered:
+    """Each mail takes what it names of all that is known."""
+    mail = MAILS[message.template]
+    link: Payload = {"link": str(message.details["link_id"])}
+    known = _known(account, case, dict(message.details)) | {
+        "link": services.links.url("card", Purpose.CARD_PAGE, link, services.now()),
+        "stop_link": stop_link,
+    }
+    wanted = signature(mail).parameters
+    return mail(brand(account), **{name: known[name] for name in wanted if name in known})
+
+
+def _known(account: Account, case: RecoveryCase | None, said: dict[str, Any]) -> dict[str, Any]:
+    values: dict[str, Any] = {"timezone": account.timezone}
+    if case:
+        values |= {
+            "customer_name": case.customer_name,
+            "locale": case.locale,
+            "timezone": case.timezone or account.timezone,
+            "product": case.product,
+            "invoice_number": case.invoice_number,
+            "currency": case.currency,
+        }
+    times = {k: datetime.fromisoformat(v) for k, v in said.items() if k.endswith("_at") and v}
+    return values | said | times
+
+
+def _stop_link(services: Services, account: Account, message: Message) -> str:
+    payload: Payload = {"account": account.id, "customer": message.stripe_customer_id}
+    return services.links.url("stop", Purpose.STOP_MAIL, payload, services.now())
+
+
+def _domain(services: Services) -> str:
+    return services.settings.mail_from.rpartition("@")[2]
+
+
+def brand(account: Account) -> Brand:
+    """Who this account's mails and pages are from."""
+    return Brand(
+        company_name=account.name or "Your subscription",
+        color=account.color or DEFAULT_COLOR,
+        logo_url=account.logo_url,
+        support_email=account.support_email,
+        website_url=account.website_url,
+        postal_address=account.postal_address,
+        reply_to=account.reply_to or account.support_email,
+        sender_name=account.sender_name or account.name,
+        sender_email=account.sender_email,
+    )

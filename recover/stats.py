@@ -1,0 +1,228 @@
+"""The founder's numbers: sums over the ledger and the cases, always of one company's accounts.
+
+Money stays in its currency; nothing is converted. "Recovered" is net of what was given back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, extract, func, select
+from sqlalchemy.orm import Session, aliased
+
+from recover import ledger
+from recover.dunning import CaseState, CloseReason, Source
+from recover.models import Account, LedgerLine, RecoveryCase
+
+SECONDS_PER_DAY = 86_400
+
+LOST_REASONS = (
+    CloseReason.WINDOW_OVER,
+    CloseReason.SUBSCRIPTION_ENDED,
+    CloseReason.UNCOLLECTIBLE,
+    CloseReason.DISPUTED,
+)
+"""A subscriber who cancels while owing is a loss. A void, a pause or a switch to manual invoices
+is the company's own decision, and neither won nor lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A number of invoices and their money, in minor units of one currency."""
+
+    currency: str
+    invoices: int = 0
+    amount_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSum:
+    """What one source won back, net of what was given back later."""
+
+    source: Source
+    currency: str
+    invoices: int
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """What became of the invoices that first failed in the period, each counted once."""
+
+    recovered: int = 0
+    lost: int = 0
+    unfinished: int = 0
+    set_aside: int = 0  # voided, paused, deleted: neither won nor lost
+
+    @property
+    def failed(self) -> int:
+        return self.recovered + self.lost + self.unfinished + self.set_aside
+
+    @property
+    def recovered_share(self) -> float | None:
+        """Of those that are decided. None where none is: half a story is no rate."""
+        decided = self.recovered + self.lost
+        return self.recovered / decided if decided else None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The figures of one period; ``at_risk`` is always as of now. Lists are by currency."""
+
+    recovered: tuple[Sum, ...]
+    given_back: tuple[Sum, ...]  # refunds and disputes of the period, as positive amounts
+    at_risk: tuple[Sum, ...]
+    lost: tuple[Sum, ...]
+    sources: tuple[SourceSum, ...]  # largest number of invoices first
+    cohort: Cohort
+
+
+def accounts_of(session: Session, company_id: int) -> list[Account]:
+    query = select(Account).where(Account.company_id == company_id).order_by(Account.id)
+    return list(session.scalars(query))
+
+
+def overview(session: Session, account_ids: list[int], since: datetime | None) -> Overview:
+    """All figures since ``since`` (None: since the beginning) over the given accounts."""
+    return Overview(
+        recovered=_recovered(session, account_ids, since),
+        given_back=_given_back(session, account_ids, since),
+        at_risk=_at_risk(session, account_ids),
+        lost=_lost(session, account_ids, since),
+        sources=_sources(session, account_ids, since),
+        cohort=_cohort(session, account_ids, since),
+    )
+
+
+def _booked(account_ids: list[int], since: datetime | None) -> ColumnElement[bool]:
+    of_accounts = LedgerLine.account_id.in_(account_ids)
+    return and_(of_accounts, LedgerLine.at >= since) if since else of_accounts
+
+
+def _recovered(
+    session: Session, account_ids: list[int], since: datetime | None
+) -> tuple[Sum, ...]:
+    won = func.sum(case((LedgerLine.kind == ledger.RECOVERED, 1), else_=0))
+    query = (
+        select(LedgerLine.currency, won, func.sum(LedgerLine.amount_minor))
+        .where(_booked(account_ids, since))
+        .group_by(LedgerLine.currency)
+    )
+    return _sums(session.execute(query).all())
+
+
+def _given_back(
+    session: Session, account_ids: list[int], since: datetime | None
+) -> tuple[Sum, ...]:
+    query = (
+        select(
+            LedgerLine.currency,
+            func.count(func.distinct(LedgerLine.case_id)),
+            -func.sum(LedgerLine.amount_minor),
+        )
+        .where(_booked(account_ids, since), LedgerLine.kind != ledger.RECOVERED)
+        .group_by(LedgerLine.currency)
+    )
+    return _sums(session.execute(query).all())
+
+
+def _at_risk(session: Session, account_ids: list[int]) -> tuple[Sum, ...]:
+    return _case_sums(session, account_ids, RecoveryCase.state == CaseState.OPEN)
+
+
+def _lost(session: Session, account_ids: list[int], since: datetime | None) -> tuple[Sum, ...]:
+    condition = lost()
+    if since:
+        condition = and_(condition, RecoveryCase.closed_at >= since)
+    return _case_sums(session, account_ids, condition)
+
+
+def lost() -> ColumnElement[bool]:
+    """Cases that ended without the money."""
+    return and_(
+        RecoveryCase.state.in_((CaseState.EXHAUSTED, CaseState.CLOSED)),
+        RecoveryCase.close_reason.in_(LOST_REASONS),
+    )
+
+
+def _case_sums(
+    session: Session, account_ids: list[int], condition: ColumnElement[bool]
+) -> tuple[Sum, ...]:
+    query = (
+        select(
+            RecoveryCase.currency,
+            func.count(RecoveryCase.id),
+            func.sum(RecoveryCase.amount_remaining_minor),
+        )
+        .where(RecoveryCase.account_id.in_(account_ids), condition)
+        .group_by(RecoveryCase.currency)
+    )
+    return _sums(session.execute(query).all())
+
+
+def _sums(rows: object) -> tuple[Sum, ...]:
+    """Most invoices first, so that a company's main currency leads."""
+    sums = [Sum(currency, int(count), int(amount)) for currency, count, amount in rows]  # type: ignore[attr-defined]
+    return tuple(sorted(sums, key=lambda one: (-one.invoices, one.currency)))
+
+
+def _sources(
+    session: Session, account_ids: list[int], since: datetime | None
+) -> tuple[SourceSum, ...]:
+    """A refund is taken off the source that had won the invoice back."""
+    won = aliased(LedgerLine)
+    credited = func.coalesce(won.source, Source.UNKNOWN)
+    invoices = func.sum(case((LedgerLine.kind == ledger.RECOVERED, 1), else_=0))
+    same_case = and_(won.case_id == LedgerLine.case_id, won.kind == ledger.RECOVERED)
+    query = (
+        select(credited, LedgerLine.currency, invoices, func.sum(LedgerLine.amount_minor))
+        .outerjoin(won, same_case)
+        .where(_booked(account_ids, since))
+        .group_by(credited, LedgerLine.currency)
+    )
+    found = [SourceSum(Source(s), c, int(n), int(a)) for s, c, n, a in session.execute(query)]
+    return tuple(sorted(found, key=lambda one: (-one.invoices, one.source, one.currency)))
+
+
+def _cohort(session: Session, account_ids: list[int], since: datetime | None) -> Cohort:
+    query = (
+        select(RecoveryCase.state, RecoveryCase.close_reason, func.count(RecoveryCase.id))
+        .where(RecoveryCase.account_id.in_(account_ids))
+        .group_by(RecoveryCase.state, RecoveryCase.close_reason)
+    )
+    if since:
+        query = query.where(RecoveryCase.failed_at >= since)
+    counts = {"recovered": 0, "lost": 0, "unfinished": 0, "set_aside": 0}
+    for state, close_reason, count in session.execute(query):
+        counts[_fate(state, close_reason)] += count
+    return Cohort(**counts)
+
+
+def _fate(state: str, close_reason: str) -> str:
+    if state == CaseState.OPEN:
+        return "unfinished"
+    if state == CaseState.RECOVERED:
+        return "recovered"
+    return "lost" if close_reason in LOST_REASONS else "set_aside"
+
+
+def daily(
+    session: Session, account_ids: list[int], currency: str, *, now: datetime, days: int
+) -> list[tuple[datetime, int]]:
+    """Net recovered money for each of the last ``days`` days (UTC), oldest first, no gaps."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    first = midnight - timedelta(days=days - 1)
+    since_first = cast(extract("epoch", LedgerLine.at), BigInteger) - int(first.timestamp())
+    day = since_first // SECONDS_PER_DAY
+    query = (
+        select(day, func.sum(LedgerLine.amount_minor))
+        .where(
+            LedgerLine.account_id.in_(account_ids),
+            LedgerLine.currency == currency,
+            LedgerLine.at >= first,
+        )
+        .group_by(day)
+    )
+    totals = {int(number): int(total) for number, total in session.execute(query)}
+    return [(first + timedelta(days=number), totals.get(number, 0)) for number in range(days)]

@@ -1,0 +1,67 @@
+"""What the card page says when something is in the way: in the reader's language, and as JSON to
+its script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, jsonify, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.wrappers import Response
+
+from recover import card_page
+from recover.card_update import NotPossible, TooManyTries
+from recover.errors import LinkExpired, LinkInvalid, StripeAccessLost, StripeUnavailable
+from recover.models import Account
+from recover.services import Services
+from recover.web import card_view, reader
+
+Answer = tuple[str, int] | tuple[Response, int]
+
+RETRY = "retry"  # the buttons a page of words may carry
+RELOAD = "reload"
+FRESH = "fresh"
+
+
+def answer_problems(routes: Blueprint, services: Services) -> None:
+    """Handlers for everything the card page's views raise."""
+
+    def answer(state: str, status: int, button: str = "") -> Callable[[Exception], Answer]:
+        return lambda _: explain(services, state, status, button)
+
+    def too_many(error: TooManyTries) -> Answer:
+        return explain(services, f"too_many_{error.scope}", 429)
+
+    def expired(error: LinkExpired) -> Answer:
+        return explain(services, "expired", 410, FRESH)
+
+    routes.register_error_handler(LinkInvalid, answer("invalid", 404))
+    routes.register_error_handler(LinkExpired, expired)
+    routes.register_error_handler(TooManyTries, too_many)
+    routes.register_error_handler(NotPossible, answer("changed", 409, RELOAD))
+    routes.register_error_handler(CSRFError, answer("form_expired", 400, RELOAD))
+    routes.register_error_handler(StripeUnavailable, answer("unavailable", 503, RETRY))
+    routes.register_error_handler(StripeAccessLost, answer("unavailable", 503, RETRY))
+
+
+def explain(services: Services, state: str, status: int, button: str = "") -> Answer:
+    """The words of ``state`` as a page, or as JSON where the script asked."""
+    token = (request.view_args or {}).get("token", "")
+    account = _account(services, token)
+    t = reader.words(account)
+    if request.accept_mimetypes.best == "application/json":
+        lead = t(f"lead_{state}", company=account.name if account else "")
+        return jsonify(state="problem", message=lead), status
+    html, status = card_view.notice(account, state, status, t, token=token, button=button)
+    return html, status
+
+
+def _account(services: Services, token: str) -> Account | None:
+    """Whose link it is, even an expired one's; None for a link that is not ours."""
+    try:
+        try:
+            return card_page.find_link(services, token)[0]
+        except LinkExpired as error:
+            return card_page.link_by_id(services, str(error.payload.get("link", "")))[0]
+    except LinkInvalid:
+        return None

@@ -1,0 +1,126 @@
+"""What came of a new card, read back from our rows: the same whichever way the visitor came, and
+after any number of reloads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from recover import card_update, truth
+from recover.card_update import Finished
+from recover.dunning import CaseState, Outcome, Trigger, classify
+from recover.models import Account, Attempt, CardUpdate, Link, RecoveryCase
+from recover.services import Services
+from recover.stripe_objects import PaymentMethod
+
+
+class ResultState(StrEnum):
+    PAID = "paid"
+    SAVED = "saved"  # nothing was to be paid, or nothing could be
+    DECLINED = "declined"  # saved, and a payment was declined
+    ACTION = "action"  # saved, and the bank wants the subscriber to confirm a payment
+    PROCESSING = "processing"  # saved, and the bank has not answered yet
+    NOT_SAVED = "not_saved"
+
+
+@dataclass(frozen=True)
+class Result:
+    state: ResultState
+    method: PaymentMethod | None = None
+    paid: tuple[RecoveryCase, ...] = ()
+    waiting: RecoveryCase | None = None  # ACTION: the invoice the bank asks about
+    client_secret: str = ""  # ACTION: of its PaymentIntent
+    reason: str = ""  # DECLINED: the kind of decline that may be disclosed
+    message: str = ""  # NOT_SAVED: Stripe's own words, in the reader's language
+
+
+def finish(
+    services: Services, account: Account, link: Link, setup_intent_id: str, session_id: str
+) -> Result:
+    """Save the card and pay, if that has not been done yet, and say what came of it.
+
+    Raises what `card_update.finish` raises.
+    """
+    finished = card_update.finish(
+        services, account, link, setup_intent_id=setup_intent_id, session_id=session_id
+    )
+    if not finished.saved:
+        return Result(ResultState.NOT_SAVED, message=finished.message)
+    row = find(services, link, setup_intent_id, session_id)
+    return _result(services, account, row, finished)
+
+
+def find(services: Services, link: Link, setup_intent_id: str, session_id: str) -> CardUpdate:
+    """The use of the page a visitor comes back from. Raises NotPossible where it is not this
+    link's."""
+    same = (
+        CardUpdate.stripe_session_id == session_id
+        if session_id
+        else CardUpdate.stripe_setup_intent_id == setup_intent_id
+    )
+    with services.db.read() as session:
+        row = session.scalar(select(CardUpdate).where(CardUpdate.link_id == link.id, same))
+    if row is None:
+        raise card_update.NotPossible("This card was not entered on this page.")
+    return row
+
+
+def _result(services: Services, account: Account, row: CardUpdate, finished: Finished) -> Result:
+    with services.db.read() as session:
+        cases = _cases(session, row)
+        tries = [(case, _latest_try(session, case, row)) for case in cases]
+    paid = tuple(case for case in cases if case.state == CaseState.RECOVERED)
+    unpaid = [(case, one) for case, one in tries if case not in paid and one]
+    method = finished.method
+    for case, one in unpaid:
+        if one.outcome == Outcome.REQUIRES_ACTION:
+            secret = _client_secret(services, account, one)
+            return Result(ResultState.ACTION, method, paid, case, secret)
+    for _, one in unpaid:
+        if one.outcome == Outcome.FAILED:
+            return Result(ResultState.DECLINED, method, paid, reason=_kind(one))
+    if any(one.outcome == Outcome.PENDING for _, one in unpaid):
+        return Result(ResultState.PROCESSING, method, paid)
+    return Result(ResultState.PAID if paid else ResultState.SAVED, method, paid)
+
+
+def _cases(session: Session, row: CardUpdate) -> list[RecoveryCase]:
+    query = (
+        select(RecoveryCase)
+        .where(
+            RecoveryCase.account_id == row.account_id,
+            RecoveryCase.stripe_invoice_id.in_(row.invoice_ids),
+        )
+        .order_by(RecoveryCase.failed_at, RecoveryCase.id)
+    )
+    return list(session.scalars(query))
+
+
+def _latest_try(session: Session, case: RecoveryCase, row: CardUpdate) -> Attempt | None:
+    """The newest try that the visitor's act set off."""
+    query = (
+        select(Attempt)
+        .where(
+            Attempt.account_id == case.account_id,
+            Attempt.case_id == case.id,
+            Attempt.trigger == Trigger.SUBSCRIBER,
+            Attempt.attempted_at >= row.created_at,
+            Attempt.outcome != Outcome.ABANDONED,
+        )
+        .order_by(Attempt.attempted_at.desc(), Attempt.id.desc())
+    )
+    return session.scalar(query.limit(1))
+
+
+def _client_secret(services: Services, account: Account, attempt: Attempt) -> str:
+    intent = services.stripe(account).payment_intent(attempt.stripe_payment_intent_id)
+    return intent.client_secret if intent and intent.status == "requires_action" else ""
+
+
+def _kind(attempt: Attempt) -> str:
+    decline = truth.past_attempt(attempt).decline
+    rule = classify(decline, attempt.card_brand, on=attempt.attempted_at.date())
+    return rule.subscriber_reason

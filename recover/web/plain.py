@@ -1,0 +1,136 @@
+"""Plain English for the founder's pages: what each stored word is called on the screen."""
+
+from __future__ import annotations
+
+from recover import truth
+from recover.dunning import CloseReason, Outcome, RetryMode, Source, Trigger, classify
+from recover.models import Attempt, RecoveryCase
+from recover.stats import LOST_REASONS
+
+SOURCES = {
+    Source.OUR_RETRY: ("Scheduled retry", "Recover tried the card again at a better moment."),
+    Source.CARD_PAGE: ("Card page", "The subscriber replaced the card on the mailed page."),
+    Source.NEW_CARD: ("New card, tried at once", "A card changed elsewhere; Recover charged it."),
+    Source.FOUNDER: ("Retried by hand", "Somebody at your company pressed Retry now."),
+    Source.STRIPE_RETRY: ("Stripe’s own retry", "Stripe’s schedule charged the card."),
+    Source.ELSEWHERE: ("Paid elsewhere", "Stripe’s invoice page, the portal, or a bank transfer."),
+    Source.UNKNOWN: ("Unknown", "The invoice is paid; no known try paid it."),
+}
+OURS = frozenset({Source.OUR_RETRY, Source.CARD_PAGE, Source.NEW_CARD, Source.FOUNDER})
+
+CLOSE_REASONS = {
+    CloseReason.VOIDED: "Invoice voided",
+    CloseReason.UNCOLLECTIBLE: "Marked uncollectible",
+    CloseReason.DELETED: "Invoice deleted",
+    CloseReason.SUBSCRIPTION_ENDED: "Subscription ended",
+    CloseReason.PAUSED: "Collection paused",
+    CloseReason.NOTHING_OWED: "Nothing owed",
+    CloseReason.NOT_AUTOMATIC: "Invoiced by hand",
+    CloseReason.DISPUTED: "Disputed",
+    CloseReason.DISCONNECTED: "Stripe disconnected",
+    CloseReason.WINDOW_OVER: "All tries used",
+}
+
+TRIGGERS = {
+    Trigger.STRIPE: "Stripe",
+    Trigger.SCHEDULE: "Recover, on schedule",
+    Trigger.CARD_UPDATE: "Recover, on a new card",
+    Trigger.SUBSCRIBER: "Subscriber, on the card page",
+    Trigger.FOUNDER: "Your company, by hand",
+}
+
+OUTCOMES = {
+    Outcome.PENDING: "Waiting for the bank",
+    Outcome.SUCCEEDED: "Paid",
+    Outcome.REQUIRES_ACTION: "The bank asks the cardholder to confirm",
+    Outcome.ABANDONED: "Not made: there was nothing to charge any more",
+    Outcome.OBSERVED: "Would have been tried here",
+}
+
+MAILS = {
+    "payment_failed": "Payment failed",
+    "authentication_needed": "Confirmation needed",
+    "card_expiring": "Card expiring",
+    "last_notice": "Last notice",
+    "thank_you": "Thank you",
+    "fresh_link": "Fresh link",
+}
+
+MAIL_STATUSES = {
+    "pending": ("Waiting to be sent", "quiet"),
+    "sending": ("Being sent", "quiet"),
+    "sent": ("Sent", "good"),
+    "refused": ("Refused by the mail server", "bad"),
+    "uncertain": ("May not have arrived", "warn"),
+    "skipped": ("Not sent: no longer called for", "quiet"),
+    "observed": ("Would have been sent", "quiet"),
+}
+
+MODES = {
+    RetryMode.OBSERVE: "Observe only: nothing is charged or sent. The pages show what would"
+    " have been done.",
+    RetryMode.STRIPE: "Stripe retries. Recover writes to subscribers and charges new cards"
+    " at once.",
+    RetryMode.RECOVER: "",
+}
+
+VERBS = {
+    "open": "Opened",
+    "plan": "Planned",
+    "attempt": "Charged",
+    "observe": "Would have charged",
+    "settle": "Answered",
+    "message": "Mail",
+    "skip": "Skipped",
+    "recover": "Recovered",
+    "exhaust": "Given up",
+    "close": "Closed",
+    "reopen": "Reopened",
+    "refunded": "Refunded",
+    "disputed": "Disputed",
+    "revoke": "Links switched off",
+}
+
+
+def state(case: RecoveryCase) -> tuple[str, str]:
+    """A case's state and its tone: good, bad, warn or quiet."""
+    if case.state == "open":
+        return "In progress", "warn"
+    if case.state == "recovered":
+        return "Recovered", "good"
+    why = CLOSE_REASONS.get(case.close_reason, case.state.capitalize())  # type: ignore[call-overload]
+    return (f"Lost: {_lower(why)}", "bad") if case.close_reason in LOST_REASONS else (why, "quiet")
+
+
+def outcome(attempt: Attempt) -> tuple[str, str]:
+    """What came of a try, in plain words, and its tone."""
+    known = OUTCOMES.get(Outcome(attempt.outcome))
+    tone = {"succeeded": "good", "failed": "bad", "requires_action": "warn"}
+    if known:
+        return known, tone.get(attempt.outcome, "quiet")
+    decline = truth.past_attempt(attempt).decline
+    rule = classify(decline, attempt.card_brand, on=attempt.attempted_at.date())
+    return rule.text, "bad"
+
+
+def decline(case: RecoveryCase) -> str:
+    """The latest decline's code as words: "insufficient_funds" -> "Insufficient funds"."""
+    return case.decline_code.replace("_", " ").capitalize()
+
+
+def card(brand: str, last4: str) -> str:
+    """ "visa", "4242" -> "Visa •••• 4242"."""
+    return f"{BRANDS.get(brand, brand.replace('_', ' ').capitalize())} •••• {last4}".strip() if last4 else ""
+
+
+BRANDS = {
+    "amex": "American Express",
+    "diners": "Diners Club",
+    "jcb": "JCB",
+    "unionpay": "UnionPay",
+    "eftpos_au": "eftpos",
+}
+
+
+def _lower(words: str) -> str:
+    return words[:1].lower() + words[1:]

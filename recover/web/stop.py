@@ -1,0 +1,103 @@
+""" "Write to me no more": one page, one click, and a way back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint, abort, render_template
+from sqlalchemy import delete, select
+
+from recover.accounts import brand
+from recover.errors import LinkExpired, LinkInvalid
+from recover.links import Purpose
+from recover.models import Account, Suppression
+from recover.services import Services
+from recover.web import reader, security
+
+ASKED = "asked"
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Whose mail it is about."""
+
+    account: Account
+    stripe_customer_id: str
+
+
+def blueprint(services: Services) -> Blueprint:
+    routes = Blueprint("stop", __name__)
+
+    @routes.get("/stop/<token>")
+    def show(token: str) -> str:
+        customer = _customer(services, token)
+        stopped = _reason(services, customer)
+        return _page(customer, token, "stopped" if stopped else "asking")
+
+    @routes.post("/stop/<token>")
+    def stop(token: str) -> str:
+        customer = _customer(services, token)
+        _suppress(services, customer)
+        return _page(customer, token, "stopped")
+
+    @routes.post("/stop/<token>/undo")
+    def undo(token: str) -> str:
+        customer = _customer(services, token)
+        _resume(services, customer)
+        return _page(customer, token, "refused" if _reason(services, customer) else "resumed")
+
+    return routes
+
+
+def _page(customer: Customer, token: str, state: str) -> str:
+    company = brand(customer.account)
+    return render_template(
+        "stop.html", t=reader.words(customer.account), brand=company, token=token, state=state
+    )
+
+
+def _customer(services: Services, token: str) -> Customer:
+    security.allow().private = True
+    try:
+        payload = services.links.read(Purpose.STOP_MAIL, token, services.now())
+    except (LinkExpired, LinkInvalid):
+        abort(404)
+    with services.db.read() as session:
+        account = session.get(Account, int(payload.get("account", 0)))
+    if account is None:
+        abort(404)
+    security.allow_image(account.logo_url)
+    return Customer(account, str(payload.get("customer", "")))
+
+
+def _reason(services: Services, customer: Customer) -> str:
+    """Why nothing is sent to this customer; "" where mail is sent."""
+    query = select(Suppression.reason).where(
+        Suppression.account_id == customer.account.id,
+        Suppression.stripe_customer_id == customer.stripe_customer_id,
+    )
+    with services.db.read() as session:
+        return session.scalar(query) or ""
+
+
+def _suppress(services: Services, customer: Customer) -> None:
+    insert = services.db.insert_ignoring_duplicates(Suppression.__table__).values(
+        account_id=customer.account.id,
+        stripe_customer_id=customer.stripe_customer_id,
+        reason=ASKED,
+        created_at=services.now(),
+    )
+    with services.db.begin() as session:
+        session.execute(insert)
+
+
+def _resume(services: Services, customer: Customer) -> None:
+    """Takes back what the customer asked for; an address that refuses mail stays as it is."""
+    with services.db.begin() as session:
+        session.execute(
+            delete(Suppression).where(
+                Suppression.account_id == customer.account.id,
+                Suppression.stripe_customer_id == customer.stripe_customer_id,
+                Suppression.reason == ASKED,
+            )
+        )

@@ -1,0 +1,1 @@
+"""Builders of Stripe objects: each makes one, files it in its store and returns it."""

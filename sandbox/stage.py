@@ -1,0 +1,126 @@
+"""A rehearsal's stage: the pretend world, its servers, and the product's processes around it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+from cryptography.fernet import Fernet
+from redis import Redis
+
+from recover import accounts, config, migrate
+from recover import people as sign_in
+from recover.dunning import RetryMode
+from recover.models import Company
+from recover.services import Services, build
+from sandbox.api import create_stripe
+from sandbox.clock import Clock
+from sandbox.director import Director
+from sandbox.mailbox import Mailbox
+from sandbox.mailbox_site import mailbox_app
+from sandbox.people import People, PostOverHttp
+from sandbox.processes import Processes, free_port, wait_for
+from sandbox.sandbox import START, Sandbox
+from sandbox.server import serve
+from webhooks.handlers import HANDLED_TYPES
+
+FOUNDER = "founder@fernhill.test"
+
+
+@dataclass
+class Stage:
+    sandbox: Sandbox
+    mailbox: Mailbox
+    people: People
+    director: Director
+    processes: Processes
+    services: Services
+    app_url: str
+    mail_url: str
+    stripe_url: str
+
+
+@contextmanager
+def stage(
+    directory: Path, *, world: str, seed: int, subscribers: int, days: int, workers: int = 2
+) -> Iterator[Stage]:
+    """Everything started and connected, with the clock at the month's first morning."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    with ExitStack() as stack:
+        clock = Clock(START, directory / "clock")
+        sandbox = Sandbox(world, seed, clock, subscribers=subscribers, days=days)
+        stack.callback(sandbox.close)
+        stripe = serve(create_stripe(sandbox))
+        stack.callback(stripe.stop)
+        sandbox.state.base_url = stripe.url
+        mailbox = stack.enter_context(Mailbox(now=clock.now, keep=1_000_000))
+        mail_site = serve(mailbox_app(mailbox))
+        stack.callback(mail_site.stop)
+        processes = Processes(directory)
+        stack.callback(processes.stop)
+        redis_url = processes.start_redis()
+        env = _environment(directory, sandbox, stripe.url, mailbox.url, redis_url)
+        settings = config.load(env, env_file=directory / "no.env")
+        migrate.upgrade(settings.database_url)
+        services = build(settings)
+        stack.callback(services.close)
+        connect(services, sandbox)
+        processes.start_product(env | {"PORT": env["BASE_URL"].rpartition(":")[2]}, workers)
+        wait_for(lambda: healthy(settings.base_url), "the web server")
+        post = PostOverHttp(mailbox, mail_site.url)
+        stack.callback(post.close)
+        people = People(sandbox, post, stripe.url)
+        redis = Redis.from_url(redis_url)
+        stack.callback(redis.close)
+        director = Director(sandbox, services.db, redis, people)
+        yield Stage(
+            sandbox, mailbox, people, director, processes, services,
+            settings.base_url, mail_site.url, stripe.url,
+        )  # fmt: skip
+
+
+def _environment(
+    directory: Path, sandbox: Sandbox, stripe_url: str, smtp_url: str, redis_url: str
+) -> dict[str, str]:
+    return {
+        "SECRET_KEYS": Fernet.generate_key().decode(),
+        "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+        "BASE_URL": f"http://127.0.0.1:{free_port()}",
+        "DATABASE_URL": f"sqlite:///{directory}/recover.db",
+        "REDIS_URL": redis_url,
+        "SMTP_URL": smtp_url,
+        "MAIL_FROM": "recover@fernhill.test",
+        "STRIPE_API_BASE": stripe_url,
+        "STRIPE_JS_URL": f"{stripe_url}/stripe.js",
+        "STRIPE_SECRET_KEY": sandbox.platform_key,
+        "STRIPE_PUBLISHABLE_KEY": sandbox.publishable_key,
+        "CLOCK_FILE": str(directory / "clock"),
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+def connect(services: Services, sandbox: Sandbox) -> None:
+    """The pretend company connects with its own key and lets its founder in."""
+    account = accounts.connect(
+        services,
+        "Fernhill Software",
+        secret_key=sandbox.account_key,
+        publishable_key=sandbox.account_publishable_key,
+        mode=RetryMode.RECOVER,
+    )
+    accounts.add_webhook_endpoint(services, account, sorted(HANDLED_TYPES))
+    with services.db.read() as session:
+        company = session.get_one(Company, account.company_id)
+    sign_in.add_user(services, company, FOUNDER)
+
+
+def healthy(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/health", timeout=5).ok
+    except requests.RequestException:
+        return False

@@ -1,0 +1,203 @@
+"""What most tests stand on: real databases, a real Redis, services with a clock of their own."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from redis import Redis
+from sqlalchemy import text
+
+from bench.servers import postgres_server, redis_server
+from recover import config
+from recover import services as composition
+from recover.config import Settings
+from recover.db import Base, make_engine
+from recover.dunning import DEFAULT, RetryMode
+from recover.models import Account, Company, User
+from recover.services import Services
+
+START = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
+NOWHERE = "127.0.0.1:9"  # the discard port: nothing listens, so a stray request fails at once
+PLATFORM_SECRET = "whsec_platform_0123456789"
+HOOK_SECRET = "whsec_direct_0123456789"
+ENCRYPTION_KEY = Fernet.generate_key().decode()
+
+
+class FrozenClock:
+    """Time that moves only when a test says so."""
+
+    def __init__(self, start: datetime = START) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        return self._now
+
+    def advance(self, **span: float) -> datetime:
+        """Move on by a timedelta's keywords: clock.advance(days=3)."""
+        self._now += timedelta(**span)
+        return self._now
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    return FrozenClock()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with every table and no row, to be copied."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    _make_tables(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A server for the session (each xdist worker has its own), with every table."""
+    try:
+        server = postgres_server()
+        url = server.__enter__()
+    except ImportError as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"no PostgreSQL here: {error}")
+    try:
+        _make_it_fast(url)
+        _make_tables(url)
+        yield url
+    finally:
+        server.__exit__(None, None, None)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database with every table; each test runs on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        template = request.getfixturevalue("sqlite_template")
+        return f"sqlite:///{shutil.copy(template, tmp_path / 'recover.db')}"
+    url: str = request.getfixturevalue("postgres_url")
+    _empty_tables(url)
+    return url
+
+
+@pytest.fixture(scope="session")
+def redis_session_url() -> Iterator[str]:
+    with redis_server() as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(redis_session_url: str) -> str:
+    """An empty Redis."""
+    with Redis.from_url(redis_session_url) as client:
+        client.flushall()
+    return redis_session_url
+
+
+@pytest.fixture
+def environ(request: pytest.FixtureRequest, database_url: str, redis_url: str) -> dict[str, str]:
+    """The settings' environment; names the sandbox and the mailbox where the test asks for them."""
+    found = {
+        "SECRET_KEYS": "a-secret-key-for-tests-0123456789",
+        "ENCRYPTION_KEYS": ENCRYPTION_KEY,
+        "BASE_URL": "http://recover.test",
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "SMTP_URL": f"smtp://{NOWHERE}",
+        "MAIL_FROM": "billing@recover.test",
+        "STRIPE_API_BASE": f"http://{NOWHERE}",
+        "STRIPE_SECRET_KEY": "sk_test_platform",
+        "STRIPE_PUBLISHABLE_KEY": "pk_test_platform",
+        "STRIPE_WEBHOOK_SECRETS": PLATFORM_SECRET,
+    }
+    if "mailbox" in request.fixturenames:
+        found["SMTP_URL"] = request.getfixturevalue("mailbox").url
+    if "stripe_url" in request.fixturenames:
+        found["STRIPE_API_BASE"] = request.getfixturevalue("stripe_url")
+    return found
+
+
+@pytest.fixture
+def settings(environ: dict[str, str], tmp_path: Path) -> Settings:
+    return config.load(environ, tmp_path / "no.env")
+
+
+@pytest.fixture
+def services(settings: Settings, clock: FrozenClock) -> Iterator[Services]:
+    built = composition.build(settings)
+    yield dataclasses.replace(built, now=clock.now)
+    built.enqueue.redis.close()
+    built.db.engine.dispose()
+
+
+@pytest.fixture
+def company(services: Services) -> Company:
+    with services.db.begin() as session:
+        row = Company(name="Acme Software", created_at=services.now())
+        session.add(row)
+    return row
+
+
+@pytest.fixture
+def user(services: Services, company: Company) -> User:
+    with services.db.begin() as session:
+        row = User(company_id=company.id, email="ada@acme.test", created_at=services.now())
+        session.add(row)
+    return row
+
+
+@pytest.fixture
+def account(services: Services, company: Company) -> Account:
+    """Connected with its own key, in test mode; Recover retries."""
+    with services.db.begin() as session:
+        row = Account(
+            company_id=company.id,
+            stripe_account_id="acct_acme",
+            livemode=False,
+            connection="key",
+            secret_key_sealed=services.vault.seal("sk_test_acme"),
+            webhook_secrets_sealed=services.vault.seal(HOOK_SECRET),
+            publishable_key="pk_test_acme",
+            hook_token="hook-of-acme",
+            mode=RetryMode.RECOVER,
+            campaign_key=DEFAULT.key,
+            campaign_version=DEFAULT.version,
+            name="Acme",
+            timezone="UTC",
+            support_email="help@acme.test",
+            connected_at=services.now(),
+        )
+        session.add(row)
+    return row
+
+
+def _make_tables(url: str) -> None:
+    engine = make_engine(url)
+    Base.metadata.create_all(engine)
+    engine.dispose()
+
+
+def _empty_tables(url: str) -> None:
+    """DELETE, which is quicker than TRUNCATE for the few rows of a test."""
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(table.delete())
+    engine.dispose()
+
+
+def _make_it_fast(url: str) -> None:
+    """A test's rows need not outlive a power cut."""
+    engine = make_engine(url)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("ALTER SYSTEM SET fsync = off"))
+        connection.execute(text("ALTER SYSTEM SET synchronous_commit = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    engine.dispose()

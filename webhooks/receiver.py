@@ -1,0 +1,150 @@
+"""Stripe's webhooks come in here: verify the raw body, store the event once, ring, answer.
+
+Nothing else happens before the answer: Stripe waits for it, and repeats what is slow. An event is
+safe once it was answered with 200; draining it is another process's work.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+
+from flask import Blueprint, Response, abort, request
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from recover.errors import BadEvent, BadSignature
+from recover.services import Services
+from recover.stripe_gateway import verify_webhook
+from recover.stripe_objects import WebhookEvent
+from webhooks.account_cache import AccountCache, KnownAccount
+from webhooks.event_writer import EventWriter, Row
+from webhooks.group_commit import GroupCommit
+from webhooks.handlers import ROUTES
+
+log = logging.getLogger(__name__)
+
+# While the bell rings, further events do not ring it; the drain silences it before it looks.
+BELL_SECONDS = 30
+RETRY_AFTER_SECONDS = 60
+LONGEST_ID = 255  # the columns' length
+
+
+def blueprint(services: Services) -> Blueprint:
+    """Both webhook addresses. Machines post here, signed: CSRF protection must not apply.
+
+    Answers 200: stored, known already, or of no interest; 400: not signed for this address, or no
+    event; 404: no such address; 413: too long; 503: the database is away, so that Stripe repeats.
+    """
+    receiver = Receiver(services)
+    routes = Blueprint("webhooks", __name__)
+    routes.post("/webhooks/stripe")(receiver.platform)
+    routes.post("/webhooks/stripe/<hook_token>")(receiver.direct)
+    routes.register_error_handler(HTTPException, _refused)
+    for refused in (BadSignature, BadEvent):
+        routes.register_error_handler(refused, _not_taken)
+    for away in (OperationalError, InterfaceError, PoolTimeout):
+        routes.register_error_handler(away, _database_away)
+    return routes
+
+
+class Receiver:
+    """The two views, and what they keep between requests."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._accounts = AccountCache(services)
+        self._inbox = GroupCommit(EventWriter(services.db).write)
+
+    def platform(self) -> Response:
+        """Events of every account connected through the platform; each names its account."""
+        event = self._verified(self._services.settings.stripe_webhook_secrets)
+        if event.type in ROUTES:
+            account = self._accounts.by_stripe_id(event.account_id, livemode=event.livemode)
+            if account is None:
+                log.warning("event %s is of an account that is not connected here", event.id)
+            else:
+                self._take(account, event)
+        return Response(status=200)
+
+    def direct(self, hook_token: str) -> Response:
+        """Events of one account, which has this address to itself."""
+        account = self._accounts.by_token(hook_token)
+        if account is None:
+            abort(404, "No account has this webhook address.")
+        event = self._verified(self._accounts.secrets(account))
+        if event.account_id not in {"", account.stripe_account_id}:
+            raise BadEvent("This event belongs to another account than this address.")
+        if event.livemode != account.livemode:
+            raise BadEvent("This event and this account are not in the same mode, test or live.")
+        if event.type in ROUTES:
+            self._take(account, event)
+        return Response(status=200)
+
+    def _verified(self, secrets: Sequence[str]) -> WebhookEvent:
+        """The event in the request, once one of ``secrets`` proves to have signed its raw bytes."""
+        payload = _body(self._services.settings.max_webhook_bytes)
+        if not secrets:
+            raise BadSignature("No signing secret is stored for this webhook address.")
+        header = request.headers.get("Stripe-Signature", "")
+        return verify_webhook(payload, header, secrets, self._services.now())
+
+    def _take(self, account: KnownAccount, event: WebhookEvent) -> None:
+        """Store the event, then ring: in this order no drain can look too early."""
+        key = ROUTES[event.type].key(event)
+        if not key or account.disconnected:
+            return
+        if any(len(text) > LONGEST_ID or not text.isprintable() for text in (event.id, key)):
+            raise BadEvent("The event's ids are not ids of Stripe's.")
+        if self._inbox.store(self._row(account, event, key)):
+            self._services.enqueue("drain_inbox", once_for=BELL_SECONDS)
+
+    def _row(self, account: KnownAccount, event: WebhookEvent, key: str) -> Row:
+        now = self._services.now()
+        return {
+            "account_id": account.id,
+            "stripe_event_id": event.id,
+            "type": event.type,
+            "object_id": key,
+            "stripe_customer_id": event.customer_id[:LONGEST_ID],
+            "created_at": event.created_at,
+            "received_at": now,
+            "status": "received",
+            "due_at": now,
+        }
+
+
+def _body(cap: int) -> bytes:
+    """The raw body. One over ``cap`` bytes is refused unread; at the cap if its length is unsaid.
+
+    A body of unsaid length is cut off at the limit without a word, so the limit is a byte more.
+    """
+    request.max_content_length = cap + 1
+    payload = request.get_data(cache=False)
+    if len(payload) > cap:
+        abort(413)
+    return payload
+
+
+def _refused(error: HTTPException) -> Response:
+    return _problem(error.code or 500, error.description or error.name)
+
+
+def _not_taken(error: BadSignature | BadEvent) -> Response:
+    log.warning("a webhook was refused: %s", error)
+    return _problem(400, str(error))
+
+
+def _database_away(error: Exception) -> Response:
+    log.error("the database is away, a webhook was not stored: %s", type(error).__name__)
+    answer = _problem(503, "The event could not be stored now. Please send it again later.")
+    answer.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return answer
+
+
+def _problem(status: int, detail: str) -> Response:
+    """A refusal in the form of RFC 9457. The text holds no secret."""
+    body = json.dumps({"status": status, "detail": detail})
+    return Response(body, status=status, mimetype="application/problem+json")
