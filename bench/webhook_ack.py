@@ -24,7 +24,7 @@ from recover.models import StripeEvent
 from sandbox.shapes import shape
 
 PATH = "/webhooks/stripe"
-ROUNDS, REQUESTS, CONNECTIONS, WARM_UP = 5, 600, 8, 200
+ROUNDS, REQUESTS, CONNECTIONS, WARM_UP = 5, 600, 16, 200
 LIMITS = {"postgresql": 0.5, "sqlite": 0.3}
 
 _numbers = itertools.count(1)

@@ -85,7 +85,11 @@ def _submit(store: Store, intent: Obj) -> str:
         failed = intent["status"] != "succeeded"
         return str(intent["last_setup_error"]["message"]) if failed else ""
     month, _, year = request.form.get("expiry", "").replace(" ", "").partition("/")
-    card = {"number": request.form.get("number", ""), "exp_month": month, "exp_year": year}
+    card = {
+        "number": request.form.get("number", ""),
+        "exp_month": request.form.get("exp_month", month),
+        "exp_year": request.form.get("exp_year", year),
+    }
     try:
         setups.confirm(store, intent, card, request.form.get("name") or None)
     except setups.CardRefused as refusal:
