@@ -49,7 +49,7 @@ def payment_failed(
     words = {
         "company": brand.short_name,
         "card": reader.card_name(card_brand, card_last4),
-        "expired": _expired(exp_month, exp_year),
+        "on_record": _on_record(exp_month, exp_year),
     }
     next_try = reader.day(next_try_at, locale, timezone) if next_try_at else ""
     amount = format_money(amount_minor, currency, locale)
@@ -248,8 +248,12 @@ def _product(name: str) -> str:
     return name if len(name) <= _LONGEST_PRODUCT else name[: _LONGEST_PRODUCT - 1].rstrip() + "…"
 
 
-def _expired(month: int | None, year: int | None) -> str:
-    return f" at the end of {reader.expiry_month(month, year)}" if month and year else ""
+def _on_record(month: int | None, year: int | None) -> str:
+    return (
+        f" (valid until {reader.expiry_month(month, year)} in our records)"
+        if month and year
+        else ""
+    )
 
 
 def _details(

@@ -4,7 +4,8 @@ Honest and without blame. What an issuer suspects (and so anything about a card'
 never said to the person who holds it: those declines arrive here as ``generic``.
 
 In the sentences ``{card}`` is "Visa card ending in 4242" or "saved payment method", ``{company}``
-the sender, and ``{expired}`` " at the end of October 2026" where the month is known.
+the sender, and ``{on_record}`` " (valid until October 2026 in our records)" where a month is known:
+a replaced card can have expired before the month we were once given.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ REASONS: dict[str, ReasonCopy] = {
     "expired": ReasonCopy(
         subject="Your card for {company} has expired",
         headline="Your card has expired",
-        happened="Your {card} expired{expired}, so your bank could not accept the payment.",
+        happened=(
+            "Your bank told us that your {card}{on_record} has expired, "
+            "so it could not accept the payment."
+        ),
         if_retried="If your bank has sent us your new card's details by then, it will go through.",
         remedy="Please add your new card, and we'll collect the payment with it.",
         button="Add your new card",

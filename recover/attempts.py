@@ -215,13 +215,25 @@ def _answer(payment: Payment) -> dict[str, str | None]:
 def settle(
     services: Services, attempt_id: int, outcome: Outcome, answer: dict[str, str | None]
 ) -> bool:
-    """Write Stripe's answer, unless a webhook about the same charge was quicker."""
-    query = (
-        update(Attempt)
-        .where(Attempt.id == attempt_id, Attempt.outcome == Outcome.PENDING)
-        .values(outcome=outcome, settled_at=services.now(), **answer)
-    )
+    """Write Stripe's answer, unless a webhook about the same charge was quicker.
+
+    Where the bank first asks for the customer, no charge is made, and Stripe names the one before.
+    """
+    charge_id = answer.get("stripe_charge_id")
     with services.db.begin() as session:
+        row = session.get_one(Attempt, attempt_id)
+        another = select(Attempt.id).where(
+            Attempt.account_id == row.account_id,
+            Attempt.stripe_charge_id == charge_id,
+            Attempt.id != attempt_id,
+        )
+        if charge_id and session.scalar(another) is not None:
+            answer = answer | {"stripe_charge_id": None}
+        query = (
+            update(Attempt)
+            .where(Attempt.id == attempt_id, Attempt.outcome == Outcome.PENDING)
+            .values(outcome=outcome, settled_at=services.now(), **answer)
+        )
         return session.execute(query).rowcount == 1  # type: ignore[attr-defined,no-any-return]
 
 

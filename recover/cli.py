@@ -214,8 +214,7 @@ def emails_preview(directory: Path) -> None:
     """Write every mail as HTML, text and .eml into DIRECTORY."""
     from emails.preview import write_previews  # noqa: PLC0415 - renders nothing unless asked
 
-    count = len(list(write_previews(directory)))
-    console.print(f"{count} files written; open {directory / 'index.html'}")
+    console.print(f"Written. Open {write_previews(directory)}")
 
 
 def main() -> None:

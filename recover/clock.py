@@ -7,10 +7,11 @@ from rq import cron
 
 from recover import jobs
 from recover.services import CHORES, STEPS
-from webhooks.jobs import drain_inbox
+from webhooks.jobs import drain_inbox, forget_events
 
 cron.register(jobs.run_due, STEPS, interval=10)
 cron.register(drain_inbox, STEPS, interval=15)
 cron.register(jobs.send_messages, STEPS, interval=30)
 cron.register(jobs.sweep_all, CHORES, cron="17 * * * *")
+cron.register(forget_events, CHORES, cron="23 4 * * *")
 cron.register(jobs.scan_all, CHORES, cron="41 6 * * *")

@@ -81,9 +81,7 @@ def ask(services: Services, email: str, origin: str) -> SignInMail | None:
             return None
         nonce = token_urlsafe(24)
         session.add(
-            SignIn(
-                user_id=user.id, nonce=nonce, origin_hash=origin, created_at=services.now()
-            )
+            SignIn(user_id=user.id, nonce=nonce, origin_hash=origin, created_at=services.now())
         )
     return SignInMail(user.email, nonce)
 

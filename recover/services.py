@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -103,7 +104,7 @@ def build(settings: Settings) -> Services:
         gateway=StripeGateway(settings.stripe_api_base),
         vault=Vault(settings.encryption_keys),
         links=Links(settings.secret_keys, settings.base_url),
-        mailer=Mailer(settings.smtp_url),
+        mailer=Mailer(settings.smtp_url, helo=urlsplit(settings.base_url).hostname or ""),
         now=file_clock(settings.clock_file) if settings.clock_file else system_now,
         enqueue=Bell(settings.redis_url),
     )

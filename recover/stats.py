@@ -100,9 +100,7 @@ def _booked(account_ids: list[int], since: datetime | None) -> ColumnElement[boo
     return and_(of_accounts, LedgerLine.at >= since) if since else of_accounts
 
 
-def _recovered(
-    session: Session, account_ids: list[int], since: datetime | None
-) -> tuple[Sum, ...]:
+def _recovered(session: Session, account_ids: list[int], since: datetime | None) -> tuple[Sum, ...]:
     won = func.sum(case((LedgerLine.kind == ledger.RECOVERED, 1), else_=0))
     query = (
         select(LedgerLine.currency, won, func.sum(LedgerLine.amount_minor))

@@ -21,7 +21,7 @@ from sandbox.sandbox import Sandbox
 
 QUEUES = ("steps", "chores")
 PATIENCE = 60.0  # real seconds without any progress before a rehearsal gives up
-NAP = 0.004
+NAP = 0.008
 MAX_ROUNDS = 500  # of settling at one moment; more means that two sides keep waking each other
 
 
@@ -52,7 +52,7 @@ class Director:
         """Play everything up to ``until``, then stand still there."""
         self.settle()
         while (moment := self._next_moment()) is not None and moment <= until:
-            self.sandbox.advance_to(max(moment, self.sandbox.clock.now()))
+            self.sandbox.advance_to(min(_next_quarter(moment), until))
             self._ring_daily()
             self.settle()
             if on_moment:
@@ -134,5 +134,9 @@ class Director:
             self.chores.enqueue("recover.jobs.sweep_all", result_ttl=0)
 
 
-def days_of(clock_start: datetime, days: int) -> datetime:
-    return clock_start + timedelta(days=days)
+def _next_quarter(moment: datetime) -> datetime:
+    """What happens within a quarter of an hour happens together: a month has few enough of them."""
+    past = timedelta(
+        minutes=moment.minute % 15, seconds=moment.second, microseconds=moment.microsecond
+    )
+    return moment + timedelta(minutes=15) - past if past else moment

@@ -44,6 +44,7 @@ class Mailbox:
         self._hang_ups: deque[bool] = deque()
         self._lock = threading.Lock()
         self._loop = asyncio.new_event_loop()
+        self._stopping = asyncio.Event()
         self._thread = threading.Thread(target=self._serve, name="mailbox", daemon=True)
 
     @property
@@ -58,7 +59,7 @@ class Mailbox:
 
     def stop(self) -> None:
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join()
         elif not self._loop.is_closed():
             self._loop.close()
@@ -143,15 +144,16 @@ class Mailbox:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(
-            self._loop.create_server(self._conversation, sock=self._listener)
-        )
         try:
-            self._loop.run_forever()
+            self._loop.run_until_complete(self._answer_until_stopped())
         finally:
-            server.close()
-            self._loop.run_until_complete(self._end_conversations())
             self._loop.close()
+
+    async def _answer_until_stopped(self) -> None:
+        server = await self._loop.create_server(self._conversation, sock=self._listener)
+        await self._stopping.wait()
+        server.close()
+        await self._end_conversations()
 
     def _conversation(self) -> Any:
         return SMTP(self, hostname="mailbox.test", enable_SMTPUTF8=True, loop=self._loop)

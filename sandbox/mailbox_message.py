@@ -84,7 +84,7 @@ def parse(number: int, envelope: Envelope, received_at: datetime) -> MailMessage
 
 def _part(mail: EmailMessage, kind: str) -> str:
     part = mail.get_body(preferencelist=(kind,))
-    return str(part.get_content()) if part is not None else ""
+    return str(part.get_content()).replace("\r\n", "\n") if part is not None else ""
 
 
 def _links(text: str, page: str) -> tuple[str, ...]:

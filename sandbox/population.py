@@ -37,6 +37,7 @@ def _subscriber(store: Store, index: int, days: int) -> Obj:
         timezone=rng.choice(TIMEZONES[country]),
         locale=LOCALES.get(country, "en"),
     )
+    store.state.people.add(customer["id"])
     dollars = min(500.0, max(3.0, rng.lognormvariate(0, numbers.amount_sigma) * 29))
     dollars *= numbers.amount_median_minor / 2900
     amount = round(dollars) * _PER_DOLLAR[currency]

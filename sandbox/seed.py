@@ -67,13 +67,17 @@ class Seeding:
 
     def _truth(self, number: str, owner: str) -> CardTruth:
         truth = from_number(number, self.state.chance)
-        truth.fingerprint = self.state.chance.token(16, "seeded", number, owner)
+        seeded = self.state.mint("seeded", number, owner)
+        truth.fingerprint = self.state.chance.token(16, seeded)
         return truth
 
     def add_card(
         self, customer_id: str, number: str, *, exp_month: int = 12, exp_year: int = 2034
     ) -> str:
-        """Another stored card, default of nothing; its payment method's id. No event is sent."""
+        """Another stored card with a fingerprint of its own, default of nothing; its method's id.
+
+        No event is sent.
+        """
         with self.state.lock:
             method = customers.payment_method(
                 self.store,

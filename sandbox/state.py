@@ -167,6 +167,7 @@ class State:
         self.stores: dict[str, Store] = {}
         self.keys: dict[str, Key] = {}
         self.truths: dict[str, CardTruth] = {}  # by payment method or card id
+        self.people: set[str] = set()  # customers who act by themselves; those set by hand do not
         self.base_url = ""  # where this Stripe is served, for the addresses it hands out
         self.listeners: list[Listener] = []
         self._minted: Counter[tuple[object, ...]] = Counter()

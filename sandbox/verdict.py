@@ -123,9 +123,11 @@ def _by_currency(amounts: Any) -> dict[str, int]:
 
 
 def _doubled(mails: list[Any]) -> int:
-    """Mails that reached the same reader twice: the same id, or the same words without links."""
+    """Mails that reached a reader twice: by their id, or by the same words on the same day."""
     by_id = Counter(mail.message_id for mail in mails)
-    by_words = Counter((mail.to, mail.subject, _plain(mail.text)) for mail in mails)
+    by_words = Counter(
+        (mail.to, mail.subject, _plain(mail.text), mail.received_at.date()) for mail in mails
+    )
     return max(sum(n - 1 for n in by_id.values()), sum(n - 1 for n in by_words.values()))
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from typing import Any
 from urllib.parse import urljoin
 
 import requests
@@ -79,18 +78,14 @@ class Visitor:
         started = self._post(page + "/start", form.fields)
         if started.status_code != 200:
             return Outcome("refused", started.status_code)
-        secret = started.json()["client_secret"]
-        intent = secret.split("_secret_")[0]
-        key = started.json()["publishable_key"]
-        self._stripe(f"/v1/setup_intents/{intent}/confirm", key, secret, self._card())
+        keys = started.json()
+        intent = self._confirm("setup_intents", keys, keys["client_secret"], self._card())
         token = [pair for pair in form.fields if pair[0] == "csrf_token"]
         finished = self._post(page + "/finish", [*token, ("setup_intent", intent)])
         answer = finished.json()
         if answer.get("state") == "action":
-            payment = answer["client_secret"].split("_secret_")[0]
-            confirm = f"/v1/payment_intents/{payment}/confirm"
-            self._stripe(confirm, key, answer["client_secret"], {})
-            self._post(page + "/settle", token)
+            self._confirm("payment_intents", keys, answer["client_secret"], {})
+            answer = self._post(page + "/settle", [*token, ("setup_intent", intent)]).json()
         return Outcome(str(answer.get("state", "")), finished.status_code)
 
     def _by_checkout(self, page: str, form: Form) -> Outcome:
@@ -113,10 +108,19 @@ class Visitor:
     def _post(self, url: str, fields: list[tuple[str, str]]) -> requests.Response:
         return self.session.post(url, data=fields, headers={"Referer": url}, timeout=TIMEOUT)
 
-    def _stripe(self, path: str, key: str, secret: str, fields: dict[str, Any]) -> None:
-        requests.post(
-            self.stripe_url + path,
-            data={"key": key, "client_secret": secret, **fields},
-            headers={"Authorization": f"Bearer {key}"},
-            timeout=TIMEOUT,
-        )
+    def _confirm(self, kind: str, keys: dict[str, str], secret: str, fields: dict[str, str]) -> str:
+        """What Stripe.js does: confirm, and pass the bank's check if it asks. The intent's id."""
+        intent = secret.partition("_secret_")[0]
+        confirmed = self._stripe(f"/v1/{kind}/{intent}/confirm", keys, secret, fields)
+        if confirmed.json().get("status") == "requires_action":
+            self._stripe("/v1/sandbox/authenticate", keys, secret, {"outcome": "success"})
+        return intent
+
+    def _stripe(
+        self, path: str, keys: dict[str, str], secret: str, fields: dict[str, str]
+    ) -> requests.Response:
+        key = keys["publishable_key"]
+        whose = {"key": key, "client_secret": secret}
+        if keys.get("stripe_account"):
+            whose["_stripe_account"] = keys["stripe_account"]
+        return self.session.post(self.stripe_url + path, data=whose | fields, timeout=TIMEOUT)

@@ -19,6 +19,8 @@ _HORIZON_DAYS = 45
 def listen(store: Store, event: Obj) -> None:
     """React to an event of Stripe's by deciding what these people and networks will do."""
     obj = event["data"]["object"]
+    if obj.get("customer") not in store.state.people:
+        return
     if event["type"] == "invoice.payment_failed" and obj["id"] in store.state.books.failed:
         if obj["attempt_count"] == 1:
             _after_failure(store, store.get(obj["id"]))

@@ -148,10 +148,10 @@ def test_a_later_notice_reads_as_a_reminder():
     assert failed(notice=1).subject == "Your payment to Acme didn't go through"
 
 
-def test_the_month_a_card_expired_is_named_where_it_is_known():
+def test_a_card_that_expired_is_named_with_the_month_on_record_where_there_is_one():
     said = prose(failed(reason="expired", exp_month=10, exp_year=2026).text)
-    assert "expired at the end of October 2026," in said
-    assert "ending in 4242 expired, so" in prose(failed(reason="expired").text)
+    assert "4242 (valid until October 2026 in our records) has expired," in said
+    assert "ending in 4242 has expired, so" in prose(failed(reason="expired").text)
 
 
 def test_amounts_follow_the_readers_locale_and_the_currencys_decimals():

@@ -1,6 +1,5 @@
 """Sending, over real sockets: the four endings of a mail, and headers that cannot be broken."""
 
-import re
 import socket
 import threading
 from contextlib import contextmanager
@@ -183,7 +182,7 @@ def test_an_international_address_is_refused_where_the_server_knows_none():
 
 def test_a_refused_address_is_final(mailer, mailbox):
     mailbox.fail_next(550)
-    with pytest.raises(MailRefused, match="refused the address ada@example.org: 550") as refused:
+    with pytest.raises(MailRefused, match=r"refused the address ada@example\.org: 550") as refused:
         mailer.send(MAIL)
     assert refused.value.recipient_refused
     mailer.send(MAIL)
@@ -211,7 +210,7 @@ def test_a_temporary_answer_can_be_tried_again(mailer, mailbox, stage, code):
 def test_a_server_that_is_not_there_can_be_tried_again():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    with pytest.raises(MailUnavailable, match=re.escape(f"127.0.0.1:{port}")):
+    with pytest.raises(MailUnavailable, match=str(port)):
         Mailer(f"smtp://127.0.0.1:{port}").send(MAIL)
 
 

@@ -7,11 +7,11 @@ secret, a disconnection) is seen by every process within `TTL_SECONDS`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 
 from recover.models import Account
 from recover.services import Services
@@ -45,7 +45,7 @@ class AccountCache:
         """The account with this webhook address."""
         if len(hook_token) > LONGEST_TOKEN:
             return None
-        return self._remembered(hook_token, Account.hook_token == hook_token)
+        return self._remembered(("token", hook_token), hook_token=hook_token)
 
     def by_stripe_id(self, stripe_account_id: str, *, livemode: bool) -> KnownAccount | None:
         """The account connected through the platform under this ``acct_...``."""
@@ -53,9 +53,9 @@ class AccountCache:
             return None
         return self._remembered(
             (stripe_account_id, livemode),
-            Account.stripe_account_id == stripe_account_id,
-            Account.livemode == livemode,
-            Account.connection == "platform",  # an account with a key has an address of its own
+            stripe_account_id=stripe_account_id,
+            livemode=livemode,
+            connection="platform",  # an account with a key of its own has an address of its own
         )
 
     def secrets(self, account: KnownAccount) -> list[str]:
@@ -65,25 +65,26 @@ class AccountCache:
         """
         return [secret for secret in self._open(account.secrets_sealed).split(",") if secret]
 
-    def _remembered(self, key: object, *where: ColumnElement[bool]) -> KnownAccount | None:
+    def _remembered(self, key: object, **columns: str | bool) -> KnownAccount | None:
         read_at, account = self._known.get(key, (0.0, None))
         if account is not None and self._clock() - read_at < TTL_SECONDS:
             return account
-        account = self._read(*where)
+        account = self._read(columns)
         if account is None:
             self._known.pop(key, None)
         else:
             self._known[key] = (self._clock(), account)
         return account
 
-    def _read(self, *where: ColumnElement[bool]) -> KnownAccount | None:
-        query = select(
-            Account.id,
-            Account.stripe_account_id,
-            Account.livemode,
-            Account.disconnected_at.is_not(None),
-            Account.webhook_secrets_sealed,
-        ).where(*where)
+    def _read(self, columns: Mapping[str, str | bool]) -> KnownAccount | None:
         with self._db.read() as session:
-            row = session.execute(query).one_or_none()
-        return KnownAccount(*row) if row else None
+            found = session.scalars(select(Account).filter_by(**columns)).one_or_none()
+        if found is None:
+            return None
+        return KnownAccount(
+            id=found.id,
+            stripe_account_id=found.stripe_account_id,
+            livemode=found.livemode,
+            disconnected=found.disconnected_at is not None,
+            secrets_sealed=found.webhook_secrets_sealed,
+        )

@@ -58,6 +58,10 @@ def sync_invoice(services: Services, account: Account, invoice_id: str) -> None:
     cases.sync(services, account, invoice_id)
 
 
+def sync_known_invoice(services: Services, account: Account, invoice_id: str) -> None:
+    cases.sync_known(services, account, invoice_id)
+
+
 def sync_subscription(services: Services, account: Account, subscription_id: str) -> None:
     cases.sync_subscription(services, account, subscription_id)
 
@@ -83,12 +87,12 @@ ROUTES: dict[str, Route] = {
     "invoice.payment_failed": Route(invoice, sync_invoice),
     "invoice.payment_action_required": Route(invoice, sync_invoice),
     # Paid, by whomever: the case is won, and nothing more may be sent.
-    "invoice.paid": Route(invoice, sync_invoice),
+    "invoice.paid": Route(invoice, sync_known_invoice),
     # Nothing is owed any more, or the company has given up on it.
-    "invoice.voided": Route(invoice, sync_invoice),
-    "invoice.marked_uncollectible": Route(invoice, sync_invoice),
+    "invoice.voided": Route(invoice, sync_known_invoice),
+    "invoice.marked_uncollectible": Route(invoice, sync_known_invoice),
     # The amount or Stripe's next scheduled try changed.
-    "invoice.updated": Route(invoice, sync_invoice),
+    "invoice.updated": Route(invoice, sync_known_invoice),
     # A renewal is days away: will its card still be valid? (The invoice has no id yet.)
     "invoice.upcoming": Route(customer, check_cards),
     # Cancelled, paused, resumed, or another payment method became its default.

@@ -9,3 +9,8 @@ from webhooks import inbox
 def drain_inbox() -> int:
     """Handle what Stripe sent. How many events were settled."""
     return inbox.drain(services()).done
+
+
+def forget_events() -> int:
+    """Delete events handled long ago. How many."""
+    return inbox.forget(services())

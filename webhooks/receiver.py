@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from flask import Blueprint, Response, abort, request
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -23,6 +23,7 @@ from webhooks.account_cache import AccountCache, KnownAccount
 from webhooks.event_writer import EventWriter, Row
 from webhooks.group_commit import GroupCommit
 from webhooks.handlers import ROUTES
+from webhooks.ringer import Ringer
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +33,16 @@ RETRY_AFTER_SECONDS = 60
 LONGEST_ID = 255  # the columns' length
 
 
-def blueprint(services: Services) -> Blueprint:
+def blueprint(services: Services, ring: Callable[[], object] | None = None) -> Blueprint:
     """Both webhook addresses. Machines post here, signed: CSRF protection must not apply.
+
+    ``ring`` calls for a drain; by default it enqueues one, without keeping the answer waiting.
 
     Answers 200: stored, known already, or of no interest; 400: not signed for this address, or no
     event; 404: no such address; 413: too long; 503: the database is away, so that Stripe repeats.
     """
-    receiver = Receiver(services)
+    ring = ring or Ringer(lambda: services.enqueue("drain_inbox", once_for=BELL_SECONDS))
+    receiver = Receiver(services, ring)
     routes = Blueprint("webhooks", __name__)
     routes.post("/webhooks/stripe")(receiver.platform)
     routes.post("/webhooks/stripe/<hook_token>")(receiver.direct)
@@ -53,8 +57,9 @@ def blueprint(services: Services) -> Blueprint:
 class Receiver:
     """The two views, and what they keep between requests."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, ring: Callable[[], object]) -> None:
         self._services = services
+        self._ring = ring
         self._accounts = AccountCache(services)
         self._inbox = GroupCommit(EventWriter(services.db).write)
 
@@ -99,7 +104,7 @@ class Receiver:
         if any(len(text) > LONGEST_ID or not text.isprintable() for text in (event.id, key)):
             raise BadEvent("The event's ids are not ids of Stripe's.")
         if self._inbox.store(self._row(account, event, key)):
-            self._services.enqueue("drain_inbox", once_for=BELL_SECONDS)
+            self._ring()
 
     def _row(self, account: KnownAccount, event: WebhookEvent, key: str) -> Row:
         now = self._services.now()

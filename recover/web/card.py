@@ -27,30 +27,12 @@ def blueprint(services: Services) -> Blueprint:
     routes = Blueprint("card", __name__)
     routes.before_request(_private)
     answer_problems(routes, services)
+    _answer_script(routes, services)
 
     @routes.get("/card/<token>")
     def show(token: str) -> Page:
         account, link = card_page.find_link(services, token)
         return card_view.render(services, account, link, token)
-
-    @routes.post("/card/<token>/start")
-    def start(token: str) -> Response:
-        """For the script: a SetupIntent for the Payment Element, and what the button says."""
-        account, link = card_page.find_link(services, token)
-        invoice_ids = request.form.getlist("invoice")
-        setup = card_update.start(
-            services, account, link, origin=_origin(services), invoice_ids=invoice_ids
-        )
-        page = card_page.view(services, account, link)
-        t = reader.words(account, page.locale)
-        agreed = tuple(one for one in page.owed if one.invoice_id in invoice_ids)
-        amount = card_view.total(t, agreed)
-        return jsonify(
-            setup_intent=setup.id,
-            client_secret=setup.client_secret,
-            label=t("button_pay", amount=amount) if agreed else t("button_save"),
-            **card_view.stripe_keys(account),
-        )
 
     @routes.post("/card/<token>/checkout")
     def checkout(token: str) -> Response:
@@ -61,25 +43,6 @@ def blueprint(services: Services) -> Blueprint:
             invoice_ids=request.form.getlist("invoice"), return_url=_return_url(services, token),
         )  # fmt: skip
         return redirect(setup.url, 303)
-
-    @routes.post("/card/<token>/finish")
-    def finish(token: str) -> Response:
-        """For the script: save the card, pay, and say what is next."""
-        account, link = _usable(services, token)
-        setup_intent_id = request.form.get("setup_intent", "")
-        result = card_result.finish(services, account, link, setup_intent_id, "")
-        return jsonify(state=result.state, client_secret=result.client_secret)
-
-    @routes.post("/card/<token>/settle")
-    def settle(token: str) -> Response:
-        """For the script: the bank's confirmation is over; look at the invoices again."""
-        account, link = _usable(services, token)
-        setup_intent_id, session_id = _came_from()
-        row = card_result.find(services, link, setup_intent_id, session_id)
-        for invoice_id in row.invoice_ids:
-            cases.sync(services, account, invoice_id)
-        result = card_result.finish(services, account, link, setup_intent_id, session_id)
-        return jsonify(state=result.state, client_secret=result.client_secret)
 
     @routes.get("/card/<token>/return")
     def come_back(token: str) -> Page | Response:
@@ -102,6 +65,48 @@ def blueprint(services: Services) -> Blueprint:
         return card_view.notice(account, "fresh", 200)
 
     return routes
+
+
+def _answer_script(routes: Blueprint, services: Services) -> None:
+    """What the page's script asks for, as JSON."""
+
+    @routes.post("/card/<token>/start")
+    def start(token: str) -> Response:
+        """A SetupIntent for the Payment Element, and what the button says."""
+        account, link = card_page.find_link(services, token)
+        invoice_ids = request.form.getlist("invoice")
+        setup = card_update.start(
+            services, account, link, origin=_origin(services), invoice_ids=invoice_ids
+        )
+        page = card_page.view(services, account, link)
+        t = reader.words(account, page.locale)
+        agreed = tuple(one for one in page.owed if one.invoice_id in invoice_ids)
+        amount = card_view.total(t, agreed)
+        return jsonify(
+            setup_intent=setup.id,
+            client_secret=setup.client_secret,
+            label=t("button_pay", amount=amount) if agreed else t("button_save"),
+            **card_view.stripe_keys(account),
+        )
+
+    @routes.post("/card/<token>/finish")
+    def finish(token: str) -> Response:
+        """Save the card, pay, and say what is next."""
+        account, link = _usable(services, token)
+        setup_intent_id = request.form.get("setup_intent", "")
+        result = card_result.finish(services, account, link, setup_intent_id, "")
+        return jsonify(state=result.state, client_secret=result.client_secret)
+
+    @routes.post("/card/<token>/settle")
+    def settle(token: str) -> Response:
+        """The bank's confirmation is over; look at the invoices again."""
+        account, link = _usable(services, token)
+        setup_intent_id, session_id = _came_from()
+        row = card_result.find(services, link, setup_intent_id, session_id)
+        for invoice_id in row.invoice_ids:
+            cases.sync(services, account, invoice_id)
+        result = card_result.finish(services, account, link, setup_intent_id, session_id)
+        return jsonify(state=result.state, client_secret=result.client_secret)
 
 
 def _private() -> None:

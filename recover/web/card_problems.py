@@ -1,5 +1,4 @@
-"""What the card page says when something is in the way: in the reader's language, and as JSON to
-its script."""
+"""What the card page says when something is in the way: in the reader's language, or as JSON."""
 
 from __future__ import annotations
 
@@ -32,11 +31,8 @@ def answer_problems(routes: Blueprint, services: Services) -> None:
     def too_many(error: TooManyTries) -> Answer:
         return explain(services, f"too_many_{error.scope}", 429)
 
-    def expired(error: LinkExpired) -> Answer:
-        return explain(services, "expired", 410, FRESH)
-
     routes.register_error_handler(LinkInvalid, answer("invalid", 404))
-    routes.register_error_handler(LinkExpired, expired)
+    routes.register_error_handler(LinkExpired, answer("expired", 410, FRESH))
     routes.register_error_handler(TooManyTries, too_many)
     routes.register_error_handler(NotPossible, answer("changed", 409, RELOAD))
     routes.register_error_handler(CSRFError, answer("form_expired", 400, RELOAD))

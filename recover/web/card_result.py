@@ -1,5 +1,6 @@
 """What came of a new card, read back from our rows: the same whichever way the visitor came, and
-after any number of reloads."""
+after any number of reloads.
+"""
 
 from __future__ import annotations
 
@@ -54,8 +55,7 @@ def finish(
 
 
 def find(services: Services, link: Link, setup_intent_id: str, session_id: str) -> CardUpdate:
-    """The use of the page a visitor comes back from. Raises NotPossible where it is not this
-    link's."""
+    """The use of the page a visitor comes back from. Raises NotPossible for another link's."""
     same = (
         CardUpdate.stripe_session_id == session_id
         if session_id

@@ -74,7 +74,7 @@ def total(t: Words, owed: tuple[Owed, ...]) -> str:
 
 
 def card_name(t: Words, method: PaymentMethod | None) -> str:
-    """ "Visa ending in 4242" in the reader's language; "" for none."""
+    """Such as "Visa ending in 4242" in the reader's language; "" for none."""
     if method is None:
         return ""
     if not method.last4:

@@ -57,7 +57,7 @@ def page(
     return Page(rows[:PAGE], cursor(rows[PAGE - 1]) if more else "")
 
 
-def _newest() -> Select[tuple[RecoveryCase]]:
+def _newest() -> Select[RecoveryCase]:
     order = (RecoveryCase.failed_at.desc(), RecoveryCase.id.desc())
     return select(RecoveryCase).order_by(*order).limit(PAGE + 1)
 

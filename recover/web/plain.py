@@ -12,8 +12,8 @@ SOURCES = {
     Source.CARD_PAGE: ("Card page", "The subscriber replaced the card on the mailed page."),
     Source.NEW_CARD: ("New card, tried at once", "A card changed elsewhere; Recover charged it."),
     Source.FOUNDER: ("Retried by hand", "Somebody at your company pressed Retry now."),
-    Source.STRIPE_RETRY: ("Stripe’s own retry", "Stripe’s schedule charged the card."),
-    Source.ELSEWHERE: ("Paid elsewhere", "Stripe’s invoice page, the portal, or a bank transfer."),
+    Source.STRIPE_RETRY: ("Stripe's own retry", "Stripe's schedule charged the card."),
+    Source.ELSEWHERE: ("Paid elsewhere", "Stripe's invoice page, the portal, or a bank transfer."),
     Source.UNKNOWN: ("Unknown", "The invoice is paid; no known try paid it."),
 }
 OURS = frozenset({Source.OUR_RETRY, Source.CARD_PAGE, Source.NEW_CARD, Source.FOUNDER})
@@ -119,8 +119,9 @@ def decline(case: RecoveryCase) -> str:
 
 
 def card(brand: str, last4: str) -> str:
-    """ "visa", "4242" -> "Visa •••• 4242"."""
-    return f"{BRANDS.get(brand, brand.replace('_', ' ').capitalize())} •••• {last4}".strip() if last4 else ""
+    """Such as "Visa •••• 4242"; "" where there is no card."""
+    name = BRANDS.get(brand, brand.replace("_", " ").capitalize())
+    return f"{name} •••• {last4}".strip() if last4 else ""
 
 
 BRANDS = {

@@ -36,7 +36,7 @@ FORM_EXPIRED = Problem(
 STRIPE_AWAY = Problem("Stripe is not answering", "Nothing was changed. Try again in a minute.")
 STRIPE_REFUSED = Problem(
     "Stripe refuses our key",
-    "The account’s key was revoked, or lacks a permission. Connect the account again.",
+    "The account's key was revoked, or lacks a permission. Connect the account again.",
 )
 
 

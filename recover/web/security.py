@@ -91,14 +91,15 @@ def allow_image(url: str) -> None:
 
 
 def origin(url: str) -> str:
-    """ "https://js.stripe.com/dahlia/stripe.js" -> "https://js.stripe.com"."""
+    """The scheme and host of an address, such as https://js.stripe.com."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def policy(allowance: Allowance) -> str:
     """The Content-Security-Policy of a response."""
-    directives = STRICT | {name: STRICT.get(name, ()) + more for name, more in allowance.sources.items()}
+    wider = {name: STRICT.get(name, ()) + more for name, more in allowance.sources.items()}
+    directives = STRICT | wider
     return "; ".join(f"{name} {' '.join(sources)}" for name, sources in directives.items())
 
 
@@ -110,7 +111,7 @@ def _protect(response: Response, settings: Settings) -> Response:
         headers["Strict-Transport-Security"] = HSTS
     if response.mimetype == "text/html":
         headers["Content-Security-Policy"] = policy(allowance)
-        headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        headers["Cross-Origin-Opener-Policy"] = "same-origin-allow-popups"  # wallets open one
         headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
     headers["Referrer-Policy"] = "no-referrer" if allowance.private else "same-origin"
     if allowance.private or (response.mimetype == "text/html" and not allowance.cached):

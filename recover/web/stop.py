@@ -1,4 +1,4 @@
-""" "Write to me no more": one page, one click, and a way back."""
+"""The page behind "stop these mails": one click, and a way back."""
 
 from __future__ import annotations
 

@@ -52,7 +52,8 @@ class Words:
 
     def day(self, at: datetime) -> str:
         """The day ``at`` falls on where the company is: "22 November 2026"."""
-        return str(format_date(at.astimezone(_zone(self.timezone)).date(), "long", locale=self._babel))
+        local = at.astimezone(_zone(self.timezone))
+        return str(format_date(local.date(), "long", locale=self._babel))
 
     def month(self, month: int, year: int) -> str:
         """11, 2027 -> "11/2027", as it stands on the card."""
@@ -80,7 +81,7 @@ def words_for(locale: str, accepted: Iterable[str] = (), timezone: str = "UTC") 
 
 
 def language_of(tag: str) -> str:
-    """ "de-AT" -> "de"."""
+    """The language of a tag: "de" of "de-AT"."""
     return tag.replace("_", "-").partition("-")[0].lower()
 
 

@@ -66,16 +66,15 @@
   }
 
   function cardForm(form) {
-    const begin = byId("card-begin");
     const startButton = byId("card-start");
     const panel = byId("card-panel");
     const submit = byId("card-submit");
+    const cancel = byId("card-cancel");
     const say = speak(byId("card-status"), byId("card-error"),
-      [startButton, submit, byId("card-cancel")]);
+      [startButton, submit, cancel]);
     const words = form.dataset;
     let stripe = null;
     let elements = null;
-    let setup = null;
     let working = false;
 
     // One thing at a time: a second click while the first is under way does nothing.
@@ -94,7 +93,6 @@
 
     async function start() {
       const answer = await post(words.start, new FormData(form));
-      setup = answer;
       stripe = stripeFor(answer.publishable_key, answer.stripe_account);
       elements = stripe.elements({
         clientSecret: answer.client_secret, locale: words.language, appearance: look(),
@@ -107,8 +105,8 @@
       card.on("loaderror", () => say.fault(words.noStripe));
       form.querySelectorAll("input[type=checkbox]").forEach((box) => { box.disabled = true; });
       submit.textContent = answer.label;
-      begin.hidden = true;
-      panel.hidden = false;
+      startButton.hidden = true;
+      [panel, submit, cancel].forEach((element) => { element.hidden = false; });
       card.mount("#payment-element");
     }
 
@@ -147,7 +145,7 @@
       else once(words.busySave, save);
     });
     submit.addEventListener("click", () => once(words.busySave, save));
-    byId("card-cancel").addEventListener("click", () => window.location.reload());
+    cancel.addEventListener("click", () => window.location.reload());
   }
 
   function confirmForm(form) {

@@ -1,0 +1,137 @@
+"""One case: its story with the reason for each act, and what a person can do about it."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from recover import card_page, cases
+from recover.dunning import Decision, Decline, FixedTiming, Trigger, campaign, classify, plan
+from recover.models import Account, Link, RecoveryCase
+from recover.services import Services
+from recover.stripe_objects import Payment
+from recover.timeline import note
+from recover.truth import facts, fetch
+from recover.web.case_story import story
+from recover.web.guard import current_user
+from recover.web.security import STRIPE_API
+
+STRIPE_DASHBOARD = "https://dashboard.stripe.com"
+
+
+def blueprint(services: Services) -> Blueprint:
+    routes = Blueprint("case", __name__)
+
+    @routes.get("/cases/<int:case_id>")
+    def show(case_id: int) -> str:
+        account, case = _find(services, case_id)
+        preview = _preview(services, account, case) if request.args.get("preview") else None
+        with services.db.read() as session:
+            told = story(session, case)
+        return render_template(
+            "case.html", case=case, account=account, story=told, preview=preview,
+            timezone=account.timezone or "UTC", stripe_url=stripe_url(services, account, case),
+        )  # fmt: skip
+
+    @routes.post("/cases/<int:case_id>/refresh")
+    def refresh(case_id: int) -> Response:
+        """Bring the case in line with Stripe now, then show what comes next."""
+        account, case = _find(services, case_id)
+        cases.sync(services, account, case.stripe_invoice_id)
+        return redirect(url_for("web.case.show", case_id=case_id, preview=1, _anchor="next"), 303)
+
+    @routes.get("/cases/<int:case_id>/retry")
+    def confirm_retry(case_id: int) -> str:
+        account, case = _find(services, case_id)
+        return render_template("case_retry.html", case=case, account=account)
+
+    @routes.post("/cases/<int:case_id>/retry")
+    def retry(case_id: int) -> Response:
+        account, case = _find(services, case_id)
+        reason = f"{current_user().email} asked for a try now."
+        payment = cases.pay_now(services, account, case.stripe_invoice_id, Trigger.FOUNDER, reason)
+        flash(outcome(payment))
+        return redirect(url_for("web.case.show", case_id=case_id), 303)
+
+    @routes.post("/cases/<int:case_id>/revoke")
+    def revoke(case_id: int) -> Response:
+        account, case = _find(services, case_id)
+        count = _revoke(services, account, case)
+        flash(f"{count} card links were switched off." if count else "No card link was open.")
+        return redirect(url_for("web.case.show", case_id=case_id), 303)
+
+    return routes
+
+
+def _find(services: Services, case_id: int) -> tuple[Account, RecoveryCase]:
+    """The case, if it is of the user's own company; anybody else's does not exist."""
+    query = (
+        select(Account, RecoveryCase)
+        .join(RecoveryCase, RecoveryCase.account_id == Account.id)
+        .where(RecoveryCase.id == case_id, Account.company_id == current_user().company_id)
+    )
+    with services.db.read() as session:
+        found = session.execute(query).one_or_none()
+    if found is None:
+        abort(404)
+    return found[0], found[1]
+
+
+def _preview(services: Services, account: Account, case: RecoveryCase) -> list[Decision]:
+    """What comes next if nothing changes, from fresh evidence."""
+    evidence = fetch(services.stripe(account), case.stripe_invoice_id, services.now())
+    with services.db.read() as session:
+        known = facts(session, account, case, evidence)
+    steps = campaign(case.campaign_key, case.campaign_version)
+    return plan(known, steps, FixedTiming(), evidence.at)
+
+
+def _revoke(services: Services, account: Account, case: RecoveryCase) -> int:
+    query = select(Link.public_id).where(
+        Link.account_id == account.id, Link.case_id == case.id, Link.revoked_at.is_(None)
+    )
+    with services.db.read() as session:
+        public_ids = list(session.scalars(query))
+    for public_id in public_ids:
+        card_page.revoke(services, account, public_id)
+    if public_ids:
+        reason = f"{current_user().email} switched off every card link of this case."
+        with services.db.begin() as session:
+            note(session, case, "revoke", reason, services.now())
+    return len(public_ids)
+
+
+def outcome(payment: Payment | None) -> str:
+    """What came of a try by hand, in a sentence."""
+    if payment is None:
+        return (
+            "Not charged: the invoice is settled, another try is under way, or this card must not"
+            " be tried again. The timeline says which."
+        )
+    if payment.status == "declined":
+        return f"Declined. {_why(payment)}"
+    return {
+        "succeeded": "Paid. The invoice is settled.",
+        "requires_action": "The bank asks the cardholder to confirm. Only they can do that.",
+        "processing": "Under way. The bank has not answered yet.",
+    }[payment.status]
+
+
+def _why(payment: Payment) -> str:
+    decline = Decline(
+        error_code=payment.error_code,
+        decline_code=payment.decline_code,
+        advice_code=payment.advice_code,
+        network_decline_code=payment.network_decline_code,
+        network_advice_code=payment.network_advice_code,
+    )
+    return classify(decline).text
+
+
+def stripe_url(services: Services, account: Account, case: RecoveryCase) -> str:
+    """The invoice in Stripe's own dashboard; "" in a rehearsal, which has none."""
+    if services.settings.stripe_api_base != STRIPE_API:
+        return ""
+    mode = "" if account.livemode else "/test"
+    return f"{STRIPE_DASHBOARD}/{account.stripe_account_id}{mode}/invoices/{case.stripe_invoice_id}"

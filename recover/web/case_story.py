@@ -1,0 +1,63 @@
+"""A case's story from our rows: the timeline, the tries and the mails, with their plain words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from recover import truth
+from recover.models import Attempt, LedgerLine, Message, RecoveryCase, TimelineEntry
+from recover.web import plain
+
+TONES = {
+    "recover": "good",
+    "exhaust": "bad",
+    "close": "quiet",
+    "message": "mail",
+    "attempt": "warn",
+    "refunded": "bad",
+    "disputed": "bad",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One row of the table of payment tries."""
+
+    attempt: Attempt
+    words: str
+    tone: str
+    code: str  # Stripe's own, beside our words
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    timeline: list[TimelineEntry]
+    tries: list[Try]
+    mails: list[Message]
+    ledger: list[LedgerLine]
+
+
+def story(session: Session, case: RecoveryCase) -> Story:
+    timeline = select(TimelineEntry).where(
+        TimelineEntry.account_id == case.account_id, TimelineEntry.case_id == case.id
+    )
+    mails = select(Message).where(Message.account_id == case.account_id, Message.case_id == case.id)
+    lines = select(LedgerLine).where(
+        LedgerLine.account_id == case.account_id, LedgerLine.case_id == case.id
+    )
+    return Story(
+        timeline=list(session.scalars(timeline.order_by(TimelineEntry.at, TimelineEntry.id))),
+        tries=[_try(row) for row in truth.attempts_of(session, case)],
+        mails=list(session.scalars(mails.order_by(Message.created_at, Message.id))),
+        ledger=list(session.scalars(lines.order_by(LedgerLine.at, LedgerLine.id))),
+    )
+
+
+def _try(row: Attempt) -> Try:
+    words, tone = plain.outcome(row)
+    codes = (row.decline_code or row.error_code, row.network_decline_code, row.network_advice_code)
+    failed = row.outcome in ("failed", "requires_action", "abandoned")
+    return Try(row, words, tone, " · ".join(filter(None, codes)) if failed else "")

@@ -1,0 +1,129 @@
+"""The stage of the journeys: a pretend Stripe, a mailbox, and the product, each on a real socket."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import requests
+from cryptography.fernet import Fernet
+from flask import Flask
+from journey import Journey
+
+from app import create_app
+from recover import accounts, config, jobs
+from recover import services as composition
+from recover.services import Services
+from recover.stripe_gateway import StripeGateway
+from sandbox.api import create_stripe
+from sandbox.mailbox import Mailbox
+from sandbox.sandbox import Sandbox
+from sandbox.server import serve
+from webhooks import jobs as webhook_jobs
+from webhooks.handlers import HANDLED_TYPES
+
+Begin = Callable[..., Journey]
+
+
+class Door:
+    """A web address that is known before the application behind it is built."""
+
+    app: Flask | None = None
+
+    def __call__(self, environ, start_response):
+        assert self.app is not None
+        return self.app(environ, start_response)
+
+
+@pytest.fixture
+def journey(begin: Begin) -> Journey:
+    return begin()
+
+
+@pytest.fixture
+def begin(
+    database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Begin]:
+    """Start a journey: ``mode`` of the account, ``connection`` by its own key or the platform's,
+    and what `Sandbox` takes."""
+    with ExitStack() as stack:
+
+        def start(mode: str = "recover", connection: str = "key", **world) -> Journey:
+            sandbox = Sandbox("calm", **{"timezone": "UTC", **world})
+            stack.callback(sandbox.close)
+            stripe = serve(create_stripe(sandbox))
+            stack.callback(stripe.stop)
+            sandbox.state.base_url = stripe.url
+            mailbox = stack.enter_context(Mailbox(now=sandbox.clock.now))
+            door = Door()
+            web = serve(door)
+            stack.callback(web.stop)
+            secrets = ""
+            if connection == "platform":
+                secrets = _platform_endpoint(sandbox, stripe.url, web.url)
+            settings = config.load(
+                {
+                    "SECRET_KEYS": "a-secret-key-for-tests-0123456789",
+                    "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+                    "BASE_URL": web.url,
+                    "DATABASE_URL": database_url,
+                    "REDIS_URL": redis_url,
+                    "SMTP_URL": mailbox.url,
+                    "MAIL_FROM": "billing@fernhill.test",
+                    "STRIPE_API_BASE": stripe.url,
+                    "STRIPE_JS_URL": f"{stripe.url}/stripe.js",
+                    "STRIPE_SECRET_KEY": sandbox.platform_key,
+                    "STRIPE_PUBLISHABLE_KEY": sandbox.publishable_key,
+                    "STRIPE_WEBHOOK_SECRETS": secrets,
+                },
+                tmp_path / "no.env",
+            )
+            services = dataclasses.replace(
+                composition.build(settings),
+                now=sandbox.clock.now,
+                # The SDK's own repeats wait in real time; the journeys' troubles go beyond them.
+                gateway=StripeGateway(stripe.url, retries=0),
+            )
+            stack.callback(services.close)
+            monkeypatch.setattr(jobs, "services", lambda: services)
+            monkeypatch.setattr(webhook_jobs, "services", lambda: services)
+            account = _connect(services, sandbox, mode, connection)
+            door.app = create_app(services)
+            return Journey(services, account, sandbox, mailbox, stripe.url)
+
+        yield start
+
+
+def _platform_endpoint(sandbox: Sandbox, stripe_url: str, web_url: str) -> str:
+    """The platform's own endpoint, for the events of accounts that are connected through it."""
+    answer = requests.post(
+        f"{stripe_url}/v1/webhook_endpoints",
+        data={
+            "url": f"{web_url}/webhooks/stripe",
+            "connect": "true",
+            **{f"enabled_events[{i}]": name for i, name in enumerate(HANDLED_TYPES)},
+        },
+        headers={"Authorization": f"Bearer {sandbox.platform_key}", "Connection": "close"},
+        timeout=30,
+    )
+    assert answer.ok, answer.text
+    return answer.json()["secret"]
+
+
+def _connect(services: Services, sandbox: Sandbox, mode: str, connection: str):
+    if connection == "platform":
+        return accounts.connect(
+            services, "Fernhill Software", stripe_account_id=sandbox.account_id, mode=mode
+        )
+    account = accounts.connect(
+        services,
+        "Fernhill Software",
+        secret_key=sandbox.account_key,
+        publishable_key=sandbox.account_publishable_key,
+        mode=mode,
+    )
+    accounts.add_webhook_endpoint(services, account, HANDLED_TYPES)
+    return account

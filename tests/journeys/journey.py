@@ -1,0 +1,242 @@
+"""One pretend company, the product around it, and what a journey asks of both.
+
+Everything is real but Stripe: webhooks arrive signed over HTTP, mail goes by SMTP, the card page
+is visited over HTTP. Time stands still while anything is due, then jumps to the next moment.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import requests
+from sqlalchemy import func, select
+
+from recover import accounts, cards, jobs, messages, steps, sweep
+from recover.models import (
+    Account,
+    Attempt,
+    LedgerLine,
+    Message,
+    RecoveryCase,
+    StripeEvent,
+    TimelineEntry,
+)
+from recover.services import Services
+from sandbox.mailbox import Mailbox
+from sandbox.sandbox import Sandbox
+from sandbox.visitor import Visitor
+from webhooks import jobs as webhook_jobs
+
+MAX_ROUNDS = 60  # of settling at one moment; more means that two sides keep waking each other
+CLEAN = {
+    "charged_twice": 0,
+    "after_payment": 0,
+    "after_cancel": 0,
+    "hard_code_tries": 0,
+    "over_network_cap": 0,
+    "too_close": 0,
+}
+
+
+class Journey:
+    def __init__(
+        self,
+        services: Services,
+        account: Account,
+        sandbox: Sandbox,
+        mailbox: Mailbox,
+        stripe_url: str,
+    ) -> None:
+        self.services = services
+        self.account_id = account.id
+        self.sandbox = sandbox
+        self.mailbox = mailbox
+        self.stripe_url = stripe_url
+        self.books = sandbox.books
+
+    # -- time ----------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> datetime:
+        return self.sandbox.clock.now()
+
+    def settle(self) -> None:
+        """Let everything that is due at this moment happen, as the clock and the workers do."""
+        for _ in range(MAX_ROUNDS):
+            moved = self.sandbox.deliver_due() + webhook_jobs.drain_inbox()
+            claimed = steps.claim_due(self.services)
+            for case_id in claimed:
+                jobs.run_step(case_id)
+            moved += len(claimed) + messages.send_due(self.services)
+            if not moved:
+                return
+        raise AssertionError(f"two sides keep waking each other at {self.now}")
+
+    def run(self, **span: float) -> None:
+        """Go on for a timedelta's keywords, stopping at each moment where something is due."""
+        until = self.now + timedelta(**span)
+        self.settle()
+        while (moment := self._next_moment()) is not None and moment <= until:
+            self.sandbox.advance_to(max(moment, self.now))
+            self.settle()
+        self.sandbox.advance_to(until)
+        self.settle()
+
+    def _next_moment(self) -> datetime | None:
+        pointers = (
+            select(func.min(RecoveryCase.next_step_at)).where(RecoveryCase.state == "open"),
+            select(func.min(Message.due_at)).where(Message.status.in_(("pending", "sending"))),
+            select(func.min(StripeEvent.due_at)).where(StripeEvent.status == "received"),
+        )
+        with self.services.db.read() as session:
+            moments = [session.scalar(pointer) for pointer in pointers]
+        moments.append(self.sandbox.next_event_at())
+        return min((moment for moment in moments if moment), default=None)
+
+    # -- what is asked of the pretend world -----------------------------------------------------
+
+    def subscriber(self, email: str | None = "ada@example.test", amount: int = 2900, **about):
+        """A customer with one monthly subscription; ``about`` goes to `Sandbox.add_customer`."""
+        customer = self.sandbox.add_customer(email=email, **about)
+        return self.sandbox.add_subscription(
+            customer, amount, currency=about.get("currency", "usd")
+        )
+
+    def fail(self, *answers: str, **about) -> str:
+        """A subscriber whose renewal fails with the first of ``answers``; their card's next
+        answers follow. The open invoice's id, with nothing settled yet."""
+        first, *rest = answers or ("insufficient_funds",)
+        subscription = self.subscriber(**about)
+        invoice = self.sandbox.fail_renewal(subscription, first)
+        if rest:
+            self.sandbox.script(subscription["customer"], rest)
+        return invoice
+
+    def api(self, method: str, path: str, **data: str) -> dict:
+        """What the company does by itself, in Stripe's dashboard or by its own program."""
+        answer = requests.request(
+            method,
+            self.stripe_url + path,
+            data=data,
+            headers={"Authorization": f"Bearer {self.sandbox.account_key}", "Connection": "close"},
+            timeout=30,
+        )
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def pay_elsewhere(self, invoice_id: str) -> None:
+        self.api("POST", f"/v1/invoices/{invoice_id}/pay", paid_out_of_band="true")
+
+    def replace_card(self, customer_id: str, number: str = "") -> str:
+        """Another default card, set in Stripe's own portal."""
+        method = self.sandbox.add_card(customer_id, number or self.sandbox.issue_card())
+        field = "invoice_settings[default_payment_method]"
+        self.api("POST", f"/v1/customers/{customer_id}", **{field: method})
+        return method
+
+    def visit(self, link: str, number: str = "", *, scripts: bool = True):
+        """A subscriber follows the link and enters a card, a good one unless told otherwise."""
+        visitor = Visitor(self.sandbox, self.stripe_url, number or self.sandbox.issue_card())
+        return visitor.visit(link, scripts=scripts)
+
+    # -- what came of it -------------------------------------------------------------------------
+
+    @property
+    def account(self) -> Account:
+        with self.services.db.read() as session:
+            return session.get_one(Account, self.account_id)
+
+    def case(self, invoice_id: str) -> RecoveryCase | None:
+        query = select(RecoveryCase).where(RecoveryCase.stripe_invoice_id == invoice_id)
+        with self.services.db.read() as session:
+            return session.scalar(query)
+
+    @property
+    def cases(self) -> list[RecoveryCase]:
+        with self.services.db.read() as session:
+            return list(session.scalars(select(RecoveryCase).order_by(RecoveryCase.id)))
+
+    def timeline(self, invoice_id: str) -> list[TimelineEntry]:
+        query = (
+            select(TimelineEntry)
+            .join(RecoveryCase, RecoveryCase.id == TimelineEntry.case_id)
+            .where(RecoveryCase.stripe_invoice_id == invoice_id)
+            .order_by(TimelineEntry.id)
+        )
+        with self.services.db.read() as session:
+            return list(session.scalars(query))
+
+    def verbs(self, invoice_id: str) -> list[str]:
+        return [entry.verb for entry in self.timeline(invoice_id)]
+
+    def attempts(self, invoice_id: str) -> list[Attempt]:
+        query = (
+            select(Attempt)
+            .join(RecoveryCase, RecoveryCase.id == Attempt.case_id)
+            .where(RecoveryCase.stripe_invoice_id == invoice_id)
+            .order_by(Attempt.attempted_at, Attempt.id)
+        )
+        with self.services.db.read() as session:
+            return list(session.scalars(query))
+
+    def tries(self, invoice_id: str) -> list[tuple[str, str]]:
+        """Who tried, and what came of it."""
+        return [(row.trigger, row.outcome) for row in self.attempts(invoice_id)]
+
+    @property
+    def messages(self) -> list[Message]:
+        with self.services.db.read() as session:
+            return list(session.scalars(select(Message).order_by(Message.id)))
+
+    @property
+    def ledger(self) -> list[LedgerLine]:
+        with self.services.db.read() as session:
+            return list(session.scalars(select(LedgerLine).order_by(LedgerLine.id)))
+
+    @property
+    def won(self) -> list[tuple[str, int, str]]:
+        """The ledger's lines: source, amount, currency."""
+        return [(line.source or line.kind, line.amount_minor, line.currency) for line in self.ledger]
+
+    @property
+    def mails(self):
+        return self.mailbox.messages()
+
+    @property
+    def sent(self) -> list[str]:
+        """The templates of the mails that left, oldest first."""
+        return [row.template for row in self.messages if row.status == "sent"]
+
+    def card_link(self, nth: int = -1) -> str:
+        """The card page's address in the nth mail."""
+        links = [link for mail in self.mails for link in mail.links if "/card/" in link]
+        return links[nth]
+
+    def charged(self, invoice_id: str) -> list[bool]:
+        """Every authorisation of an invoice in the sandbox's own books: approved or not."""
+        return [one.approved for one in self.books.tries if one.invoice == invoice_id]
+
+    def times(self, invoice_id: str) -> list[timedelta]:
+        """When the invoice was tried again, since its first failure, by the sandbox's books."""
+        tried = [one.at for one in self.books.tries if one.invoice == invoice_id]
+        return [at - tried[0] for at in tried[1:]]
+
+    @property
+    def faults(self) -> dict[str, int]:
+        return self.books.faults()
+
+    # -- the product's own rounds ---------------------------------------------------------------
+
+    def sweep(self):
+        report = sweep.sweep(self.services, self.account)
+        self.settle()
+        return report
+
+    def scan(self) -> int:
+        written = cards.scan(self.services, self.account)
+        self.settle()
+        return written
+
+    def switch(self, mode: str) -> None:
+        accounts.set_mode(self.services, self.account_id, mode)
+        self.settle()
