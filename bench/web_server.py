@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-# What the Procfile starts, with one worker: the figure is per process.
-SETTINGS = ["--workers", "1", "--worker-class", "gthread", "--threads", "8", "--keep-alive", "60"]
+# What the Procfile starts, with one worker: the figures are per process.
+SETTINGS = ["--workers", "1", "--worker-class", "gthread", "--threads", "16", "--keep-alive", "60"]
 PATIENCE_SECONDS = 30.0
 
 

@@ -1,14 +1,13 @@
 """How many webhooks a web process acknowledges, beside a bare route that only verifies them.
 
-Both are served by gunicorn with the same settings and take turns in one run, so that what else
-the machine does falls on both.
+Both are served by gunicorn with the same settings and take turns in one run. Each is judged by its
+best round: what else the machine does can only slow a round down.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -24,7 +23,7 @@ from recover.models import StripeEvent
 from sandbox.shapes import shape
 
 PATH = "/webhooks/stripe"
-ROUNDS, REQUESTS, CONNECTIONS, WARM_UP = 5, 600, 16, 200
+ROUNDS, REQUESTS, CONNECTIONS, WARM_UP = 8, 400, 32, 400
 LIMITS = {"postgresql": 0.5, "sqlite": 0.3}
 
 _numbers = itertools.count(1)
@@ -58,9 +57,9 @@ def measure(name: str, database_url: str, redis_url: str) -> Figure:
         raise RuntimeError(f"{stored} events were stored of those acknowledged")
     return Figure(
         f"webhook_ack_{name}",
-        statistics.median(rates[product]),
+        max(rates[product]),
         "events/s",
-        statistics.median(rates[bare]),
+        max(rates[bare]),
         "bare Flask route",
         LIMITS[name],
     )

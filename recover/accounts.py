@@ -76,7 +76,7 @@ def connect(
         account.publishable_key = publishable_key or services.settings.stripe_publishable_key
         if webhook_secrets:
             account.webhook_secrets_sealed = services.vault.seal(",".join(webhook_secrets))
-        account.disconnected_at = None
+        account.disconnected_at, account.problem = None, ""
     return account
 
 

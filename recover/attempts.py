@@ -44,17 +44,23 @@ OUTCOMES = {
 def absorb(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
     """Bring our rows in line with the charges Stripe shows: settle ours, add Stripe's own."""
     rows = attempts_of(session, case)
-    known = {row.stripe_charge_id for row in rows}
+    known = {row.stripe_charge_id: row for row in rows}
     for charge in evidence.invoice_charges():
-        if charge.id in known or charge.status == "pending":  # a bank debit not yet answered
-            continue
-        row = _ours(rows, charge)
+        row = known.get(charge.id)
+        if charge.status == "pending" or (row and _complete(row)):
+            continue  # a bank debit not yet answered; or nothing new
+        row = row or _ours(rows, charge)
         if row is None:
             row = _seen(case, charge)
             session.add(row)
             rows.append(row)
         _settle_with_charge(row, charge, evidence.at)
     session.flush()
+
+
+def _complete(row: Attempt) -> bool:
+    """The row says all that the charge does. The answer to `pay` leaves out some of it."""
+    return row.outcome != Outcome.PENDING and bool(row.network_status)
 
 
 def _ours(rows: Iterable[Attempt], charge: Charge) -> Attempt | None:
@@ -68,8 +74,15 @@ def _ours(rows: Iterable[Attempt], charge: Charge) -> Attempt | None:
         and row.outcome in waiting
         and not (row.outcome == Outcome.ABANDONED and row.error_code)  # refused: never a charge
         and row.attempted_at - CLOCK_SKEW <= charge.created_at
+        and _same_method(row, charge)
     ]
     return max(candidates, key=lambda row: row.attempted_at, default=None)
+
+
+def _same_method(row: Attempt, charge: Charge) -> bool:
+    """Our tries name what they charge; a charge on anything else is somebody else's."""
+    charged = charge.method.id if charge.method else ""
+    return not (charged and row.payment_method_id) or charged == row.payment_method_id
 
 
 def _seen(case: RecoveryCase, charge: Charge) -> Attempt:
@@ -113,7 +126,7 @@ def _settle_with_charge(row: Attempt, charge: Charge, now: datetime) -> None:
     row.outcome = Outcome.SUCCEEDED if charge.status == "succeeded" else Outcome.FAILED
     row.stripe_charge_id = charge.id
     row.stripe_payment_intent_id = charge.payment_intent_id
-    row.settled_at = now
+    row.settled_at = row.settled_at or now
     row.error_code = charge.failure_code
     row.decline_code = charge.decline_code
     row.advice_code = charge.advice_code

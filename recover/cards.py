@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 
-from recover import letters, messages
+from recover import delivery, letters, messages
 from recover.dunning.expiry import notice_due
 from recover.models import Account, Message
 from recover.services import Services
@@ -22,7 +22,7 @@ def scan(services: Services, account: Account) -> int:
     """Look at every renewing subscription's card. How many notices were written.
 
     Streams Stripe's list, a hundred subscriptions to a request; writes rows only, which
-    `messages.send_due` sends after asking Stripe once more.
+    `delivery.send_due` sends after asking Stripe once more.
     """
     written = 0
     for status in RENEWING:
@@ -81,4 +81,4 @@ def still_due(services: Services, account: Account, message: Message) -> bool:
     return charged is not None and charged[0].id == message.details["payment_method_id"]
 
 
-messages.GATES["card_expiring"] = still_due
+delivery.GATES["card_expiring"] = still_due

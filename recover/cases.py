@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from recover import attempts, ledger, lifecycle, messages, truth
 from recover.dunning import (
     CaseState,
+    CloseReason,
     Decision,
     FixedTiming,
     Outcome,
@@ -77,8 +78,12 @@ def sync_customer(services: Services, account: Account, customer_id: str) -> Non
 
 
 def _sync_where(services: Services, account: Account, condition: ColumnElement[bool]) -> None:
+    unfinished = or_(
+        RecoveryCase.state == CaseState.OPEN,
+        RecoveryCase.close_reason == CloseReason.PAUSED,  # it goes on when the pause ends
+    )
     query = select(RecoveryCase.stripe_invoice_id).where(
-        RecoveryCase.account_id == account.id, RecoveryCase.state == CaseState.OPEN, condition
+        RecoveryCase.account_id == account.id, unfinished, condition
     )
     with services.db.read() as session:
         invoice_ids = list(session.scalars(query))
@@ -119,7 +124,8 @@ def begin_payment(
 ) -> int:
     """Write the row of a try that a person asked for, on ``method`` or on the card on file.
 
-    While the row is pending nobody else charges this invoice. Its id, or 0 (see `pay_now`).
+    While the row is pending nobody else charges this invoice; if nobody completes it, the clock
+    does. Its id, or 0 (see `pay_now`).
     """
     evidence = truth.fetch(services.stripe(account), invoice_id, services.now())
     evidence = replace(evidence, chosen=method)
@@ -131,6 +137,9 @@ def begin_payment(
         lifecycle.absorb(session, case, evidence)
         if not _may_charge(session, account, case, evidence):
             return 0
+        if case.state != CaseState.OPEN:  # the clock looks after open cases only
+            lifecycle.reopen(session, case, evidence.at, reason)
+        case.next_step_at = evidence.at + attempts.IN_FLIGHT
         return begin_attempt(session, account, case, evidence, RetryPayment(trigger, reason))
 
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from functools import cache
 
-from recover import accounts, cards, config, messages, steps, sweep
+from recover import accounts, cards, config, delivery, steps, sweep
 from recover.errors import StripeAccessLost, TransientError
 from recover.models import Account
 from recover.services import CHORES, Services, build
@@ -46,7 +46,7 @@ def run_step(case_id: int) -> None:
 def send_messages() -> int:
     here = services()
     here.enqueue.silence("send_messages")
-    return messages.send_due(here)
+    return delivery.send_due(here)
 
 
 def sweep_all() -> None:

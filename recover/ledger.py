@@ -45,6 +45,8 @@ def recover(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
             at=(invoice.paid_at if invoice else None) or evidence.at,
         )
     )
+    for charge in evidence.invoice_charges():  # a refund may be heard of before the payment
+        give_back(session, case.account_id, charge, evidence.at)
 
 
 def _saved_on_our_page(session: Session, winner: Attempt) -> bool:
@@ -86,10 +88,16 @@ def give_back(session: Session, account_id: int, charge: Charge, now: datetime) 
     if attempt is None or attempt.outcome != Outcome.SUCCEEDED:
         return
     case = session.get_one(RecoveryCase, attempt.case_id)
-    kind = DISPUTED if charge.disputed else REFUNDED
-    amount = charge.amount_minor if charge.disputed else charge.amount_refunded_minor
-    if not amount:
-        return
+    refunded = charge.amount_refunded_minor
+    _book(session, case, charge, REFUNDED, refunded, now)
+    if charge.disputed:
+        _book(session, case, charge, DISPUTED, charge.amount_minor - refunded, now)
+
+
+def _book(
+    session: Session, case: RecoveryCase, charge: Charge, kind: str, amount: int, now: datetime
+) -> None:
+    """Have the line of this ``kind`` say ``amount``; none is written for nothing."""
     line = session.scalar(
         select(LedgerLine).where(
             LedgerLine.case_id == case.id,
@@ -98,8 +106,10 @@ def give_back(session: Session, account_id: int, charge: Charge, now: datetime) 
         )
     )
     if line is None:
+        if not amount:
+            return
         line = LedgerLine(
-            account_id=account_id,
+            account_id=case.account_id,
             case_id=case.id,
             kind=kind,
             reference=charge.id,

@@ -113,11 +113,16 @@ def card_may_be_tried(
     return allowance(facts, evidence.at).tries_left > 0
 
 
-def reopen(session: Session, case: RecoveryCase, now: datetime) -> None:
-    """Stripe shows the invoice open and owed although the case had ended: it goes on."""
+def reopen(
+    session: Session,
+    case: RecoveryCase,
+    now: datetime,
+    reason: str = "Stripe shows this invoice open again.",
+) -> None:
+    """The invoice is open and owed although the case had ended: it goes on."""
     ledger.take_back(session, case)
     case.state, case.close_reason, case.closed_at = CaseState.OPEN, "", None
-    note(session, case, "reopen", "Stripe shows this invoice open again.", now)
+    note(session, case, "reopen", reason, now)
 
 
 def finish(session: Session, case: RecoveryCase, evidence: Evidence, stop: Stop) -> bool:

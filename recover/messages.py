@@ -1,41 +1,27 @@
-"""Mails to subscribers: decided by the core, written as a row, sent once, settled.
-
-A row goes pending -> sending -> sent. SMTP has no idempotency key: where a worker dies between
-the two last, nobody can know whether the mail left, so the row ends as "uncertain" and is never
-sent again. Better one mail too few, named on the founder's page, than one too many.
-"""
+"""Mails to subscribers: each is a row first, with what it will say; `delivery` sends it."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
 from datetime import timedelta
 from secrets import token_urlsafe
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from emails.envelope import Outgoing
 from recover import letters, truth
 from recover.dunning import CaseState, RetryMode, SendMessage
-from recover.errors import DeliveryUncertain, MailRefused, MailUnavailable
-from recover.models import Account, Link, Message, RecoveryCase, Suppression
+from recover.models import Account, Link, Message, RecoveryCase
 from recover.services import Services
 from recover.timeline import note
 from recover.truth import Evidence
 
-log = logging.getLogger(__name__)
-
 PENDING, SENDING, SENT = "pending", "sending", "sent"
 REFUSED, UNCERTAIN, SKIPPED, OBSERVED = "refused", "uncertain", "skipped", "observed"
 
-# What has to be asked before a mail that is about no case leaves, by its template.
-GATES: dict[str, Callable[[Services, Account, Message], bool]] = {}
+ASKED_FOR = "fresh_link"  # the one mail that a person has just asked for
 
 LEASE = timedelta(minutes=10)  # a mail half sent by a worker that died is looked at after this
-BACK_OFF = (1, 5, 30, 120)  # minutes, while the mail server is away
-GIVE_UP = timedelta(hours=48)  # a mail this late says things that are no longer so
 
 
 def prepare(
@@ -85,7 +71,12 @@ def add(
     step: str = "",
     subscription_id: str = "",
 ) -> Message | None:
-    """Write a mail's row, due now, once for each ``dedup_key``; None where there is one already."""
+    """Write a mail's row, due now.
+
+    None where ``dedup_key`` has one already, or the customer wants no mail (but for that asked for).
+    """
+    if template != ASKED_FOR and truth.suppressed(session, account.id, customer_id):
+        return None
     found = select(Message.id).where(
         Message.account_id == account.id, Message.dedup_key == dedup_key
     )
@@ -136,7 +127,7 @@ def send_fresh_link(services: Services, account: Account, link: Link) -> None:
             account,
             customer_id=customer.id,
             to_email=customer.email,
-            template="fresh_link",
+            template=ASKED_FOR,
             dedup_key=f"fresh:{link.public_id}:{hour}",
             reason="The subscriber asked for a new link on the page of an expired one.",
             details={"locale": customer.locale},
@@ -171,108 +162,3 @@ def follow_up(session: Session, services: Services, account: Account, case: Reco
     )
     if added:
         services.enqueue("send_messages", once_for=30)
-
-
-def send(services: Services, message_id: int) -> str:
-    """Send a pending mail and settle its row. The row's status afterwards."""
-    claim = (
-        update(Message)
-        .where(Message.id == message_id, Message.status == PENDING)
-        .values(status=SENDING, due_at=services.now() + LEASE)
-        .returning(Message.id)
-    )
-    with services.db.begin() as session:
-        if session.scalar(claim) is None:
-            return session.get_one(Message, message_id).status
-        message = session.get_one(Message, message_id)
-        account = session.get_one(Account, message.account_id)
-        outgoing = letters.write(session, services, account, message)
-    return _deliver(services, message, outgoing)
-
-
-def _deliver(services: Services, message: Message, outgoing: Outgoing) -> str:
-    now = services.now()
-    try:
-        services.mailer.send(outgoing)
-    except MailUnavailable as error:
-        minutes = BACK_OFF[min(message.failures, len(BACK_OFF) - 1)]
-        late = now - message.created_at > GIVE_UP
-        return _settle(
-            services,
-            message,
-            REFUSED if late else PENDING,
-            error=str(error),
-            due_at=now + timedelta(minutes=minutes),
-            failures=message.failures + 1,
-        )
-    except MailRefused as error:
-        if error.recipient_refused:
-            _suppress(services, message)
-        return _settle(services, message, REFUSED, error=str(error))
-    except DeliveryUncertain as error:
-        return _settle(services, message, UNCERTAIN, error=str(error))
-    return _settle(services, message, SENT, sent_at=now, subject=outgoing.subject, error="")
-
-
-def _settle(services: Services, message: Message, status: str, **values: Any) -> str:
-    with services.db.begin() as session:
-        row = session.get_one(Message, message.id)
-        row.status = status
-        for name, value in values.items():
-            setattr(row, name, value)
-        if status in (REFUSED, UNCERTAIN) and row.case_id:
-            case = session.get_one(RecoveryCase, row.case_id)
-            why = "was refused by" if status == REFUSED else "may not have reached"
-            reason = f"The mail {why} the subscriber's mail server: {row.error}"
-            note(session, case, "message", reason, services.now())
-    return status
-
-
-def _suppress(services: Services, message: Message) -> None:
-    """An address that refuses mail gets no more of it; card and address may change later."""
-    insert = services.db.insert_ignoring_duplicates(Suppression.__table__).values(
-        account_id=message.account_id,
-        stripe_customer_id=message.stripe_customer_id,
-        reason="refused",
-        created_at=services.now(),
-    )
-    with services.db.begin() as session:
-        session.execute(insert)
-
-
-def send_due(services: Services, limit: int = 200) -> int:
-    """Send what is due: thanks, expiry notices, and what a crash or a mail outage left behind.
-
-    A mail about a case is sent only if fresh evidence still calls for it. How many were handled.
-    """
-    due = (
-        select(Message)
-        .where(Message.status.in_((PENDING, SENDING)), Message.due_at <= services.now())
-        .order_by(Message.due_at)
-        .limit(limit)
-    )
-    with services.db.read() as session:
-        found = list(session.scalars(due))
-    for message in found:
-        if message.status == SENDING:
-            _settle(services, message, UNCERTAIN, error="the sender was interrupted")
-        elif _still_wanted(services, message):
-            send(services, message.id)
-        else:
-            _settle(services, message, SKIPPED, error="no longer called for")
-    return len(found)
-
-
-def _still_wanted(services: Services, message: Message) -> bool:
-    """Ask Stripe again: nothing is sent about an invoice that was paid or dropped meanwhile."""
-    with services.db.read() as session:
-        account = session.get_one(Account, message.account_id)
-        case = session.get(RecoveryCase, message.case_id) if message.case_id else None
-    if account.disconnected_at:
-        return False
-    if message.template in GATES:
-        return GATES[message.template](services, account, message)
-    if case is None or message.template in ("thank_you", "fresh_link"):
-        return True
-    evidence = truth.fetch(services.stripe(account), case.stripe_invoice_id, services.now())
-    return truth.still_owed(evidence)

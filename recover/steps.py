@@ -14,7 +14,7 @@ from functools import partial
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from recover import attempts, cases, lifecycle, messages, truth
+from recover import attempts, cases, delivery, lifecycle, messages, truth
 from recover.attempts import Standing
 from recover.dunning import CaseState, Decision, RetryMode, SendMessage, Stop, Wait
 from recover.errors import StripeUnavailable
@@ -36,6 +36,8 @@ def step(services: Services, case_id: int) -> None:
     with services.db.read() as session:
         case = session.get_one(RecoveryCase, case_id)
         account = session.get_one(Account, case.account_id)
+    if account.disconnected_at:
+        return
     try:
         for _ in range(MAX_ACTS):
             act = _next_act(services, account, case.stripe_invoice_id)
@@ -99,7 +101,7 @@ def _write(
     case.next_step_at = evidence.at + LEASE
     if isinstance(decision, SendMessage):
         message = messages.prepare(session, services, account, case, evidence, decision)
-        return partial(messages.send, services, message.id) if message else None
+        return partial(delivery.send, services, message.id) if message else None
     attempt_id = cases.begin_attempt(session, account, case, evidence, decision)
     if account.mode == RetryMode.OBSERVE:
         return _nothing

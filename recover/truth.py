@@ -80,7 +80,7 @@ def fetch(stripe: StripeAccount, invoice_id: str, now: datetime) -> Evidence:
 
 
 def still_owed(evidence: Evidence) -> bool:
-    """The invoice is open and its subscription lives: writing about it makes sense."""
+    """The invoice is open and its subscription lives: charging or writing makes sense."""
     invoice, subscription = evidence.invoice, evidence.subscription
     return (
         invoice is not None
@@ -88,6 +88,7 @@ def still_owed(evidence: Evidence) -> bool:
         and invoice.amount_remaining_minor > 0
         and subscription is not None
         and subscription.status not in ENDED
+        and not subscription.pause_collection
     )
 
 
@@ -171,7 +172,7 @@ def facts(session: Session, account: Account, case: RecoveryCase, evidence: Evid
         card_uses=_card_uses(session, account, card, evidence),
         messages=_messages(session, case, evidence.at),
         has_email=bool(case.customer_email),
-        suppressed=_suppressed(session, case),
+        suppressed=suppressed(session, case.account_id, case.stripe_customer_id),
         disputed=any(charge.disputed for charge in evidence.invoice_charges()),
         timezone=case.timezone or account.timezone or "UTC",
     )
@@ -225,9 +226,9 @@ def _messages(session: Session, case: RecoveryCase, now: datetime) -> tuple[Past
     )
 
 
-def _suppressed(session: Session, case: RecoveryCase) -> bool:
+def suppressed(session: Session, account_id: int, customer_id: str) -> bool:
+    """The customer asked for no more mail, or their address refuses it."""
     query = select(Suppression.id).where(
-        Suppression.account_id == case.account_id,
-        Suppression.stripe_customer_id == case.stripe_customer_id,
+        Suppression.account_id == account_id, Suppression.stripe_customer_id == customer_id
     )
     return session.scalar(query) is not None

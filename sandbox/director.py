@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 from redis import Redis
-from rq import Queue
+from rq import Queue, Worker
 from sqlalchemy import func, select
 
 from recover.db import Database
@@ -22,6 +23,7 @@ from sandbox.sandbox import Sandbox
 QUEUES = ("steps", "chores")
 PATIENCE = 60.0  # real seconds without any progress before a rehearsal gives up
 NAP = 0.008
+STILL = 0.5  # real seconds after which a job without progress may be a dead worker's
 MAX_ROUNDS = 500  # of settling at one moment; more means that two sides keep waking each other
 
 
@@ -52,7 +54,8 @@ class Director:
         """Play everything up to ``until``, then stand still there."""
         self.settle()
         while (moment := self._next_moment()) is not None and moment <= until:
-            self.sandbox.advance_to(min(_next_quarter(moment), until))
+            target = min(_next_quarter(moment), until)
+            self.sandbox.advance_to(max(target, self.sandbox.clock.now()))
             self._ring_daily()
             self.settle()
             if on_moment:
@@ -78,6 +81,8 @@ class Director:
         while (seen := self._jobs()) != 0:
             if seen != last_seen:
                 last_change, last_seen = time.monotonic(), seen
+            if time.monotonic() - last_change > STILL:
+                self._bury()
             if time.monotonic() - last_change > PATIENCE:
                 raise Stuck(f"{seen} jobs make no progress at {self.sandbox.clock.now()}")
             time.sleep(NAP)
@@ -90,6 +95,24 @@ class Director:
                 pipe.llen(queue.intermediate_queue_key)
                 pipe.zcard(queue.started_job_registry.key)
             return sum(pipe.execute())
+
+    def _bury(self) -> None:
+        """Take the jobs of killed workers off the books; RQ itself would wait for minutes.
+
+        The jobs are lost: they were bells, and what they rang for stands in the database.
+        """
+        alive = set()
+        for worker in Worker.all(connection=self.redis):
+            if worker.pid and _runs(worker.pid):
+                alive.add(worker.get_current_job_id())
+            else:
+                worker.register_death()
+        for queue in (self.steps, self.chores):
+            for entry in self.redis.zrange(queue.started_job_registry.key, 0, -1):
+                if entry.decode().split(":")[0] not in alive:
+                    self.redis.zrem(queue.started_job_registry.key, entry)
+            if not any(alive):
+                self.redis.delete(queue.intermediate_queue_key)
 
     def _ring(self, now: datetime) -> int:
         """Ring for what the database says is due, as the product's own clock does."""
@@ -132,6 +155,14 @@ class Director:
             self._scanned_on = today
             self.chores.enqueue("recover.jobs.scan_all", result_ttl=0)
             self.chores.enqueue("recover.jobs.sweep_all", result_ttl=0)
+
+
+def _runs(pid: int) -> bool:
+    """The process exists and is not a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _next_quarter(moment: datetime) -> datetime:

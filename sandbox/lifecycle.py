@@ -44,8 +44,7 @@ def announce_failure(store: Store, invoice: Obj, attempt: Attempt, *, counted: b
 
 
 def mark_past_due(store: Store, invoice: Obj) -> None:
-    customer = store.get(invoice["customer"])
-    store.change(customer, "customer.updated", delinquent=True)
+    store.set_delinquent(invoice["customer"], delinquent=True)
     sub = store.objects.get(subscription_id(invoice))
     if sub and sub["status"] == "active":
         store.change(sub, "customer.subscription.updated", status="past_due")

@@ -35,8 +35,10 @@ def charged_method(store: Store, invoice: Obj) -> Obj | None:
         invoice["default_payment_method"],
         sub.get("default_payment_method"),
         sub.get("default_source"),
-        customer["invoice_settings"]["default_payment_method"],
-        customer["default_source"],
+        customer.get("invoice_settings", {}).get(
+            "default_payment_method"
+        ),  # a deleted one has none
+        customer.get("default_source"),
     )
     return next((store.get(place) for place in places if place), None)
 
@@ -154,8 +156,7 @@ def settle(store: Store, invoice: Obj) -> None:
     for payment in store.owned("invoice_payment", invoice["id"]):
         if payment["status"] == "paid":
             store.emit("invoice_payment.paid", payment)
-    customer = store.get(invoice["customer"])
-    store.change(customer, "customer.updated", delinquent=False)
+    store.set_delinquent(invoice["customer"], delinquent=False)
     sub = store.objects.get(subscription_id(invoice))
     waiting = sub and sub["status"] in ("past_due", "unpaid")
     if sub and waiting and sub["latest_invoice"] == invoice["id"]:

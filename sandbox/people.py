@@ -90,7 +90,7 @@ class People:
         self.last_link = ""
         self._read = 0
         self._mails_to: dict[str, int] = {}
-        self._plans: list[tuple[datetime, int, str, str]] = []
+        self._plans: list[tuple[datetime, int, str, int, str]] = []
         self._order = itertools.count()
 
     def next_at(self) -> datetime | None:
@@ -101,8 +101,8 @@ class People:
         self._read_mail(now)
         done = 0
         while self._plans and self._plans[0][0] <= now:
-            _, order, address, link = heapq.heappop(self._plans)
-            rng = self.sandbox.state.chance.rng("visit", address, order)
+            _, _, address, nth, link = heapq.heappop(self._plans)
+            rng = self.sandbox.state.chance.rng("visit", address, nth)
             asks = rng.random() < WITH_AUTHENTICATION
             number = CARD_THAT_ASKS if asks else self.sandbox.issue_card()
             scripts = asks or rng.random() >= WITHOUT_SCRIPTS
@@ -129,7 +129,8 @@ class People:
         chance = FIXES.get(self._cause(address), EXPIRING) * DECAY**nth * self.eagerness
         if rng.random() < chance:
             delay = _click_delay(rng.random(), rng.random())
-            heapq.heappush(self._plans, (now + delay, next(self._order), address, link))
+            plan = (now + delay, next(self._order), address, nth, link)
+            heapq.heappush(self._plans, plan)
 
     def _cause(self, address: str) -> str:
         """Why this reader's payment fails; "" where none does."""

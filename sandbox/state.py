@@ -137,6 +137,11 @@ class Store:
         self.emit(event_type, obj, previous)
         return True
 
+    def set_delinquent(self, customer_id: str, *, delinquent: bool) -> None:
+        customer = self.get(customer_id)
+        if "deleted" not in customer:
+            self.change(customer, "customer.updated", delinquent=delinquent)
+
 
 @dataclass(slots=True)
 class Key:

@@ -98,7 +98,7 @@ def _sources(database: Database) -> dict[str, int]:
         .group_by(LedgerLine.source)
     )
     with database.read() as session:
-        return dict(session.execute(query).tuples().all())
+        return dict(session.execute(query).all())
 
 
 def _differences(

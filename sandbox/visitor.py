@@ -13,6 +13,7 @@ import requests
 from sandbox.sandbox import Sandbox
 
 TIMEOUT = 30
+BANK = "/v1/sandbox/authenticate"  # the page of the bank that asks the cardholder
 
 
 @dataclass

@@ -115,6 +115,11 @@ def test_a_senseless_limit_is_refused(desk, limit):
     assert desk.raw("GET", f"/v1/customers?limit={limit}").status_code == 400
 
 
+@pytest.mark.parametrize("created", ["created=soon", "created[around]=5", "created[gte]=x"])
+def test_a_senseless_time_is_refused(desk, customers, created):
+    assert desk.raw("GET", f"/v1/customers?{created}").status_code == 400
+
+
 def test_a_cursor_that_names_nothing_is_refused(desk):
     error = error_of(lambda: desk.client.v1.customers.list({"starting_after": "cus_gone"}))
     assert (error.http_status, code_of(error)) == (400, "resource_missing")

@@ -145,6 +145,26 @@ def test_changing_the_default_says_what_it_was(desk):
     assert before["invoice_settings"]["default_payment_method"] == old
 
 
+def test_a_deleted_customer_is_a_stub_and_their_subscriptions_end(desk):
+    customer = desk.sandbox.add_customer()
+    subscription = desk.sandbox.add_subscription(customer)
+    invoice = desk.sandbox.fail_renewal(subscription)
+    desk.client.v1.customers.delete(customer["id"])
+    shown = desk.client.v1.invoices.retrieve(invoice, {"expand": ["customer"]}).customer.to_dict()
+    assert shown == {"id": customer["id"], "object": "customer", "deleted": True}
+    assert desk.client.v1.subscriptions.retrieve(subscription["id"]).status == "canceled"
+    assert error_of(lambda: desk.client.v1.invoices.pay(invoice)).http_status == 400
+    assert customer["id"] not in [one.id for one in desk.client.v1.customers.list().data]
+
+
+def test_only_a_draft_can_be_deleted(desk, customer):
+    draft = desk.client.v1.invoices.create({"customer": customer})
+    assert desk.client.v1.invoices.delete(draft.id).deleted
+    assert error_of(lambda: desk.client.v1.invoices.retrieve(draft.id)).http_status == 404
+    open_one = desk.failed_invoice()
+    assert error_of(lambda: desk.client.v1.invoices.delete(open_one)).http_status == 400
+
+
 # -- hosted Checkout ---------------------------------------------------------------------------
 
 

@@ -125,20 +125,18 @@ class Scene:
         assert wanted is not None
         now = self.services.now()
         token = self.services.links.sign(Purpose.SIGN_IN, {"nonce": wanted.nonce}, now)
-        page = client.get(f"/sign-in/{token}")
-        client.post(f"/sign-in/{token}", data={"csrf_token": csrf(page.text)})
+        self.post(client, f"/sign-in/{token}", f"/sign-in/{token}")
         return client
+
+    def csrf(self, client: FlaskClient, path: str, **options) -> str:
+        """The token of a form on a page."""
+        found = CSRF.search(client.get(path, **options).text)
+        assert found, "the page has no form"
+        return found[1]
 
     def post(self, client: FlaskClient, path: str, form_on: str, **fields):
         """Send a form that stands on the page ``form_on``."""
-        token = csrf(client.get(form_on).text)
-        return client.post(path, data={"csrf_token": token, **fields})
-
-
-def csrf(html: str) -> str:
-    found = CSRF.search(html)
-    assert found, "the page has no form"
-    return found[1]
+        return client.post(path, data={"csrf_token": self.csrf(client, form_on), **fields})
 
 
 @pytest.fixture
@@ -146,7 +144,7 @@ def scene(
     services: Services,
     sandbox: Sandbox,
     mailbox: Mailbox,
-    stripe: RunningServer,
+    stripe_url: str,
     account: Account,
     user: User,
 ) -> Scene:

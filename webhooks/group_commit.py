@@ -1,7 +1,7 @@
 """Rows of requests that arrive together share one transaction.
 
 A commit waits for the disk, and each round trip to the database costs as much as the rest of a
-request. While one thread writes, the others gather; the next to write takes all they brought.
+request. While one thread writes, the others gather; then one of them writes for all of those.
 Nobody returns before the own row is committed.
 """
 
@@ -16,12 +16,16 @@ Write = Callable[[list[Row]], object]
 
 
 class _Ticket:
-    __slots__ = ("done", "error", "row")
+    """One row on its way. ``wake`` is released when it is written, or when it is to lead."""
+
+    __slots__ = ("done", "error", "row", "wake")
 
     def __init__(self, row: Row) -> None:
         self.row = row
         self.done = False
         self.error: Exception | None = None
+        self.wake = Lock()
+        self.wake.acquire()
 
 
 class GroupCommit:
@@ -29,8 +33,9 @@ class GroupCommit:
 
     def __init__(self, write: Write) -> None:
         self._write = write
+        self._lock = Lock()
         self._gathering: list[_Ticket] = []
-        self._gather, self._writing = Lock(), Lock()
+        self._writing = False
 
     def store(self, row: Row) -> bool:
         """Return once ``row`` is committed. True in the one thread that wrote for its group.
@@ -38,24 +43,33 @@ class GroupCommit:
         Raises what ``write`` raised for this row.
         """
         ticket = _Ticket(row)
-        with self._gather:
+        with self._lock:
             self._gathering.append(ticket)
-        with self._writing:
+            leads, self._writing = not self._writing, True
+        if not leads:
+            ticket.wake.acquire()
             leads = not ticket.done
-            if leads:
-                self._write_gathered()
+        if leads:
+            self._lead()
         if ticket.error:
             raise ticket.error
         return leads
 
-    def _write_gathered(self) -> None:
-        with self._gather:
+    def _lead(self) -> None:
+        """Write what has gathered, then hand over to one of those who came meanwhile."""
+        with self._lock:
             group, self._gathering = self._gathering, []
         if not self._try(group) and len(group) > 1:
             for ticket in group:  # one bad row must not fail its neighbours
                 self._try([ticket])
+        with self._lock:
+            next_leader = self._gathering[0] if self._gathering else None
+            self._writing = next_leader is not None
+        if next_leader:
+            next_leader.wake.release()
         for ticket in group:
             ticket.done = True
+            ticket.wake.release()
 
     def _try(self, group: list[_Ticket]) -> bool:
         error: Exception | None = None

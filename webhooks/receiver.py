@@ -118,6 +118,8 @@ class Receiver:
             "received_at": now,
             "status": "received",
             "due_at": now,
+            "failures": 0,
+            "error": "",
         }
 
 

@@ -12,10 +12,10 @@ from werkzeug.wrappers import Response
 
 from recover import card_page, card_update, cases, messages
 from recover.card_update import NotPossible
-from recover.errors import LinkExpired, RecoverError
+from recover.errors import RecoverError
 from recover.models import Account, Link
 from recover.services import Services
-from recover.web import card_result, card_view, reader, security
+from recover.web import card_result, card_view, security
 from recover.web.card_problems import answer_problems
 
 log = logging.getLogger(__name__)
@@ -57,12 +57,12 @@ def blueprint(services: Services) -> Blueprint:
     @routes.post("/card/<token>/fresh")
     def fresh(token: str) -> Page:
         """A new link by mail. The answer is the same whatever comes of it."""
-        account, link = _expired(services, token)
+        account, link = card_view.link_of_any_age(services, token)
         try:
             messages.send_fresh_link(services, account, link)
         except RecoverError as error:
             log.warning("a fresh link could not be sent: %s", error)
-        return card_view.notice(account, "fresh", 200)
+        return card_view.notice(account, "fresh", 200, card_view.words_of(services, account, link))
 
     return routes
 
@@ -79,7 +79,7 @@ def _answer_script(routes: Blueprint, services: Services) -> None:
             services, account, link, origin=_origin(services), invoice_ids=invoice_ids
         )
         page = card_page.view(services, account, link)
-        t = reader.words(account, page.locale)
+        t = card_view.words_of(services, account, link, page.locale)
         agreed = tuple(one for one in page.owed if one.invoice_id in invoice_ids)
         amount = card_view.total(t, agreed)
         return jsonify(
@@ -119,14 +119,6 @@ def _usable(services: Services, token: str) -> tuple[Account, Link]:
     if link.revoked_at or account.disconnected_at:
         raise NotPossible("This link was switched off.")
     return account, link
-
-
-def _expired(services: Services, token: str) -> tuple[Account, Link]:
-    """The link behind a token of ours, however old."""
-    try:
-        return card_page.find_link(services, token)
-    except LinkExpired as error:
-        return card_page.link_by_id(services, str(error.payload.get("link", "")))
 
 
 def _came_from() -> tuple[str, str]:

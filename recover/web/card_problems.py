@@ -8,12 +8,12 @@ from flask import Blueprint, jsonify, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
-from recover import card_page
 from recover.card_update import NotPossible, TooManyTries
 from recover.errors import LinkExpired, LinkInvalid, StripeAccessLost, StripeUnavailable
 from recover.models import Account
 from recover.services import Services
 from recover.web import card_view, reader
+from recover.web.words import Words
 
 Answer = tuple[str, int] | tuple[Response, int]
 
@@ -43,21 +43,17 @@ def answer_problems(routes: Blueprint, services: Services) -> None:
 def explain(services: Services, state: str, status: int, button: str = "") -> Answer:
     """The words of ``state`` as a page, or as JSON where the script asked."""
     token = (request.view_args or {}).get("token", "")
-    account = _account(services, token)
-    t = reader.words(account)
+    account, t = _reader(services, token)
     if request.accept_mimetypes.best == "application/json":
         lead = t(f"lead_{state}", company=account.name if account else "")
         return jsonify(state="problem", message=lead), status
-    html, status = card_view.notice(account, state, status, t, token=token, button=button)
-    return html, status
+    return card_view.notice(account, state, status, t, token=token, button=button)
 
 
-def _account(services: Services, token: str) -> Account | None:
-    """Whose link it is, even an expired one's; None for a link that is not ours."""
+def _reader(services: Services, token: str) -> tuple[Account | None, Words]:
+    """Whose link it is, even an expired one's, and their language; nobody for a foreign link."""
     try:
-        try:
-            return card_page.find_link(services, token)[0]
-        except LinkExpired as error:
-            return card_page.link_by_id(services, str(error.payload.get("link", "")))[0]
+        account, link = card_view.link_of_any_age(services, token)
     except LinkInvalid:
-        return None
+        return None, reader.words()
+    return account, card_view.words_of(services, account, link)

@@ -9,6 +9,7 @@ from flask import render_template
 from recover import card_page
 from recover.accounts import brand
 from recover.card_page import CardPage, Owed, PageState
+from recover.errors import LinkExpired
 from recover.models import Account, Link
 from recover.services import Services
 from recover.stripe_objects import PaymentMethod
@@ -25,7 +26,7 @@ def render(
 ) -> tuple[str, int]:
     """The page for a valid link, from fresh evidence; ``result`` tells of a card just entered."""
     page = card_page.view(services, account, link)
-    t = reader.words(account, page.locale)
+    t = words_of(services, account, link, page.locale)
     company = brand(account)
     security.allow_image(company.logo_url)
     if page.state in GONE or (page.state not in FORM_STATES and result is None):
@@ -41,16 +42,35 @@ def render(
     return html, 200
 
 
+def words_of(services: Services, account: Account, link: Link, locale: str = "") -> Words:
+    """The words for the customer behind a link."""
+    locale = locale or reader.known_locale(services, account, link.stripe_customer_id)
+    return reader.words(account, locale)
+
+
+def link_of_any_age(services: Services, token: str) -> tuple[Account, Link]:
+    """The link behind a token of ours, however old. Raises LinkInvalid."""
+    try:
+        return card_page.find_link(services, token)
+    except LinkExpired as error:
+        return card_page.link_by_id(services, str(error.payload.get("link", "")))
+
+
 def notice(
-    account: Account | None, state: str, status: int, t: Words | None = None, *, token: str = "",
+    account: Account | None,
+    state: str,
+    status: int,
+    t: Words,
+    *,
+    token: str = "",
     button: str = "",
-) -> tuple[str, int]:  # fmt: skip
+) -> tuple[str, int]:
     """A page that only explains. ``state`` names its words: title_<state> and lead_<state>."""
     company = brand(account) if account else None
     if company:
         security.allow_image(company.logo_url)
     html = render_template(
-        "notice.html", t=t or reader.words(account), brand=company, state=state, token=token,
+        "notice.html", t=t, brand=company, state=state, token=token,
         button=button,
     )  # fmt: skip
     return html, status

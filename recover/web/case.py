@@ -7,13 +7,14 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from recover import card_page, cases
-from recover.dunning import Decision, Decline, FixedTiming, Trigger, campaign, classify, plan
+from recover.dunning import Decline, FixedTiming, Trigger, campaign, classify, plan
 from recover.models import Account, Link, RecoveryCase
 from recover.services import Services
 from recover.stripe_objects import Payment
 from recover.timeline import note
 from recover.truth import facts, fetch
 from recover.web.case_story import story
+from recover.web.course import Course, course
 from recover.web.guard import current_user
 from recover.web.security import STRIPE_API
 
@@ -78,13 +79,13 @@ def _find(services: Services, case_id: int) -> tuple[Account, RecoveryCase]:
     return found[0], found[1]
 
 
-def _preview(services: Services, account: Account, case: RecoveryCase) -> list[Decision]:
+def _preview(services: Services, account: Account, case: RecoveryCase) -> list[Course]:
     """What comes next if nothing changes, from fresh evidence."""
     evidence = fetch(services.stripe(account), case.stripe_invoice_id, services.now())
     with services.db.read() as session:
         known = facts(session, account, case, evidence)
     steps = campaign(case.campaign_key, case.campaign_version)
-    return plan(known, steps, FixedTiming(), evidence.at)
+    return course(plan(known, steps, FixedTiming(), evidence.at), evidence.at)
 
 
 def _revoke(services: Services, account: Account, case: RecoveryCase) -> int:

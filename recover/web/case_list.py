@@ -13,7 +13,7 @@ from recover import stats
 from recover.dunning import CaseState
 from recover.models import RecoveryCase
 
-PAGE = 50
+PAGE = 30
 MAX_QUERY = 100
 
 FILTERS = {

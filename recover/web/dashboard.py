@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from flask import Blueprint, render_template, request
 
 from recover import stats
+from recover.dunning import Source
 from recover.services import Services
-from recover.stats import Overview
+from recover.stats import Overview, SourceSum
 from recover.web import case_list, plain
 from recover.web.guard import current_user
 from recover.web.notices import notices
@@ -63,6 +64,7 @@ def blueprint(services: Services) -> Blueprint:
             notices=notes, ours=_ours(overview), bars=bars(daily), daily=daily, currency=currency,
             periods=PERIODS, filters=FILTERS, timezone=accounts[0].timezone or "UTC",
             refresh=REFRESH_SECONDS, address=_address, shares=shares(overview),
+            sources=by_source(overview),
         )  # fmt: skip
 
     return routes
@@ -95,6 +97,14 @@ def _ours(overview: Overview) -> dict[str, int]:
         if one.source in plain.OURS:
             sums[one.currency] = sums.get(one.currency, 0) + one.amount_minor
     return sums
+
+
+def by_source(overview: Overview) -> list[tuple[Source, list[SourceSum]]]:
+    """The sources, those with most invoices first, each with its sums by currency."""
+    found: dict[Source, list[SourceSum]] = {}
+    for one in overview.sources:
+        found.setdefault(one.source, []).append(one)
+    return sorted(found.items(), key=lambda item: -sum(one.invoices for one in item[1]))
 
 
 @dataclass(frozen=True, slots=True)

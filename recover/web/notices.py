@@ -55,8 +55,8 @@ def _parked(session: Session, account: Account) -> Notice | None:
     count = session.scalar(query)
     if not count:
         return None
-    events = "event" if count == 1 else "events"
-    text = f"{count} Stripe {events} could not be handled and wait for you."
+    events = "event waits" if count == 1 else "events wait"
+    text = f"{count} Stripe {events} for you: handling failed again and again."
     return Notice("warn", text, "recover events parked")
 
 

@@ -12,7 +12,6 @@ from babel.dates import format_datetime
 from flask import Flask, url_for
 from markupsafe import Markup
 
-from recover.dunning import CaseState, Decision, RetryPayment, SendMessage, Stop
 from recover.money import format_money
 from recover.web import plain
 from recover.web.case_story import TONES
@@ -24,7 +23,7 @@ def configure(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(money=money, when=when, day=day)
-    app.jinja_env.globals.update(asset=asset, plain=plain, tones=TONES, step=step)
+    app.jinja_env.globals.update(asset=asset, plain=plain, tones=TONES)
 
 
 def money(amount_minor: int, currency: str) -> str:
@@ -37,17 +36,6 @@ def when(at: datetime, timezone: str = "UTC") -> Markup:
     text = format_datetime(local, "d MMM y, HH:mm", locale="en")
     title = format_datetime(local, "EEEE d MMMM y, HH:mm:ss ZZZZ", locale="en")
     return Markup('<time datetime="{}" title="{}">{}</time>').format(at.isoformat(), title, text)
-
-
-def step(decision: Decision) -> tuple[str, str]:
-    """What a planned decision is called, and its tone."""
-    if isinstance(decision, RetryPayment):
-        return "Charge the card", "warn"
-    if isinstance(decision, SendMessage):
-        return f"Mail: {plain.MAILS.get(decision.template, decision.template)}", "mail"
-    if isinstance(decision, Stop):
-        return "The end", "good" if decision.state == CaseState.RECOVERED else "bad"
-    return "Wait", "quiet"
 
 
 def day(at: datetime, timezone: str = "UTC") -> str:

@@ -32,28 +32,30 @@ def blueprint(services: Services) -> Blueprint:
     def show(token: str) -> str:
         customer = _customer(services, token)
         stopped = _reason(services, customer)
-        return _page(customer, token, "stopped" if stopped else "asking")
+        return _page(services, customer, token, "stopped" if stopped else "asking")
 
     @routes.post("/stop/<token>")
     def stop(token: str) -> str:
         customer = _customer(services, token)
         _suppress(services, customer)
-        return _page(customer, token, "stopped")
+        return _page(services, customer, token, "stopped")
 
     @routes.post("/stop/<token>/undo")
     def undo(token: str) -> str:
         customer = _customer(services, token)
         _resume(services, customer)
-        return _page(customer, token, "refused" if _reason(services, customer) else "resumed")
+        return _page(
+            services, customer, token, "refused" if _reason(services, customer) else "resumed"
+        )
 
     return routes
 
 
-def _page(customer: Customer, token: str, state: str) -> str:
-    company = brand(customer.account)
-    return render_template(
-        "stop.html", t=reader.words(customer.account), brand=company, token=token, state=state
-    )
+def _page(services: Services, customer: Customer, token: str, state: str) -> str:
+    account = customer.account
+    locale = reader.known_locale(services, account, customer.stripe_customer_id)
+    t = reader.words(account, locale)
+    return render_template("stop.html", t=t, brand=brand(account), token=token, state=state)
 
 
 def _customer(services: Services, token: str) -> Customer:

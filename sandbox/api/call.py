@@ -87,25 +87,26 @@ class Call:
         owner_id = self.params.get(owner)
         held = self.store.owned(kind, owner_id) if owner_id else self.store.all(kind)
         for obj in reversed(held):
-            alive = obj["id"] in self.store.objects
+            alive = obj["id"] in self.store.objects and "deleted" not in obj
             same = all(obj.get(name) == self.params[name] for name in equal if name in self.params)
             if alive and same and self.in_time(obj["created"]):
                 yield obj
 
     def in_time(self, created: int) -> bool:
-        """Does it pass ``created`` or ``created[gte]`` and its like?"""
-        wanted = self.params.get("created")
-        if wanted is None:
-            return True
-        if isinstance(wanted, str):
-            return created == int(wanted)
+        """True where it passes ``created`` or ``created[gte]`` and its like."""
+        wanted = self.params.get("created", {})
+        bounds = wanted if isinstance(wanted, dict) else {"": wanted}
         tests = {
+            "": created.__eq__,
             "gt": created.__gt__,
             "gte": created.__ge__,
             "lt": created.__lt__,
             "lte": created.__le__,
         }
-        return all(tests[name](int(bound)) for name, bound in wanted.items())
+        try:
+            return all(tests[name](int(bound)) for name, bound in bounds.items())
+        except (KeyError, ValueError, TypeError):
+            raise ApiError(400, "Invalid timestamp.", param="created") from None
 
 
 View = Callable[..., Obj]

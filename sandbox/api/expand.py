@@ -71,5 +71,5 @@ def _include(store: Store, node: Obj, step: str) -> Obj | None:
     if (kind, step) == ("charge", "refunds"):
         refunds = [r for r in store.all("refund") if r["charge"] == object_id]
         return listing(f"/v1/charges/{object_id}/refunds", deepcopy(refunds))
-    # Below a payment of another type, or in an emptied parent, the path simply ends.
-    return {} if kind == "" else None
+    # Below a payment of another type, or in an emptied or deleted parent, the path simply ends.
+    return {} if kind == "" or node.get("deleted") else None

@@ -12,6 +12,7 @@ import requests
 from cryptography.fernet import Fernet
 from flask import Flask
 from journey import Journey
+from sqlalchemy import event
 
 from app import create_app
 from recover import accounts, config, jobs
@@ -87,6 +88,7 @@ def begin(
                 # The SDK's own repeats wait in real time; the journeys' troubles go beyond them.
                 gateway=StripeGateway(stripe.url, retries=0),
             )
+            stack.callback(_close_all, _opened(services))
             stack.callback(services.close)
             monkeypatch.setattr(jobs, "services", lambda: services)
             monkeypatch.setattr(webhook_jobs, "services", lambda: services)
@@ -95,6 +97,18 @@ def begin(
             return Journey(services, account, sandbox, mailbox, stripe.url)
 
         yield start
+
+
+def _opened(services: Services) -> list:
+    """Every connection to the database from now on: the receiver keeps one to itself."""
+    opened: list = []
+    event.listen(services.db.engine, "connect", lambda dbapi, _record: opened.append(dbapi))
+    return opened
+
+
+def _close_all(connections: list) -> None:
+    for connection in connections:
+        connection.close()
 
 
 def _platform_endpoint(sandbox: Sandbox, stripe_url: str, web_url: str) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import requests
 from sqlalchemy import func, select
 
-from recover import accounts, cards, jobs, messages, steps, sweep
+from recover import accounts, cards, delivery, jobs, steps, sweep
 from recover.models import (
     Account,
     Attempt,
@@ -19,9 +19,11 @@ from recover.models import (
     Message,
     RecoveryCase,
     StripeEvent,
+    Suppression,
     TimelineEntry,
 )
 from recover.services import Services
+from sandbox import lifecycle
 from sandbox.mailbox import Mailbox
 from sandbox.sandbox import Sandbox
 from sandbox.visitor import Visitor
@@ -67,7 +69,7 @@ class Journey:
             claimed = steps.claim_due(self.services)
             for case_id in claimed:
                 jobs.run_step(case_id)
-            moved += len(claimed) + messages.send_due(self.services)
+            moved += len(claimed) + delivery.send_due(self.services)
             if not moved:
                 return
         raise AssertionError(f"two sides keep waking each other at {self.now}")
@@ -130,9 +132,21 @@ class Journey:
     def replace_card(self, customer_id: str, number: str = "") -> str:
         """Another default card, set in Stripe's own portal."""
         method = self.sandbox.add_card(customer_id, number or self.sandbox.issue_card())
+        self._make_default(customer_id, method)
+        return method
+
+    def save_again(self, method_id: str) -> str:
+        """The same card number, saved once more by its holder and made the default."""
+        state, old = self.sandbox.state, self.sandbox.store.get(method_id)
+        method = self.sandbox.add_card(old["customer"], "4242424242424242")
+        state.truths[method].fingerprint = state.truths[method_id].fingerprint
+        self.sandbox.store.get(method)["card"]["fingerprint"] = old["card"]["fingerprint"]
+        self._make_default(old["customer"], method)
+        return method
+
+    def _make_default(self, customer_id: str, method: str) -> None:
         field = "invoice_settings[default_payment_method]"
         self.api("POST", f"/v1/customers/{customer_id}", **{field: method})
-        return method
 
     def visit(self, link: str, number: str = "", *, scripts: bool = True):
         """A subscriber follows the link and enters a card, a good one unless told otherwise."""
@@ -196,7 +210,9 @@ class Journey:
     @property
     def won(self) -> list[tuple[str, int, str]]:
         """The ledger's lines: source, amount, currency."""
-        return [(line.source or line.kind, line.amount_minor, line.currency) for line in self.ledger]
+        return [
+            (line.source or line.kind, line.amount_minor, line.currency) for line in self.ledger
+        ]
 
     @property
     def mails(self):
@@ -240,3 +256,19 @@ class Journey:
     def switch(self, mode: str) -> None:
         accounts.set_mode(self.services, self.account_id, mode)
         self.settle()
+
+    def suppress(self, customer_id: str, reason: str = "asked") -> None:
+        """The subscriber asked for no more mail."""
+        row = Suppression(
+            account_id=self.account_id,
+            stripe_customer_id=customer_id,
+            reason=reason,
+            created_at=self.now,
+        )
+        with self.services.db.begin() as session:
+            session.add(row)
+
+    def dispute(self, charge_id: str) -> None:
+        """The cardholder disputes a payment at their bank."""
+        with self.sandbox.state.lock:
+            lifecycle.dispute(self.sandbox.store, self.sandbox.store.get(charge_id))

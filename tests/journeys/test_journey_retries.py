@@ -25,7 +25,7 @@ def test_a_soft_decline_is_won_back_by_a_retry_and_nothing_follows(journey):
         ("schedule", "succeeded"),
     ]
     assert journey.won == [("our_retry", 2900, "usd")]
-    assert "the 3rd try" in journey.ledger[0].reason
+    assert "the third try" in journey.ledger[0].reason
     assert journey.verbs(invoice)[0] == "open"
     assert journey.verbs(invoice)[-1] == "recover"
     assert journey.sent == ["payment_failed", "thank_you"]
@@ -92,7 +92,7 @@ def test_a_stolen_card_saved_once_more_is_still_not_tried(journey):
     invoice = journey.fail("stolen_card")
     journey.run(days=2)
 
-    journey.replace_card(journey.case(invoice).stripe_customer_id, "4242424242424242")
+    journey.save_again(journey.attempts(invoice)[0].payment_method_id)
     journey.run(days=25)
 
     assert journey.charged(invoice) == [False]

@@ -53,6 +53,16 @@ def _edit(call: Call, invoice: Obj) -> None:
     call.store.change(invoice, "invoice.updated", **fields)
 
 
+@route("DELETE", "/v1/invoices/<invoice_id>")
+def delete(call: Call, invoice_id: str) -> Obj:
+    invoice = call.find("invoice", invoice_id)
+    if invoice["status"] != "draft":
+        raise refused("You can only delete draft invoices.", "invoice_not_editable")
+    call.store.remove(invoice)
+    call.store.emit("invoice.deleted", invoice)
+    return {"id": invoice_id, "object": "invoice", "deleted": True}
+
+
 @route("POST", "/v1/invoices/<invoice_id>/finalize", "auto_advance")
 def finalize(call: Call, invoice_id: str) -> Obj:
     invoice = call.find("invoice", invoice_id)

@@ -1,0 +1,169 @@
+"""Sending the mails that `messages` wrote down: each at most once, and only while it is wanted.
+
+A row goes pending -> sending -> sent. SMTP has no idempotency key: where a worker dies between
+the two last, nobody can know whether the mail left, so the row ends as "uncertain" and is never
+sent again. Better one mail too few, named on the founder's page, than one too many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+
+from emails.envelope import Outgoing
+from recover import letters, truth
+from recover.dunning import CaseState
+from recover.errors import (
+    DeliveryUncertain,
+    MailRefused,
+    MailUnavailable,
+    StripeAccessLost,
+    StripeUnavailable,
+)
+from recover.messages import (
+    ASKED_FOR,
+    LEASE,
+    PENDING,
+    REFUSED,
+    SENDING,
+    SENT,
+    SKIPPED,
+    UNCERTAIN,
+)
+from recover.models import Account, Message, RecoveryCase, Suppression
+from recover.services import Services
+from recover.timeline import note
+
+# What has to be asked before a mail that is about no case leaves, by its template.
+GATES: dict[str, Callable[[Services, Account, Message], bool]] = {}
+
+BACK_OFF = (1, 5, 30, 120)  # minutes, while the mail server is away
+GIVE_UP = timedelta(hours=48)  # a mail this late says things that are no longer so
+
+
+def send(services: Services, message_id: int) -> str:
+    """Send a pending mail and settle its row. The row's status afterwards."""
+    claim = (
+        update(Message)
+        .where(Message.id == message_id, Message.status == PENDING)
+        .values(status=SENDING, due_at=services.now() + LEASE)
+        .returning(Message.id)
+    )
+    with services.db.begin() as session:
+        if session.scalar(claim) is None:
+            return session.get_one(Message, message_id).status
+        message = session.get_one(Message, message_id)
+        account = session.get_one(Account, message.account_id)
+        outgoing = letters.write(session, services, account, message)
+    return _deliver(services, message, outgoing)
+
+
+def _deliver(services: Services, message: Message, outgoing: Outgoing) -> str:
+    try:
+        services.mailer.send(outgoing)
+    except MailUnavailable as error:
+        return _put_off(services, message, error, too_late=REFUSED)
+    except MailRefused as error:
+        if error.recipient_refused:
+            _suppress(services, message)
+        return _settle(services, message, REFUSED, error=str(error))
+    except DeliveryUncertain as error:
+        return _settle(services, message, UNCERTAIN, error=str(error))
+    return _settle(
+        services, message, SENT, sent_at=services.now(), subject=outgoing.subject, error=""
+    )
+
+
+def _put_off(services: Services, message: Message, error: Exception, *, too_late: str) -> str:
+    """Later, and longer each time, until the mail would be ``too_late``."""
+    now = services.now()
+    minutes = BACK_OFF[min(message.failures, len(BACK_OFF) - 1)]
+    return _settle(
+        services,
+        message,
+        too_late if now - message.created_at > GIVE_UP else PENDING,
+        error=str(error),
+        due_at=now + timedelta(minutes=minutes),
+        failures=message.failures + 1,
+    )
+
+
+def _settle(services: Services, message: Message, status: str, **values: Any) -> str:
+    with services.db.begin() as session:
+        row = session.get_one(Message, message.id)
+        row.status = status
+        for name, value in values.items():
+            setattr(row, name, value)
+        if status in (REFUSED, UNCERTAIN) and row.case_id:
+            case = session.get_one(RecoveryCase, row.case_id)
+            why = "was refused by" if status == REFUSED else "may not have reached"
+            reason = f"The mail {why} the subscriber's mail server: {row.error}"
+            note(session, case, "message", reason, services.now())
+    return status
+
+
+def _suppress(services: Services, message: Message) -> None:
+    """An address that refuses mail gets no more of it; card and address may change later."""
+    insert = services.db.insert_ignoring_duplicates(Suppression.__table__).values(
+        account_id=message.account_id,
+        stripe_customer_id=message.stripe_customer_id,
+        reason="refused",
+        created_at=services.now(),
+    )
+    with services.db.begin() as session:
+        session.execute(insert)
+
+
+def send_due(services: Services, limit: int = 200) -> int:
+    """Send what is due: thanks, expiry notices, and what a crash or a mail outage left behind.
+
+    A mail about a case is sent only if fresh evidence still calls for it. How many were handled.
+    """
+    due = (
+        select(Message)
+        .where(Message.status.in_((PENDING, SENDING)), Message.due_at <= services.now())
+        .order_by(Message.due_at)
+        .limit(limit)
+    )
+    with services.db.read() as session:
+        found = list(session.scalars(due))
+    for message in found:
+        if message.status == SENDING:
+            _settle(services, message, UNCERTAIN, error="the sender was interrupted")
+        else:
+            _send_if_wanted(services, message)
+    return len(found)
+
+
+def _send_if_wanted(services: Services, message: Message) -> None:
+    """One account's trouble with Stripe must not hold up the mails of the others."""
+    try:
+        wanted = _still_wanted(services, message)
+    except (StripeUnavailable, StripeAccessLost) as error:
+        _put_off(services, message, error, too_late=SKIPPED)
+        return
+    if wanted:
+        send(services, message.id)
+    else:
+        _settle(services, message, SKIPPED, error="no longer called for")
+
+
+def _still_wanted(services: Services, message: Message) -> bool:
+    """Ask Stripe again: nothing is sent about an invoice that was paid or dropped meanwhile."""
+    with services.db.read() as session:
+        account = session.get_one(Account, message.account_id)
+        case = session.get(RecoveryCase, message.case_id) if message.case_id else None
+        unwelcome = truth.suppressed(session, account.id, message.stripe_customer_id)
+    if account.disconnected_at or (unwelcome and message.template != ASKED_FOR):
+        return False
+    if message.template in GATES:
+        return GATES[message.template](services, account, message)
+    if case is None or message.template in ("thank_you", ASKED_FOR):
+        return True
+    if case.state != CaseState.OPEN:
+        return False
+    evidence = truth.fetch(services.stripe(account), case.stripe_invoice_id, services.now())
+    return truth.still_owed(evidence)

@@ -1,0 +1,155 @@
+"""Signing in: who gets a link, how often, and what a link and a session are good for."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from recover import people
+from recover.errors import LinkExpired, LinkInvalid
+from recover.links import Purpose
+from recover.models import Company, SignIn, User
+from recover.services import Services
+
+pytest_plugins = ("web_cast",)
+
+
+def token_for(services: Services, email: str) -> str:
+    wanted = people.ask(services, email, "here")
+    assert wanted is not None
+    return services.links.sign(Purpose.SIGN_IN, {"nonce": wanted.nonce}, services.now())
+
+
+def test_a_user_is_added_once_and_found_whatever_the_case_of_the_address(services, company):
+    first = people.add_user(services, company, " Ada@Acme.test ")
+    again = people.add_user(services, company, "ada@acme.test")
+    assert first.id == again.id
+    assert first.email == "ada@acme.test"
+    assert people.ask(services, "ADA@acme.test", "here") is not None
+
+
+@pytest.mark.parametrize("email", ["", "ada", "ada@", "@acme.test", "a da@acme.test", "a@" + 255 * "b"])
+def test_what_is_no_address_cannot_be_added(services, company, email):
+    with pytest.raises(ValueError, match="not a mail address"):
+        people.add_user(services, company, email)
+
+
+def test_an_address_belongs_to_one_company(services, company, user):
+    with services.db.begin() as session:
+        other = Company(name="Other", created_at=services.now())
+        session.add(other)
+    with pytest.raises(ValueError, match="another company"):
+        people.add_user(services, other, user.email)
+
+
+def test_nobody_is_asked_for_and_nothing_is_written_for_an_unknown_address(services, user):
+    assert people.ask(services, "stranger@acme.test", "here") is None
+    with services.db.read() as session:
+        assert session.scalars(select(SignIn)).all() == []
+
+
+def test_one_address_is_mailed_at_most_five_links_an_hour(services, user, clock):
+    asked = [people.ask(services, user.email, f"origin {n}") for n in range(6)]
+    assert [bool(one) for one in asked] == [True] * 5 + [False]
+    clock.advance(hours=1, seconds=1)
+    assert people.ask(services, user.email, "origin")
+
+
+def test_one_origin_may_ask_for_twenty_links_an_hour_over_all_addresses(services, company):
+    users = [people.add_user(services, company, f"user{n}@acme.test") for n in range(21)]
+    asked = [people.ask(services, one.email, "same network") for one in users]
+    assert [bool(one) for one in asked] == [True] * 20 + [False]
+
+
+def test_the_mail_carries_a_link_that_signs_in(services, user, mailbox):
+    wanted = people.ask(services, user.email, "here")
+    assert people.mail(services, wanted)
+    (received,) = mailbox.messages()
+    assert received.to == ("ada@acme.test",)
+    link = next(one for one in received.links if "/sign-in/" in one)
+    session_token = people.sign_in(services, link.rpartition("/")[2])
+    assert people.user_of(services, session_token).email == user.email
+
+
+def test_a_mail_server_that_is_away_is_reported_and_raises_nothing(services, user):
+    wanted = people.ask(services, user.email, "here")
+    assert people.mail(services, wanted) is False
+
+
+def test_a_link_signs_in_once(services, user):
+    token = token_for(services, user.email)
+    people.sign_in(services, token)
+    with pytest.raises(people.LinkUsed):
+        people.sign_in(services, token)
+
+
+def test_of_many_who_use_one_link_at_once_only_one_gets_in(services, user):
+    token = token_for(services, user.email)
+    sessions, refused = [], []
+
+    def use() -> None:
+        try:
+            sessions.append(people.sign_in(services, token))
+        except people.LinkUsed as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=use) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(sessions), len(refused)) == (1, 7)
+
+
+def test_a_link_is_good_for_fifteen_minutes(services, user, clock):
+    token = token_for(services, user.email)
+    clock.advance(minutes=15, seconds=1)
+    with pytest.raises(LinkExpired):
+        people.sign_in(services, token)
+
+
+def test_a_link_for_another_purpose_signs_nobody_in(services, user):
+    wanted = people.ask(services, user.email, "here")
+    other = services.links.sign(Purpose.CARD_PAGE, {"nonce": wanted.nonce}, services.now())
+    with pytest.raises(LinkInvalid):
+        people.sign_in(services, other)
+
+
+def test_the_mailed_nonce_is_no_session_and_the_session_no_nonce(services, user):
+    wanted = people.ask(services, user.email, "here")
+    assert people.user_of(services, wanted.nonce) is None
+    token = services.links.sign(Purpose.SIGN_IN, {"nonce": wanted.nonce}, services.now())
+    session_token = people.sign_in(services, token)
+    assert session_token != wanted.nonce
+    assert people.user_of(services, wanted.nonce) is None
+
+
+def test_signing_out_ends_the_session_and_no_other(services, user):
+    one = people.sign_in(services, token_for(services, user.email))
+    other = people.sign_in(services, token_for(services, user.email))
+    people.sign_out(services, one)
+    assert people.user_of(services, one) is None
+    assert people.user_of(services, other).id == user.id
+
+
+def test_a_session_ends_by_itself_after_thirty_days(services, user, clock):
+    session_token = people.sign_in(services, token_for(services, user.email))
+    clock.advance(days=29)
+    assert people.user_of(services, session_token) is not None
+    clock.advance(days=1, seconds=1)
+    assert people.user_of(services, session_token) is None
+    assert timedelta(days=30) == people.SESSION_LIFE
+
+
+def test_no_token_is_nobody(services, user):
+    people.ask(services, user.email, "here")
+    assert people.user_of(services, "") is None
+
+
+def test_the_user_remembers_the_last_sign_in(services, user):
+    people.sign_in(services, token_for(services, user.email))
+    with services.db.read() as session:
+        assert session.get_one(User, user.id).signed_in_at == services.now()
