@@ -16,7 +16,9 @@ ACCOUNT_ID = "acct_bench"
 WEBHOOK_SECRET = "whsec_benchmark_0123456789"
 
 
-def environ(database_url: str, redis_url: str, stripe_url: str = "http://127.0.0.1:9") -> dict[str, str]:
+def environ(
+    database_url: str, redis_url: str, stripe_url: str = "http://127.0.0.1:9"
+) -> dict[str, str]:
     """The settings of the installation."""
     return {
         "SECRET_KEYS": "a-secret-key-for-benchmarks-0123456789",

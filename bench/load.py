@@ -44,9 +44,7 @@ def post_all(port: int, requests: Sequence[bytes], connections: int) -> float:
     return took
 
 
-def _answer_until(
-    selector: selectors.BaseSelector, waiting: list[bytes], expected: int
-) -> None:
+def _answer_until(selector: selectors.BaseSelector, waiting: list[bytes], expected: int) -> None:
     answered = 0
     while answered < expected:
         ready = selector.select(TIMEOUT_SECONDS)

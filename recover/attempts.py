@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from recover.dunning import Outcome, Trigger
+from recover.dunning import Outcome, RetryMode, Trigger
 from recover.errors import StripeRejected
 from recover.models import Account, Attempt, RecoveryCase
 from recover.services import Services
@@ -99,7 +99,8 @@ def _seen(case: RecoveryCase, charge: Charge) -> Attempt:
 
 def record_chargeless_failure(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
     """A renewal can fail without any charge: for want of a card, or while the bank waits for the
-    customer. The core has to know, or it would take the first card to come for an old one."""
+    customer. The core has to know, or it would take the first card to come for an old one.
+    """
     if evidence.method is None:
         outcome, error_code = Outcome.FAILED, NO_METHOD
     elif evidence.invoice and evidence.invoice.payment_intent_status == "requires_action":
@@ -258,8 +259,11 @@ class Standing(StrEnum):
     LOST = "lost"  # no charge came of it, and it must not be repeated
 
 
-def standing(row: Attempt, evidence: Evidence) -> Standing:
-    """Decide about a pending row for which Stripe shows no charge."""
+def standing(row: Attempt, evidence: Evidence, mode: str) -> Standing:
+    """Decide about a pending row for which Stripe shows no charge.
+
+    ``mode`` is the account's by now: while it only observes, nothing of ours is tried again.
+    """
     invoice, age = evidence.invoice, evidence.at - row.attempted_at
     if row.stripe_payment_intent_id and invoice and invoice.payment_intent_status == "processing":
         return Standing.WAIT
@@ -267,7 +271,8 @@ def standing(row: Attempt, evidence: Evidence) -> Standing:
         return Standing.WAIT
     unchanged = evidence.method is not None and evidence.method.id == row.payment_method_id
     fresh = age < KEY_LIFE and not row.stripe_payment_intent_id
-    if still_owed(evidence) and unchanged and fresh:
+    wanted = mode != RetryMode.OBSERVE or row.trigger == Trigger.SUBSCRIBER
+    if still_owed(evidence) and unchanged and fresh and wanted:
         return Standing.REPEAT
     return Standing.LOST
 

@@ -57,7 +57,8 @@ def sync(services: Services, account: Account, invoice_id: str) -> RecoveryCase 
 
 def sync_known(services: Services, account: Account, invoice_id: str) -> None:
     """`sync`, but only where there is a case: most invoices are simply paid, and asking Stripe
-    about each of them would cost three requests for every renewal."""
+    about each of them would cost three requests for every renewal.
+    """
     query = select(RecoveryCase.id).where(
         RecoveryCase.account_id == account.id, RecoveryCase.stripe_invoice_id == invoice_id
     )

@@ -17,6 +17,7 @@ from recover.errors import RecoverError
 from recover.models import Account, Company
 from recover.services import Services, build
 from webhooks import inbox
+from webhooks.handlers import HANDLED_TYPES
 
 console = Console()
 
@@ -100,7 +101,7 @@ def account_connect(
     )
     console.print(f"Connected {connected.stripe_account_id} ({connected.name}) in {mode} mode.")
     if connected.connection == "key" and not connected.webhook_secrets_sealed:
-        url = accounts.add_webhook_endpoint(services, connected, inbox.HANDLED_TYPES)
+        url = accounts.add_webhook_endpoint(services, connected, HANDLED_TYPES)
         console.print(f"Stripe will send its events to {url}")
 
 

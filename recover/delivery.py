@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 
 from emails.envelope import Outgoing
 from recover import letters, truth
-from recover.dunning import CaseState
+from recover.dunning import CaseState, RetryMode
 from recover.errors import (
     DeliveryUncertain,
     MailRefused,
@@ -157,7 +157,8 @@ def _still_wanted(services: Services, message: Message) -> bool:
         account = session.get_one(Account, message.account_id)
         case = session.get(RecoveryCase, message.case_id) if message.case_id else None
         unwelcome = truth.suppressed(session, account.id, message.stripe_customer_id)
-    if account.disconnected_at or (unwelcome and message.template != ASKED_FOR):
+    watching = account.mode == RetryMode.OBSERVE  # since the mail was written
+    if account.disconnected_at or ((unwelcome or watching) and message.template != ASKED_FOR):
         return False
     if message.template in GATES:
         return GATES[message.template](services, account, message)

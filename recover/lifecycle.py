@@ -90,7 +90,6 @@ def absorb(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
         case.product = subscription.product_name or (invoice.description if invoice else "")
     attempts.absorb(session, case, evidence)
     _describe_latest_failure(session, case)
-    case.transient_failures = 0
 
 
 def _describe_latest_failure(session: Session, case: RecoveryCase) -> None:

@@ -73,7 +73,7 @@ def add(
 ) -> Message | None:
     """Write a mail's row, due now.
 
-    None where ``dedup_key`` has one already, or the customer wants no mail (but for that asked for).
+    None where ``dedup_key`` has one already, or the customer wants no mail but what they ask for.
     """
     if template != ASKED_FOR and truth.suppressed(session, account.id, customer_id):
         return None

@@ -75,7 +75,7 @@ def _next_act(services: Services, account: Account, invoice_id: str) -> Act | No
         lifecycle.absorb(session, case, evidence)
         waiting = attempts.pending(session, case)
         if waiting:
-            standing = attempts.standing(waiting, evidence)
+            standing = attempts.standing(waiting, evidence, account.mode)
             if standing == Standing.REPEAT:
                 case.next_step_at = evidence.at + LEASE
                 return partial(attempts.make, services, account, waiting.id)
@@ -97,6 +97,7 @@ def _write(
 ) -> Act | None:
     """Write the row of the effect that was decided on; the act returned carries it out."""
     if isinstance(decision, Wait | Stop):
+        case.transient_failures = 0
         return None
     case.next_step_at = evidence.at + LEASE
     if isinstance(decision, SendMessage):

@@ -42,6 +42,7 @@ class Director:
     def __init__(
         self, sandbox: Sandbox, database: Database, redis: Redis, people: Actors | None = None
     ) -> None:
+        self.grain = timedelta(minutes=30)  # what happens within it happens together
         self.sandbox = sandbox
         self.database = database
         self.redis = redis
@@ -54,7 +55,7 @@ class Director:
         """Play everything up to ``until``, then stand still there."""
         self.settle()
         while (moment := self._next_moment()) is not None and moment <= until:
-            target = min(_next_quarter(moment), until)
+            target = min(_round_up(moment, self.grain), until)
             self.sandbox.advance_to(max(target, self.sandbox.clock.now()))
             self._ring_daily()
             self.settle()
@@ -106,11 +107,12 @@ class Director:
             if worker.pid and _runs(worker.pid):
                 alive.add(worker.get_current_job_id())
             else:
-                worker.register_death()
+                worker.register_death()  # type: ignore[no-untyped-call]
         for queue in (self.steps, self.chores):
-            for entry in self.redis.zrange(queue.started_job_registry.key, 0, -1):
-                if entry.decode().split(":")[0] not in alive:
-                    self.redis.zrem(queue.started_job_registry.key, entry)
+            started = queue.started_job_registry
+            for job_id, execution_id in started.get_job_and_execution_ids(cleanup=False):
+                if job_id not in alive:
+                    self.redis.zrem(started.key, f"{job_id}:{execution_id}")
             if not any(alive):
                 self.redis.delete(queue.intermediate_queue_key)
 
@@ -165,9 +167,7 @@ def _runs(pid: int) -> bool:
         return False
 
 
-def _next_quarter(moment: datetime) -> datetime:
-    """What happens within a quarter of an hour happens together: a month has few enough of them."""
-    past = timedelta(
-        minutes=moment.minute % 15, seconds=moment.second, microseconds=moment.microsecond
-    )
-    return moment + timedelta(minutes=15) - past if past else moment
+def _round_up(moment: datetime, grain: timedelta) -> datetime:
+    """A month has few enough moments to play when those close together are played as one."""
+    past = timedelta(seconds=moment.timestamp() % grain.total_seconds())
+    return moment + grain - past if past else moment

@@ -4,7 +4,7 @@ after any number of reloads.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sqlalchemy import select
@@ -29,7 +29,7 @@ class ResultState(StrEnum):
 
 @dataclass(frozen=True)
 class Result:
-    state: ResultState
+    state: ResultState = ResultState.SAVED
     method: PaymentMethod | None = None
     paid: tuple[RecoveryCase, ...] = ()
     waiting: RecoveryCase | None = None  # ACTION: the invoice the bank asks about
@@ -77,8 +77,7 @@ def _result(services: Services, account: Account, row: CardUpdate, finished: Fin
     method = finished.method
     for case, one in unpaid:
         if one.outcome == Outcome.REQUIRES_ACTION:
-            secret = _client_secret(services, account, one)
-            return Result(ResultState.ACTION, method, paid, case, secret)
+            return _asked_by_the_bank(services, account, case, one, Result(method=method, paid=paid))
     for _, one in unpaid:
         if one.outcome == Outcome.FAILED:
             return Result(ResultState.DECLINED, method, paid, reason=_kind(one))
@@ -115,9 +114,17 @@ def _latest_try(session: Session, case: RecoveryCase, row: CardUpdate) -> Attemp
     return session.scalar(query.limit(1))
 
 
-def _client_secret(services: Services, account: Account, attempt: Attempt) -> str:
+def _asked_by_the_bank(
+    services: Services, account: Account, case: RecoveryCase, attempt: Attempt, so_far: Result
+) -> Result:
+    """Whether the bank still waits for the subscriber. A failed confirmation leaves no charge."""
     intent = services.stripe(account).payment_intent(attempt.stripe_payment_intent_id)
-    return intent.client_secret if intent and intent.status == "requires_action" else ""
+    if intent and intent.status == "requires_action":
+        secret = intent.client_secret
+        return replace(so_far, state=ResultState.ACTION, waiting=case, client_secret=secret)
+    if intent and intent.status in ("succeeded", "processing"):
+        return replace(so_far, state=ResultState.PROCESSING)
+    return replace(so_far, state=ResultState.DECLINED, reason="authentication")
 
 
 def _kind(attempt: Attempt) -> str:

@@ -1,4 +1,4 @@
-"""The stage of the journeys: a pretend Stripe, a mailbox, and the product, each on a real socket."""
+"""The journeys' stage: a pretend Stripe, a mailbox and the product, each on a real socket."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ def begin(
                 # The SDK's own repeats wait in real time; the journeys' troubles go beyond them.
                 gateway=StripeGateway(stripe.url, retries=0),
             )
-            stack.callback(_close_all, _opened(services))
             stack.callback(services.close)
+            stack.callback(_give_back, _taken(services))
             monkeypatch.setattr(jobs, "services", lambda: services)
             monkeypatch.setattr(webhook_jobs, "services", lambda: services)
             account = _connect(services, sandbox, mode, connection)
@@ -99,16 +99,18 @@ def begin(
         yield start
 
 
-def _opened(services: Services) -> list:
-    """Every connection to the database from now on: the receiver keeps one to itself."""
-    opened: list = []
-    event.listen(services.db.engine, "connect", lambda dbapi, _record: opened.append(dbapi))
-    return opened
+def _taken(services: Services) -> dict:
+    """Connections that are out of the pool at any time: the receiver keeps one to itself."""
+    taken: dict = {}
+    engine = services.db.engine
+    event.listen(engine, "checkout", lambda dbapi, _, proxy: taken.update({id(dbapi): proxy}))
+    event.listen(engine, "checkin", lambda dbapi, _: taken.pop(id(dbapi), None))
+    return taken
 
 
-def _close_all(connections: list) -> None:
-    for connection in connections:
-        connection.close()
+def _give_back(taken: dict) -> None:
+    for proxy in list(taken.values()):
+        proxy.close()
 
 
 def _platform_endpoint(sandbox: Sandbox, stripe_url: str, web_url: str) -> str:

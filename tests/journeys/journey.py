@@ -6,7 +6,9 @@ is visited over HTTP. Time stands still while anything is due, then jumps to the
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime, timedelta
+from urllib.parse import urljoin
 
 import requests
 from sqlalchemy import func, select
@@ -26,7 +28,7 @@ from recover.services import Services
 from sandbox import lifecycle
 from sandbox.mailbox import Mailbox
 from sandbox.sandbox import Sandbox
-from sandbox.visitor import Visitor
+from sandbox.visitor import Visitor, forms_of
 from webhooks import jobs as webhook_jobs
 
 MAX_ROUNDS = 60  # of settling at one moment; more means that two sides keep waking each other
@@ -272,3 +274,42 @@ class Journey:
         """The cardholder disputes a payment at their bank."""
         with self.sandbox.state.lock:
             lifecycle.dispute(self.sandbox.store, self.sandbox.store.get(charge_id))
+
+    def one_click(self, mail) -> None:
+        """What a mail program does when its reader presses "unsubscribe" (RFC 8058)."""
+        address = mail.header("List-Unsubscribe").strip("<>").split(">")[0]
+        with requests.post(address, data={"List-Unsubscribe": "One-Click"}, timeout=30) as answer:
+            assert answer.ok, answer.text
+
+    def ask_for_a_fresh_link(self, old: str) -> None:
+        """The holder of an expired link presses the page's button."""
+        with requests.Session() as browser:
+            page = browser.get(old, timeout=30)
+            [form] = [form for form in forms_of(page.text) if form.action.endswith("/fresh")]
+            address = urljoin(page.url, form.action)
+            answer = browser.post(
+                address, data=form.fields, headers={"Referer": page.url}, timeout=30
+            )
+            assert answer.ok, answer.text
+
+    def visit_in_trouble(self, link: str) -> None:
+        """A visit whose end the visitor does not learn: the page answers with an error."""
+        with contextlib.suppress(requests.RequestException, ValueError):
+            self.visit(link)
+
+    def waiting_mail_of(self, account_id: int) -> None:
+        """A mail of another account, put off earlier and older than any other."""
+        with self.services.db.begin() as session:
+            session.add(
+                Message(
+                    account_id=account_id,
+                    stripe_customer_id="cus_elsewhere",
+                    dedup_key="expiring:elsewhere",
+                    template="card_expiring",
+                    status="pending",
+                    to_email="zoe@example.test",
+                    details={"subscription_id": "sub_elsewhere", "payment_method_id": "pm_x"},
+                    due_at=self.now,
+                    created_at=self.now,
+                )
+            )

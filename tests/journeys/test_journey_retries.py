@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from journey import CLEAN
@@ -170,7 +171,7 @@ def test_our_retries_and_stripes_share_one_schedule_and_never_come_close(begin):
     journey.run(days=40)
 
     times = [timedelta(0), *journey.times(invoice)]
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
     assert min(gaps) >= timedelta(hours=12)
     made = [trigger for trigger, _ in journey.tries(invoice)]
     assert made.count("stripe") == 4
