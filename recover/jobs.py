@@ -24,11 +24,12 @@ def services() -> Services:
 
 def run_due() -> int:
     """Claim the cases that are due and put each on the queue. How many."""
-    here = services()
-    claimed = steps.claim_due(here)
-    for case_id in claimed:
-        here.enqueue("run_step", case_id)
-    return len(claimed)
+    here, count = services(), 0
+    while claimed := steps.claim_due(here):
+        for case_id in claimed:
+            here.enqueue("run_step", case_id)
+        count += len(claimed)
+    return count
 
 
 def run_step(case_id: int) -> None:

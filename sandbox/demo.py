@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from recover.money import format_money
 from sandbox.director import Stuck
 from sandbox.sandbox import START
-from sandbox.stage import FOUNDER, Stage, stage
+from sandbox.stage import Stage, card_page_link, stage
 from sandbox.verdict import Verdict, judge
 
 DIRECTORY = Path(__file__).parent.parent / ".run" / "demo"
@@ -58,7 +58,7 @@ def _options() -> argparse.Namespace:
 
 
 def _addresses(console: Console, scene: Stage) -> None:
-    console.print(f"  dashboard   {scene.app_url}/   (sign in as {FOUNDER})")
+    console.print(f"  dashboard   {scene.mail_url}/founder   (signs you in)", soft_wrap=True)
     console.print(f"  mailbox     {scene.mail_url}/")
     console.print(f"  Stripe      {scene.stripe_url}/   (pretend)")
 
@@ -107,7 +107,9 @@ def _report(console: Console, verdict: Verdict) -> None:
 def _stay(console: Console, scene: Stage) -> None:
     console.print("\nOpen these, and press Ctrl-C when you have seen enough:")
     _addresses(console, scene)
-    console.print(f"  card page   {scene.people.last_link or '(no mail with a link was sent)'}")
+    link = card_page_link(scene.services)
+    console.print(f"  card page   {link or '(nobody owes anything now)'}", soft_wrap=True)
+    console.print("  a card      4242 4242 4242 4242, or any of Stripe's test numbers")
     try:
         while True:
             scene.director.settle()

@@ -87,7 +87,6 @@ class People:
         self.stripe_url = stripe_url
         self.eagerness = eagerness
         self.visits: list[Outcome] = []
-        self.last_link = ""
         self._read = 0
         self._mails_to: dict[str, int] = {}
         self._plans: list[tuple[datetime, int, str, int, str]] = []
@@ -119,7 +118,6 @@ class People:
         for mail in letters:
             found = CARD_LINK.search(mail.text)
             if found:
-                self.last_link = found[0]
                 self._consider(mail.to, found[0], now)
 
     def _consider(self, address: str, link: str, now: datetime) -> None:

@@ -31,7 +31,9 @@ def test_a_user_is_added_once_and_found_whatever_the_case_of_the_address(service
     assert people.ask(services, "ADA@acme.test", "here") is not None
 
 
-@pytest.mark.parametrize("email", ["", "ada", "ada@", "@acme.test", "a da@acme.test", "a@" + 255 * "b"])
+@pytest.mark.parametrize(
+    "email", ["", "ada", "ada@", "@acme.test", "a da@acme.test", "a@" + 255 * "b"]
+)
 def test_what_is_no_address_cannot_be_added(services, company, email):
     with pytest.raises(ValueError, match="not a mail address"):
         people.add_user(services, company, email)

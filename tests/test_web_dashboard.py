@@ -106,9 +106,7 @@ def test_every_case_is_reached_once_by_going_back_page_by_page(scene):
 def test_filters_keep_to_their_states(scene):
     add_cases(scene, 1, state="open", customer_name="Open One")
     add_cases(scene, 1, state="recovered", customer_name="Won One")
-    add_cases(
-        scene, 1, state="exhausted", close_reason="window_over", customer_name="Lost One"
-    )
+    add_cases(scene, 1, state="exhausted", close_reason="window_over", customer_name="Lost One")
     add_cases(
         scene,
         1,
@@ -204,12 +202,20 @@ def test_trouble_is_named_gravest_first(scene):
                     created_at=now,
                 ),
                 SweepReport(
-                    account_id=account.id, started_at=now, finished_at=now, fixes=[{"invoice": "in"}]
+                    account_id=account.id,
+                    started_at=now,
+                    finished_at=now,
+                    fixes=[{"invoice": "in"}],
                 ),
             ]
         )
     html = scene.sign_in().get("/").text
-    order = ["the key was revoked", "1 Stripe event waits", "1 mail of the last", "set 1 case right"]
+    order = [
+        "the key was revoked",
+        "1 Stripe event waits",
+        "1 mail of the last",
+        "set 1 case right",
+    ]
     order.append("Observe only")
     places = [html.index(words) for words in order]
     assert places == sorted(places)

@@ -58,9 +58,7 @@ def test_no_decline_speaks_of_loss_theft_or_fraud(language):
         ("nonsense!!", ["de"], "de"),
     ],
 )
-def test_the_customers_locale_comes_first_then_the_browser_then_english(
-    locale, accepted, language
-):
+def test_the_customers_locale_comes_first_then_the_browser_then_english(locale, accepted, language):
     assert words_for(locale, accepted).language == language
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
 
 from recover.db import Database
@@ -25,6 +25,7 @@ class EventWriter:
         self._db = db
         self._connection: Connection | None = None
         self._insert = db.insert_ignoring_duplicates(StripeEvent.__table__)
+        event.listen(db.engine, "engine_disposed", lambda _engine: self.close())
 
     def write(self, rows: list[Row]) -> None:
         """Commit ``rows``, all or none; those already known are skipped.
@@ -54,14 +55,16 @@ class EventWriter:
 
     def _connected(self) -> Connection:
         if self._connection is None:
-            connection = self._db.engine.connect()
             # A statement commits by itself. SQLite is told to begin and commit all the same,
             # which costs it nothing.
-            self._connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection = self._db.engine.connect()
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.detach()  # it takes no place in the pool, and is closed when we close it
+            self._connection = connection
         return self._connection
 
     def close(self) -> None:
-        """Give the connection back; the next write takes another."""
+        """Close the connection; the next write opens another."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()

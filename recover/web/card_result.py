@@ -77,7 +77,8 @@ def _result(services: Services, account: Account, row: CardUpdate, finished: Fin
     method = finished.method
     for case, one in unpaid:
         if one.outcome == Outcome.REQUIRES_ACTION:
-            return _asked_by_the_bank(services, account, case, one, Result(method=method, paid=paid))
+            so_far = Result(method=method, paid=paid)
+            return _asked_by_the_bank(services, account, case, one, so_far)
     for _, one in unpaid:
         if one.outcome == Outcome.FAILED:
             return Result(ResultState.DECLINED, method, paid, reason=_kind(one))

@@ -16,6 +16,8 @@ from recover.dunning import Outcome, Trigger
 from recover.models import Attempt
 from webhooks import jobs as webhook_jobs
 
+PAY = "POST /v1/invoices"  # of all that Recover asks Stripe, only the charge matches
+
 
 def due_retry(journey, *answers, **about):
     """A case whose next retry is due at this very moment, and claimed by a worker."""
@@ -207,7 +209,7 @@ def test_a_worker_that_dies_in_the_middle_of_sending_never_doubles_a_mail(
 def test_a_payment_the_subscriber_asked_for_is_made_although_the_page_failed(journey):
     invoice = journey.fail("expired_card")
     journey.settle()
-    journey.sandbox.faults.outage(1, "/pay")
+    journey.sandbox.faults.outage(1, PAY)
 
     journey.visit_in_trouble(journey.card_link())
     assert journey.charged(invoice) == [False]
@@ -223,7 +225,7 @@ def test_a_late_payment_is_made_although_the_page_failed_and_the_case_was_over(j
     invoice = journey.fail("expired_card")
     journey.run(days=24)
     assert journey.case(invoice).state == "exhausted"
-    journey.sandbox.faults.outage(1, "/pay")
+    journey.sandbox.faults.outage(1, PAY)
 
     journey.visit_in_trouble(journey.card_link())
     journey.run(hours=1)
@@ -235,7 +237,7 @@ def test_a_late_payment_is_made_although_the_page_failed_and_the_case_was_over(j
 def test_a_page_whose_answer_was_lost_after_the_charge_does_not_charge_again(journey):
     invoice = journey.fail("expired_card")
     journey.settle()
-    journey.sandbox.faults.drop_response_after_execution(1, "/pay")
+    journey.sandbox.faults.drop_response_after_execution(1, PAY)
 
     journey.visit_in_trouble(journey.card_link())
     journey.visit_in_trouble(journey.card_link())
@@ -282,7 +284,7 @@ def test_an_outage_of_stripe_delays_everything_and_loses_nothing(journey):
 @pytest.mark.parametrize("fault", ["rate_limit_next", "lock_next", "outage"])
 def test_a_charge_that_stripe_puts_off_is_made_once_under_its_first_key(journey, fault):
     invoice = due_retry(journey)
-    getattr(journey.sandbox.faults, fault)(3, "/pay")
+    getattr(journey.sandbox.faults, fault)(3, PAY)
 
     jobs.run_step(journey.case(invoice).id)
     with journey.services.db.read() as session:
@@ -295,7 +297,7 @@ def test_a_charge_that_stripe_puts_off_is_made_once_under_its_first_key(journey,
 
 def test_a_charge_whose_answer_was_lost_is_not_made_again(journey):
     invoice = due_retry(journey)
-    journey.sandbox.faults.drop_response_after_execution(1, "/pay")
+    journey.sandbox.faults.drop_response_after_execution(1, PAY)
 
     jobs.run_step(journey.case(invoice).id)
     assert journey.tries(invoice)[-1] == ("schedule", "pending")
@@ -316,7 +318,7 @@ def test_repeating_a_lost_answer_gets_the_same_answer_under_the_same_key(journey
 
 def test_stripe_is_asked_less_and_less_often_while_it_is_away(journey):
     invoice = due_retry(journey)
-    journey.sandbox.faults.outage(10_000, "/pay")
+    journey.sandbox.faults.outage(10_000, PAY)
     times = []
 
     jobs.run_step(journey.case(invoice).id)

@@ -1,0 +1,123 @@
+"""The migrations lead an empty database to exactly the tables that the models describe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_hex
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, make_url, text
+
+from recover import migrate
+from recover.db import Base, make_engine
+
+SOME_TIME = datetime(2027, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without any table."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    server_url = request.getfixturevalue("postgres_url")
+    name = f"empty_{token_hex(6)}"
+    _on_server(server_url, f"CREATE DATABASE {name}")
+    yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    _on_server(server_url, f"DROP DATABASE {name}")
+
+
+def _on_server(url: str, statement: str) -> None:
+    engine = make_engine(url)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def differences(url: str) -> list:
+    engine = make_engine(url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        found = compare_metadata(context, Base.metadata)
+    engine.dispose()
+    return found
+
+
+def tables(url: str) -> dict[str, list[str]]:
+    """Every table's columns, indexes and unique constraints, by name."""
+    engine = make_engine(url)
+    inspector = inspect(engine)
+    found = {
+        table: [
+            *(column["name"] for column in inspector.get_columns(table)),
+            *sorted(str(index["name"]) for index in inspector.get_indexes(table)),
+            *sorted(str(unique["name"]) for unique in inspector.get_unique_constraints(table)),
+        ]
+        for table in inspector.get_table_names()
+        if table != "alembic_version"
+    }
+    engine.dispose()
+    return found
+
+
+def test_an_upgrade_of_an_empty_database_leaves_nothing_to_migrate(empty_url):
+    assert differences(empty_url)  # or this test could not fail
+
+    migrate.upgrade(empty_url)
+
+    assert differences(empty_url) == []
+
+
+def test_the_migrated_tables_are_those_the_tests_run_on(empty_url, tmp_path):
+    made = f"sqlite:///{tmp_path / 'made.db'}"
+    engine = make_engine(made)
+    Base.metadata.create_all(engine)
+    engine.dispose()
+
+    migrate.upgrade(empty_url)
+
+    migrated = tables(empty_url)
+    assert migrated.keys() == tables(made).keys()
+    assert {table: set(names) for table, names in migrated.items()} == {
+        table: set(names) for table, names in tables(made).items()
+    }
+
+
+def test_an_upgrade_can_be_repeated(empty_url):
+    for _ in range(2):
+        migrate.upgrade(empty_url)
+
+    assert differences(empty_url) == []
+
+
+def test_an_upgrade_keeps_what_the_tables_hold(empty_url):
+    migrate.upgrade(empty_url)
+    engine = make_engine(empty_url)
+    with engine.begin() as connection:
+        table = Base.metadata.tables["companies"]
+        connection.execute(table.insert().values(name="Acme", created_at=SOME_TIME))
+    migrate.upgrade(empty_url)
+
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT name FROM companies")) == "Acme"
+    engine.dispose()
+
+
+def test_there_is_one_line_of_migrations():
+    config = migrate.alembic_config("postgresql://nowhere/recover")
+
+    assert len(ScriptDirectory.from_config(config).get_heads()) == 1
+
+
+def test_a_downgrade_takes_everything_back(empty_url):
+    migrate.upgrade(empty_url)
+
+    command.downgrade(migrate.alembic_config(empty_url), "base")
+
+    assert tables(empty_url) == {}
