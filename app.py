@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from recover import config, web
 from recover.services import Services, build
@@ -15,4 +16,6 @@ def create_app(services: Services | None = None) -> Flask:
     app = Flask("recover.web")
     web.register(app, services)
     app.register_blueprint(receiver.blueprint(services))
+    if proxies := services.settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     return app

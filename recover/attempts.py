@@ -55,6 +55,7 @@ def absorb(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
             session.add(row)
             rows.append(row)
         _settle_with_charge(row, charge, evidence.at)
+    _settle_unconfirmed(rows, evidence)
     session.flush()
 
 
@@ -95,6 +96,17 @@ def _seen(case: RecoveryCase, charge: Charge) -> Attempt:
         currency=charge.currency,
         attempted_at=charge.created_at,
     )
+
+
+def _settle_unconfirmed(rows: Iterable[Attempt], evidence: Evidence) -> None:
+    """The bank asked and the subscriber did not confirm: Stripe wants another payment method."""
+    invoice = evidence.invoice
+    if invoice is None or invoice.payment_intent_status != "requires_payment_method":
+        return
+    for row in rows:
+        if row.outcome == Outcome.REQUIRES_ACTION:
+            row.outcome, row.settled_at = Outcome.FAILED, evidence.at
+            row.error_code = row.error_code or "authentication_required"
 
 
 def record_chargeless_failure(session: Session, case: RecoveryCase, evidence: Evidence) -> None:

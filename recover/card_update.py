@@ -163,6 +163,8 @@ def finish(
     NotPossible where the SetupIntent is not of this link, TooManyTries for a card that was saved
     for too many customers today, StripeUnavailable (a reload goes on where it stopped).
     """
+    if link.revoked_at or account.disconnected_at:
+        raise NotPossible("This link was switched off.")
     stripe = services.stripe(account)
     row = _row(services, account, link, setup_intent_id, session_id)
     if row.status == SAVED:

@@ -41,6 +41,7 @@ class Settings:
     clock_file: str
     log_level: str
     max_webhook_bytes: int
+    trusted_proxies: int
 
     def __repr__(self) -> str:
         return f"Settings(base_url={self.base_url!r})"
@@ -223,6 +224,12 @@ SETTINGS = (
         count(10_000, 10_000_000),
         "1000000",
         "larger webhook bodies are refused with 413",
+    ),
+    Setting(
+        "TRUSTED_PROXIES",
+        count(0, 9),
+        "0",
+        "how many reverse proxies stand in front; their X-Forwarded-For and -Proto are believed",
     ),
 )
 
