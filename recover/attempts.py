@@ -28,6 +28,7 @@ from recover.truth import Evidence, attempts_of, still_owed
 CLOCK_SKEW = timedelta(seconds=60)
 # How long one worker may be busy with a request before another takes the row over.
 IN_FLIGHT = timedelta(minutes=5)
+DEBIT_CHECK = timedelta(hours=6)
 # Stripe forgets an idempotency key after 24 hours; beyond that a repeat would charge again.
 KEY_LIFE = timedelta(hours=23)
 
@@ -261,6 +262,22 @@ def settle(
             .values(outcome=outcome, settled_at=services.now(), **answer)
         )
         return session.execute(query).rowcount == 1  # type: ignore[attr-defined,no-any-return]
+
+
+def overtaken(session: Session, case: RecoveryCase, evidence: Evidence) -> bool:
+    """Somebody paid after this evidence was fetched: what it says is owed is owed no more."""
+    query = select(Attempt.id).where(
+        Attempt.account_id == case.account_id,
+        Attempt.case_id == case.id,
+        Attempt.outcome == Outcome.SUCCEEDED,
+        Attempt.settled_at >= evidence.at,
+    )
+    return still_owed(evidence) and session.scalar(query.limit(1)) is not None
+
+
+def patience(row: Attempt) -> timedelta:
+    """How long to wait before looking at an unanswered try again: a bank takes days."""
+    return DEBIT_CHECK if row.stripe_payment_intent_id else IN_FLIGHT
 
 
 class Standing(StrEnum):

@@ -80,9 +80,12 @@ def _next_act(services: Services, account: Account, invoice_id: str) -> Act | No
                 case.next_step_at = evidence.at + LEASE
                 return partial(attempts.make, services, account, waiting.id)
             if standing == Standing.WAIT:
-                case.next_step_at = evidence.at + attempts.IN_FLIGHT
+                case.next_step_at = evidence.at + attempts.patience(waiting)
                 return None
             attempts.abandon(session, case, waiting, evidence.at)
+        if attempts.overtaken(session, case, evidence):
+            case.next_step_at = evidence.at + attempts.IN_FLIGHT
+            return None
         decision = cases.plan(session, services, account, case, evidence)
         return _write(session, services, account, case, evidence, decision)
 
