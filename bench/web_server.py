@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 # What the Procfile starts, with one worker: the figures are per process.
-SETTINGS = ["--workers", "1", "--worker-class", "gthread", "--threads", "32", "--keep-alive", "60"]
+SETTINGS = ["--workers", "1", "--worker-class", "gthread", "--threads", "64", "--keep-alive", "60"]
 PATIENCE_SECONDS = 30.0
 
 

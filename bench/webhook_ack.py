@@ -23,7 +23,7 @@ from recover.models import StripeEvent
 from sandbox.shapes import shape
 
 PATH = "/webhooks/stripe"
-ROUNDS, REQUESTS, CONNECTIONS, WARM_UP = 8, 400, 64, 400
+ROUNDS, REQUESTS, CONNECTIONS, WARM_UP = 12, 400, 128, 400
 LIMITS = {"postgresql": 0.5, "sqlite": 0.3}
 
 _numbers = itertools.count(1)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 from cryptography.fernet import Fernet
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import select
 
@@ -99,7 +101,9 @@ def account_connect(
         webhook_secrets=webhook_secret,
         mode=mode,
     )
-    console.print(f"Connected {connected.stripe_account_id} ({connected.name}) in {mode} mode.")
+    console.print(
+        f"Connected {connected.stripe_account_id} ({connected.name}) in {connected.mode} mode."
+    )
     if connected.connection == "key" and not connected.webhook_secrets_sealed:
         url = accounts.add_webhook_endpoint(services, connected, HANDLED_TYPES)
         console.print(f"Stripe will send its events to {url}")
@@ -110,7 +114,11 @@ def account_connect(
 @click.argument("mode", type=click.Choice([mode.value for mode in RetryMode]))
 def account_mode(account_id: int, mode: str) -> None:
     """Change who retries: recover, stripe, or observe."""
-    accounts.set_mode(_services(), account_id, mode)
+    services = _services()
+    with services.db.read() as session:
+        if session.get(Account, account_id) is None:
+            raise click.ClickException(f"There is no account {account_id}: recover account list")
+    accounts.set_mode(services, account_id, mode)
     console.print(f"Account {account_id} is now in {mode} mode.")
 
 
@@ -144,7 +152,10 @@ def user_add(email: str, company: str | None) -> None:
     if len(found) != 1:
         names = ", ".join(row.name for row in found) or "none"
         raise click.ClickException(f"Name one company with --company. There are: {names}.")
-    people.add_user(services, found[0], email)
+    try:
+        people.add_user(services, found[0], email)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
     console.print(f"{email} can sign in at {services.settings.base_url}/sign-in")
 
 
@@ -182,26 +193,42 @@ def events_replay(ids: tuple[int, ...]) -> None:
 @click.option("--account", "account_id", type=int, help="Only this account.")
 def sweep_(account_id: int | None) -> None:
     """Compare with Stripe now, mend what differs, and report the drift."""
-    services = _services()
-    for found in accounts.connected(services):
-        if account_id in (None, found.id):
-            with console.status(f"Comparing {found.name} with Stripe..."):
-                report = sweep.sweep(services, found)
-            console.print(
-                f"{found.name}: {report.seen} invoices seen, {len(report.fixes)} differed"
-            )
-            for fix in report.fixes:
-                console.print(f"  {fix['invoice']}: {fix['reason']} {fix.get('error', 'Mended.')}")
+
+    def compare(services: Services, found: Account) -> None:
+        with console.status(f"Comparing {found.name} with Stripe..."):
+            report = sweep.sweep(services, found)
+        console.print(f"{found.name}: {report.seen} invoices seen, {len(report.fixes)} differed")
+        for fix in report.fixes:
+            console.print(f"  {fix['invoice']}: {fix['reason']} {fix.get('error', 'Mended.')}")
+
+    _for_accounts(compare, account_id)
 
 
 @cli.command("scan")
 def scan_() -> None:
     """Look for cards about to expire now, as the clock does every morning."""
-    services = _services()
-    for found in accounts.connected(services):
+
+    def look(services: Services, found: Account) -> None:
         with console.status(f"Looking at the cards of {found.name}..."):
             written = cards.scan(services, found)
         console.print(f"{found.name}: {written} notices")
+
+    _for_accounts(look)
+
+
+def _for_accounts(work: Callable[[Services, Account], None], only: int | None = None) -> None:
+    """Do it for each connected account, or one; what one of them refuses stops no other."""
+    services = _services()
+    failed = False
+    for found in accounts.connected(services):
+        try:
+            if only in (None, found.id):
+                work(services, found)
+        except RecoverError as error:
+            console.print(f"{found.name}: [bold red]{escape(str(error))}[/]", highlight=False)
+            failed = True
+    if failed:
+        sys.exit(1)
 
 
 @cli.group("emails")
@@ -223,5 +250,5 @@ def main() -> None:
     try:
         cli(standalone_mode=True)
     except RecoverError as error:
-        console.print(f"[bold red]{error}[/]", highlight=False)
+        console.print(f"[bold red]{escape(str(error))}[/]", highlight=False)
         sys.exit(1)

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from recover import attempts, ledger, truth
+from recover import ledger, sightings, truth
 from recover.dunning import (
     DEFAULT,
     CaseState,
@@ -68,7 +68,7 @@ def open_case(
     case = locked(session, account, invoice.id)
     if case and created:
         if not failures:
-            attempts.record_chargeless_failure(session, case, evidence)
+            sightings.record_chargeless_failure(session, case, evidence)
         reason = f"Renewal invoice {invoice.number or invoice.id} could not be charged."
         note(session, case, "open", reason, evidence.at)
     return case
@@ -88,7 +88,7 @@ def absorb(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
         case.customer_email, case.customer_name = customer.email, customer.name
         case.locale, case.timezone = customer.locale, customer.timezone
         case.product = subscription.product_name or (invoice.description if invoice else "")
-    attempts.absorb(session, case, evidence)
+    sightings.absorb(session, case, evidence)
     _describe_latest_failure(session, case)
 
 

