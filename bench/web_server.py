@@ -10,7 +10,8 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-# What the Procfile starts, with one worker: the figures are per process.
+# One worker: the figures are per process. Its threads mostly wait for a commit they share, so that
+# there can be many of them.
 SETTINGS = ["--workers", "1", "--worker-class", "gthread", "--threads", "64", "--keep-alive", "60"]
 PATIENCE_SECONDS = 30.0
 

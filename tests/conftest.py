@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -22,6 +23,11 @@ from recover.db import Base, make_engine
 from recover.dunning import DEFAULT, RetryMode
 from recover.models import Account, Company, User
 from recover.services import Services
+from sandbox.api import create_stripe
+from sandbox.clock import Clock
+from sandbox.mailbox import Mailbox
+from sandbox.sandbox import Sandbox
+from sandbox.server import serve
 
 START = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
 NOWHERE = "127.0.0.1:9"  # the discard port: nothing listens, so a stray request fails at once
@@ -30,24 +36,63 @@ HOOK_SECRET = "whsec_direct_0123456789"
 ENCRYPTION_KEY = Fernet.generate_key().decode()
 
 
-class FrozenClock:
-    """Time that moves only when a test says so."""
-
-    def __init__(self, start: datetime = START) -> None:
-        self._now = start
-
-    def now(self) -> datetime:
-        return self._now
+class FrozenClock(Clock):
+    """Time that moves only when a test says so; the sandbox's, where a test has one."""
 
     def advance(self, **span: float) -> datetime:
         """Move on by a timedelta's keywords: clock.advance(days=3)."""
-        self._now += timedelta(**span)
-        return self._now
+        self.advance_to(self.now() + timedelta(**span))
+        return self.now()
+
+
+@dataclasses.dataclass(frozen=True)
+class World:
+    """One installation and the world around it. Time moves by ``sandbox.advance``."""
+
+    services: Services
+    sandbox: Sandbox
+    mailbox: Mailbox
+    account: Account
+    clock: FrozenClock
 
 
 @pytest.fixture
 def clock() -> FrozenClock:
-    return FrozenClock()
+    return FrozenClock(START)
+
+
+@pytest.fixture
+def sandbox(clock: FrozenClock) -> Iterator[Sandbox]:
+    """A pretend Stripe with one empty company; see sandbox/seed.py for what to put in it."""
+    with contextlib.closing(Sandbox("calm", clock=clock)) as pretend:
+        yield pretend
+
+
+@pytest.fixture
+def stripe_url(sandbox: Sandbox) -> Iterator[str]:
+    """The sandbox's address; a test that has it in its fixtures talks to the sandbox."""
+    running = serve(create_stripe(sandbox))
+    sandbox.state.base_url = running.url
+    yield running.url
+    running.stop()
+
+
+@pytest.fixture
+def mailbox(clock: FrozenClock) -> Iterator[Mailbox]:
+    with Mailbox(now=clock.now) as box:
+        yield box
+
+
+@pytest.fixture
+def world(
+    services: Services,
+    sandbox: Sandbox,
+    stripe_url: str,
+    mailbox: Mailbox,
+    account: Account,
+    clock: FrozenClock,
+) -> World:
+    return World(services, sandbox, mailbox, account, clock)
 
 
 @pytest.fixture(scope="session")
@@ -121,6 +166,7 @@ def environ(request: pytest.FixtureRequest, database_url: str, redis_url: str) -
         found["SMTP_URL"] = request.getfixturevalue("mailbox").url
     if "stripe_url" in request.fixturenames:
         found["STRIPE_API_BASE"] = request.getfixturevalue("stripe_url")
+        found["STRIPE_SECRET_KEY"] = request.getfixturevalue("sandbox").platform_key
     return found
 
 
@@ -154,15 +200,19 @@ def user(services: Services, company: Company) -> User:
 
 
 @pytest.fixture
-def account(services: Services, company: Company) -> Account:
-    """Connected with its own key, in test mode; Recover retries."""
+def account(request: pytest.FixtureRequest, services: Services, company: Company) -> Account:
+    """Connected with its own key, in test mode; Recover retries. The sandbox's, if there is one."""
+    stripe_id, key = "acct_acme", "sk_test_acme"
+    if "stripe_url" in request.fixturenames:
+        sandbox: Sandbox = request.getfixturevalue("sandbox")
+        stripe_id, key = sandbox.account_id, sandbox.account_key
     with services.db.begin() as session:
         row = Account(
             company_id=company.id,
-            stripe_account_id="acct_acme",
+            stripe_account_id=stripe_id,
             livemode=False,
             connection="key",
-            secret_key_sealed=services.vault.seal("sk_test_acme"),
+            secret_key_sealed=services.vault.seal(key),
             webhook_secrets_sealed=services.vault.seal(HOOK_SECRET),
             publishable_key="pk_test_acme",
             hook_token="hook-of-acme",

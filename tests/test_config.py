@@ -72,6 +72,7 @@ def test_missing_and_wrong_settings_are_named_together(nowhere):
         STRIPE_API_BASE="ftp://stripe",
         LOG_LEVEL="loud",
         MAX_WEBHOOK_BYTES="1",
+        TRUSTED_PROXIES="-1",
     )
 
     named = {line.split()[1] for line in text.splitlines()[1:]}

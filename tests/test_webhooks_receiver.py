@@ -432,3 +432,25 @@ def test_left_to_itself_the_receiver_rings_soon_after(services, account):
     queue = Queue(STEPS, connection=services.enqueue.redis)
     with Redis.from_url(services.settings.redis_url) as patient:
         assert patient.blpop([queue.key], timeout=20) is not None
+
+
+def test_mounted_beside_pages_it_leaves_them_alone_and_is_spared_their_ways(services, account):
+    app = Flask(__name__)
+
+    @app.get("/page")
+    def page():
+        return "a page"
+
+    @app.after_request
+    def mark(response):
+        response.headers["X-Page"] = "yes"
+        return response
+
+    receiver.mount(app, services, at_once(services))
+    sender = Sender(services)
+    sender.app = app
+    answer, shown = sender.post(), app.test_client().get("/page")
+    assert (answer.status_code, "X-Page" in answer.headers) == (200, False)
+    assert (shown.text, "X-Page" in shown.headers) == ("a page", True)
+    assert app.test_client().get("/webhooks/nothing").status_code == 404
+    assert len(sender.stored()) == 1

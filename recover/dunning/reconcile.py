@@ -99,6 +99,7 @@ _REFUTED_BY_OPEN = frozenset(
         CloseReason.UNCOLLECTIBLE,
         CloseReason.DELETED,
         CloseReason.NOTHING_OWED,
+        CloseReason.DISCONNECTED,  # the sweep runs for connected accounts only
     }
 )
 
