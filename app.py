@@ -15,7 +15,7 @@ def create_app(services: Services | None = None) -> Flask:
     services = services or build(config.load())
     app = Flask("recover.web")
     web.register(app, services)
-    app.register_blueprint(receiver.blueprint(services))
+    receiver.mount(app, services)
     if proxies := services.settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     return app

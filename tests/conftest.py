@@ -14,6 +14,7 @@ import pytest
 from cryptography.fernet import Fernet
 from redis import Redis
 from sqlalchemy import text
+from webhook_cast import HOOK_SECRET, PLATFORM_SECRET
 
 from bench.servers import postgres_server, redis_server
 from recover import config
@@ -31,8 +32,6 @@ from sandbox.server import serve
 
 START = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
 NOWHERE = "127.0.0.1:9"  # the discard port: nothing listens, so a stray request fails at once
-PLATFORM_SECRET = "whsec_platform_0123456789"
-HOOK_SECRET = "whsec_direct_0123456789"
 ENCRYPTION_KEY = Fernet.generate_key().decode()
 
 

@@ -1,10 +1,9 @@
 from datetime import timedelta
 
 import pytest
-from conftest import HOOK_SECRET, PLATFORM_SECRET
 from flask import Flask
 from sqlalchemy import select, update
-from webhook_cast import body_of, event, signature
+from webhook_cast import HOOK_SECRET, PLATFORM_SECRET, body_of, event, signature
 
 from recover.models import Account, LedgerLine, Message, RecoveryCase, StripeEvent
 from webhooks import inbox, receiver

@@ -129,7 +129,7 @@ def test_the_first_opening_is_noted(scene):
 def test_amounts_and_days_are_written_as_the_customer_writes_them(scene):
     html = scene.client.get(scene.link(scene.failed(locale="de-DE", currency="eur"))).text
     assert "29,00\u00a0€" in html
-    assert "2. November 2026" in html
+    assert "1. März 2027" in html
     assert 'lang="de"' in html
     assert "Neue Karte eingeben" in html
 

@@ -1,6 +1,6 @@
 import pytest
-from conftest import HOOK_SECRET
 from sqlalchemy import update
+from webhook_cast import HOOK_SECRET
 
 from recover.models import Account
 from webhooks.account_cache import TTL_SECONDS, AccountCache

@@ -5,13 +5,12 @@ from datetime import timedelta
 from threading import Thread
 
 import pytest
-from conftest import HOOK_SECRET, PLATFORM_SECRET
 from flask import Flask
 from redis import Redis
 from rq import Queue
 from sqlalchemy import event as hooks
 from sqlalchemy import func, select, text, update
-from webhook_cast import body_of, event, signature
+from webhook_cast import HOOK_SECRET, PLATFORM_SECRET, body_of, event, signature
 from werkzeug.serving import make_server
 
 from recover.db import Database

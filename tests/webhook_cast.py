@@ -8,6 +8,9 @@ import itertools
 import json
 from datetime import UTC, datetime
 
+PLATFORM_SECRET = "whsec_platform_0123456789"
+HOOK_SECRET = "whsec_direct_0123456789"
+
 _numbers = itertools.count(1)
 
 

@@ -8,7 +8,11 @@ from webhooks import inbox
 
 def drain_inbox() -> int:
     """Handle what Stripe sent. How many events were settled."""
-    return inbox.drain(services()).done
+    here = services()
+    drained = inbox.drain(here)
+    if drained.left:
+        here.enqueue("drain_inbox")
+    return drained.done
 
 
 def forget_events() -> int:

@@ -91,6 +91,7 @@ def test_sides_that_agree_need_no_fix(invoice, ours):
         (FAILED, case(CaseState.RECOVERED)),
         (FAILED, case(CaseState.CLOSED, CloseReason.VOIDED)),
         (FAILED, case(CaseState.CLOSED, CloseReason.DELETED)),
+        (FAILED, case(CaseState.CLOSED, CloseReason.DISCONNECTED)),
         (FAILED, case(CaseState.OPEN, amount=2500)),
         (replace(FAILED, status="void"), case(CaseState.OPEN)),
         (replace(FAILED, status="uncollectible"), case(CaseState.OPEN)),
