@@ -5,6 +5,7 @@ Nothing here talks to Stripe; `cases` brings the evidence and carries out what f
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -25,6 +26,7 @@ from recover.dunning import (
 from recover.dunning.situation import barring_rule
 from recover.models import Account, RecoveryCase
 from recover.services import Services
+from recover.stripe_objects import Charge, Invoice, Subscription
 from recover.timeline import note
 from recover.truth import Evidence
 
@@ -42,20 +44,25 @@ def locked(session: Session, account: Account, invoice_id: str) -> RecoveryCase 
 def open_case(
     session: Session, services: Services, account: Account, evidence: Evidence
 ) -> RecoveryCase | None:
-    """Open a case, once, for the first failed renewal. None where the invoice is no such thing."""
+    """Open a case, once, for the first failed renewal. None where the invoice is no such thing.
+
+    One whose subscription Stripe has ended over it already opens too, and closes as lost at once:
+    the ledger hides no failure. Only who left by choice is nobody's loss.
+    """
     invoice, subscription = evidence.invoice, evidence.subscription
-    if invoice is None or subscription is None or not truth.still_owed(evidence):
-        return None
-    if not opens_case(InvoiceState.of(invoice)):
+    if invoice is None or subscription is None or _left_by_choice(subscription):
         return None
     failures = [charge for charge in evidence.invoice_charges() if charge.status == "failed"]
+    failed = _as_it_failed(invoice, failures)
+    if not opens_case(failed):
+        return None
     values = {
         "account_id": account.id,
         "stripe_invoice_id": invoice.id,
         "stripe_subscription_id": subscription.id,
         "stripe_customer_id": subscription.customer.id,
         "currency": invoice.currency,
-        "amount_minor": invoice.amount_remaining_minor,
+        "amount_minor": failed.amount_remaining_minor,
         "amount_remaining_minor": invoice.amount_remaining_minor,
         "state": CaseState.OPEN,
         "campaign_key": account.campaign_key or DEFAULT.key,
@@ -72,6 +79,23 @@ def open_case(
         reason = f"Renewal invoice {invoice.number or invoice.id} could not be charged."
         note(session, case, "open", reason, evidence.at)
     return case
+
+
+def _as_it_failed(invoice: Invoice, failures: list[Charge]) -> InvoiceState:
+    """The invoice before anybody paid it: one that was paid before we heard of its failure has
+    failed and come back all the same, if not by us.
+    """
+    state = InvoiceState.of(invoice)
+    if invoice.status != "paid" or not failures:
+        return state
+    return replace(state, status="open", amount_remaining_minor=invoice.amount_due_minor)
+
+
+def _left_by_choice(subscription: Subscription) -> bool:
+    return (
+        subscription.status in truth.ENDED
+        and subscription.cancellation_reason == "cancellation_requested"
+    )
 
 
 def absorb(session: Session, case: RecoveryCase, evidence: Evidence) -> None:

@@ -55,6 +55,7 @@ class Subscription:
     status: str  # active, past_due, unpaid, canceled, paused, incomplete, trialing, ...
     customer: Customer
     cancel_at_period_end: bool = False
+    cancellation_reason: str = ""  # cancellation_requested, payment_failed, payment_disputed
     current_period_end: datetime | None = None  # the earliest of its items
     default_method: PaymentMethod | None = None
     default_source: PaymentMethod | None = None

@@ -109,6 +109,7 @@ def subscription(json: Json) -> Subscription:
         status=json.get("status") or "",
         customer=customer(json.get("customer")),
         cancel_at_period_end=bool(json.get("cancel_at_period_end")),
+        cancellation_reason=child(json, "cancellation_details").get("reason") or "",
         current_period_end=moment(min(ends, default=None)),
         default_method=payment_method(json.get("default_payment_method")),
         default_source=payment_method(json.get("default_source")),

@@ -38,7 +38,8 @@ def sweep(services: Services, account: Account) -> SweepReport:
 
     listed = list(stripe_side())
     found = fixes(listed, _our_side(services, account, {i.invoice_id for i in listed}))
-    report.fixes = [_apply(services, account, fix.invoice_id, fix.reason) for fix in found]
+    applied = [_apply(services, account, fix.invoice_id, fix.reason) for fix in found]
+    report.fixes = [fix for fix in applied if fix]
     report.seen, report.finished_at = seen, services.now()
     with services.db.begin() as session:
         session.add(report)
@@ -79,10 +80,13 @@ def _our_side(
     }
 
 
-def _apply(services: Services, account: Account, invoice_id: str, reason: str) -> dict[str, str]:
+def _apply(
+    services: Services, account: Account, invoice_id: str, reason: str
+) -> dict[str, str] | None:
     fix = {"invoice": invoice_id, "reason": reason}
     try:
-        cases.sync(services, account, invoice_id)
+        if cases.sync(services, account, invoice_id) is None:
+            return None  # a second look shows that it is no concern of ours
     except StripeAccessLost:
         raise
     except RecoverError as error:

@@ -106,3 +106,35 @@ def test_a_case_opens_once_for_a_renewal_and_again_for_the_next_one(journey):
     assert [case.stripe_invoice_id for case in journey.cases] == [first, second]
     assert [case.state for case in journey.cases] == ["exhausted", "open"]
     assert journey.cases[1].failed_at - journey.cases[0].failed_at == timedelta(days=30)
+
+
+def test_a_renewal_that_ended_its_subscription_at_once_is_counted_as_lost(journey):
+    """Stripe may be set to cancel at the first failure: nobody is written to, nothing is hidden."""
+    subscription = journey.sandbox.add_subscription(journey.sandbox.add_customer())
+    invoice = journey.sandbox.fail_renewal(subscription, "expired_card")
+    subscription["status"] = "canceled"
+    subscription["cancellation_details"]["reason"] = "payment_failed"
+    journey.settle()
+    assert journey.case(invoice).state == "closed"
+    assert journey.case(invoice).close_reason == "subscription_ended"
+    assert journey.mails == []
+
+
+def test_the_last_invoice_of_somebody_who_left_by_choice_is_nobodys_loss(journey):
+    subscription = journey.sandbox.add_subscription(journey.sandbox.add_customer())
+    invoice = journey.sandbox.fail_renewal(subscription, "expired_card")
+    journey.sandbox.cancel(subscription)
+    journey.settle()
+    assert journey.case(invoice) is None
+    assert journey.sweep().fixes == []
+    assert journey.mails == []
+
+
+def test_a_failure_that_was_mended_before_we_heard_of_it_still_counts(journey):
+    subscription = journey.sandbox.add_subscription(journey.sandbox.add_customer(), 2900)
+    invoice = journey.sandbox.fail_renewal(subscription)
+    journey.sandbox.pay_on_hosted_page(invoice)
+    journey.settle()
+    assert journey.case(invoice).state == "recovered"
+    assert [(line.source, line.amount_minor) for line in journey.ledger] == [("elsewhere", 2900)]
+    assert journey.mails == []
