@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from emails.brand import DEFAULT_COLOR
 from recover.dunning import DEFAULT, CaseState, CloseReason, RetryMode
+from recover.errors import PermanentError
 from recover.letters import brand
 from recover.models import Account, Company, RecoveryCase
 from recover.services import Services
@@ -23,6 +24,7 @@ __all__ = [
     "connect",
     "connected",
     "disconnect",
+    "named_or_only",
     "note_trouble",
     "set_mode",
 ]
@@ -143,3 +145,14 @@ def connected(services: Services) -> list[Account]:
     with services.db.read() as session:
         query = select(Account).where(Account.disconnected_at.is_(None)).order_by(Account.id)
         return list(session.scalars(query))
+
+
+def named_or_only(services: Services, account_id: int | None) -> Account:
+    """The connected account of that id, or the only one. Raises PermanentError without such."""
+    found = [one for one in connected(services) if account_id in (None, one.id)]
+    if len(found) == 1:
+        return found[0]
+    if account_id is not None:
+        raise PermanentError(f"No account {account_id} is connected: recover account list")
+    names = ", ".join(f"{one.id} ({one.name})" for one in found) or "none is connected"
+    raise PermanentError(f"Name one account with --account. There are: {names}.")

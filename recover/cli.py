@@ -13,7 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import select
 
-from recover import accounts, cards, config, migrate, people, sweep
+from recover import accounts, cards, config, migrate, people, sweep, switchover
+from recover.backtest import command as backtest
 from recover.dunning import RetryMode
 from recover.errors import RecoverError
 from recover.models import Account, Company
@@ -243,6 +244,10 @@ def emails_preview(directory: Path) -> None:
     from emails.preview import write_previews  # noqa: PLC0415 - renders nothing unless asked
 
     console.print(f"Written. Open {write_previews(directory)}")
+
+
+cli.add_command(backtest.command)
+cli.add_command(switchover.command)
 
 
 def main() -> None:

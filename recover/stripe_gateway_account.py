@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from recover import stripe_gateway_answers as answers
 from recover import stripe_parse as parse
 from recover.errors import RecoverError, StripeRejected
-from recover.stripe_gateway_client import (
-    API_VERSION,
-    ChargeListParams,
-    Client,
-    InvoiceListParams,
-    InvoicePayParams,
-    SubscriptionListParams,
-    errors,
-    found,
-    stream,
-)
+from recover.stripe_gateway_client import API_VERSION, InvoicePayParams, errors, found
+from recover.stripe_gateway_lists import CUSTOMER_CARDS, SUBSCRIPTION_CARDS, StripeLists
 from recover.stripe_objects import (
     CardField,
     CardSetup,
@@ -30,20 +20,9 @@ from recover.stripe_objects import (
     PaymentMethod,
     StripeAccountInfo,
     Subscription,
-    WebhookEndpoint,
 )
 from recover.stripe_parse import NOTHING, Json
 
-PAGE = 100  # Stripe's largest
-
-# Stripe expands four levels at most, a list's `data` being one of them.
-CUSTOMER_CARDS = ("invoice_settings.default_payment_method", "default_source")
-SUBSCRIPTION_CARDS = (
-    "default_payment_method",
-    "default_source",
-    *(f"customer.{card}" for card in CUSTOMER_CARDS),
-)
-LISTED_CARDS = [f"data.{card}" for card in SUBSCRIPTION_CARDS]
 INVOICE_INTENT = ["payments.data.payment.payment_intent"]
 
 # Ids of legacy cards, sources and bank accounts, which `pay` takes as another parameter.
@@ -52,7 +31,7 @@ LEGACY = ("card_", "src_", "ba_")
 UNPAYABLE = {"paid": "invoice_already_paid", "void": "invoice_void", "draft": "invoice_draft"}
 
 
-class StripeAccount:
+class StripeAccount(StripeLists):
     """One company's Stripe. Each method is one request unless it says otherwise.
 
     A case is refreshed by three: `invoice`, `subscription` (with every card that may be charged)
@@ -60,10 +39,6 @@ class StripeAccount:
     SetupIntents, Checkout Sessions and Webhook Endpoints, and read on PaymentIntents,
     PaymentMethods, Charges, Products and the account.
     """
-
-    def __init__(self, client: Client, *, livemode: bool) -> None:
-        self._v1 = client.v1
-        self._livemode = livemode
 
     # Reading: one object
 
@@ -108,65 +83,6 @@ class StripeAccount:
         with errors():
             json = self._v1.accounts.retrieve_current().to_dict()
         return parse.account_info(json, livemode=self._livemode)
-
-    # Reading: lists, in pages of 100, one request each
-
-    def charges(self, payment_intent_id: str) -> tuple[Charge, ...]:
-        """Every authorisation on a PaymentIntent, oldest first."""
-        params: ChargeListParams = {"payment_intent": payment_intent_id, "limit": PAGE}
-        return _oldest_first(stream(lambda: self._v1.charges.list(params)))
-
-    def customer_charges(self, customer_id: str, since: datetime) -> tuple[Charge, ...]:
-        """A customer's charges created since then, oldest first."""
-        params: ChargeListParams = {"customer": customer_id, "limit": PAGE}
-        params["created"] = {"gte": int(since.timestamp())}
-        return _oldest_first(stream(lambda: self._v1.charges.list(params)))
-
-    def open_invoices(self, customer_id: str) -> tuple[Invoice, ...]:
-        """A customer's open invoices, newest first, without `payment_intent_status`."""
-        params: InvoiceListParams = {"customer": customer_id, "status": "open", "limit": PAGE}
-        params["expand"] = ["data.payments"]
-        return tuple(map(parse.invoice, stream(lambda: self._v1.invoices.list(params))))
-
-    def invoices(
-        self, *, status: str = "", created_since: datetime | None = None
-    ) -> Iterator[Invoice]:
-        """The account's invoices, newest first, streamed; without `payment_intent_status`."""
-        params: InvoiceListParams = {"limit": PAGE, "expand": ["data.payments"]}
-        if status:
-            params["status"] = status
-        if created_since:
-            params["created"] = {"gte": int(created_since.timestamp())}
-        return map(parse.invoice, stream(lambda: self._v1.invoices.list(params)))
-
-    def subscriptions(self, *, status: str = "") -> Iterator[Subscription]:
-        """Subscriptions with their cards, streamed: all that have not ended, or of one status."""
-        params: SubscriptionListParams = {"limit": PAGE, "expand": LISTED_CARDS}
-        if status:
-            params["status"] = status
-        return map(parse.subscription, stream(lambda: self._v1.subscriptions.list(params)))
-
-    def customer_subscriptions(self, customer_id: str) -> tuple[Subscription, ...]:
-        """A customer's subscriptions that have not ended, with their cards."""
-        params: SubscriptionListParams = {"limit": PAGE, "expand": LISTED_CARDS}
-        params["customer"] = customer_id
-        return tuple(map(parse.subscription, stream(lambda: self._v1.subscriptions.list(params))))
-
-    def invoice_for_payment_intent(self, payment_intent_id: str) -> str | None:
-        """The id of the invoice that a PaymentIntent pays."""
-        json = found(
-            lambda: self._v1.invoice_payments.list(
-                {
-                    "payment": {"type": "payment_intent", "payment_intent": payment_intent_id},
-                    "limit": 1,
-                }
-            )
-        )
-        return next((parse.id_of(one.get("invoice")) for one in parse.items_of(json)), None)
-
-    def list_webhook_endpoints(self) -> tuple[WebhookEndpoint, ...]:
-        pages = stream(lambda: self._v1.webhook_endpoints.list({"limit": PAGE}))
-        return tuple(map(parse.webhook_endpoint, pages))
 
     # Writing
 
@@ -294,7 +210,3 @@ class StripeAccount:
             return self._invoice(invoice_id) or NOTHING
         except RecoverError:
             return NOTHING
-
-
-def _oldest_first(newest_first: Iterator[Json]) -> tuple[Charge, ...]:
-    return tuple(map(parse.charge, newest_first))[::-1]

@@ -22,6 +22,7 @@ class NetworkRules:
     window: timedelta
     max_per_day: int | None  # in a rolling 24 hours
     source: str
+    network_tries: int = 0  # the network's own number for `max_tries`, before our ceiling
 
 
 _DATA: dict[str, Any] = tomllib.loads(
@@ -39,6 +40,7 @@ def _rules(row: dict[str, Any]) -> NetworkRules:
         window=timedelta(days=row["window_days"]),
         max_per_day=row.get("max_per_day"),
         source=row["source"],
+        network_tries=row["max_tries"],
     )
 
 

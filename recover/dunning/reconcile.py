@@ -90,7 +90,7 @@ class MissingOnStripe:
 
 Fix = OpenCase | SyncCase | MissingOnStripe
 
-_RENEWALS = frozenset({"subscription_cycle", "subscription_update", "subscription_threshold"})
+RENEWALS = frozenset({"subscription_cycle", "subscription_update", "subscription_threshold"})
 # Closed because of what the invoice was said to be: if it is open after all, the reason was wrong.
 # The other reasons (a paused or ended subscription, a dispute) hold while the invoice stays open.
 _REFUTED_BY_OPEN = frozenset(
@@ -118,7 +118,7 @@ def _why_not(invoice: InvoiceState) -> str:
         (invoice.collection_method != "charge_automatically", "it is not charged automatically"),
         (not invoice.subscription_id, "it belongs to no subscription"),
         (invoice.billing_reason == "subscription_create", "it is a subscription's first invoice"),
-        (invoice.billing_reason not in _RENEWALS, "it is no renewal"),
+        (invoice.billing_reason not in RENEWALS, "it is no renewal"),
         (not invoice.attempted, "no payment was tried yet"),
         (invoice.payment_status == "processing", "a payment is under way"),
     )

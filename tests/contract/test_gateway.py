@@ -4,7 +4,7 @@ stripe-mock has no state: any id works, and it answers with Stripe's own example
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice
 
@@ -60,10 +60,12 @@ CALLS = {
     "account_info": [(lambda a: a.account_info(), StripeAccountInfo)],
     "charges": [(lambda a: a.charges("pi_1"), Charge)],
     "customer_charges": [(lambda a: a.customer_charges("cus_1", NOW), Charge)],
+    "account_charges": [(lambda a: a.account_charges(NOW - timedelta(days=9), NOW), Charge)],
     "open_invoices": [(lambda a: a.open_invoices("cus_1"), Invoice)],
     "invoices": [
         (lambda a: a.invoices(), Invoice),
         (lambda a: a.invoices(status="open", created_since=NOW), Invoice),
+        (lambda a: a.invoices(created_since=NOW - timedelta(days=9), created_until=NOW), Invoice),
     ],
     "subscriptions": [
         (lambda a: a.subscriptions(), Subscription),
@@ -122,7 +124,7 @@ def account(stripe_mock):
 
 
 def test_no_public_method_of_the_gateway_is_forgotten_here():
-    public = {name for name in vars(StripeAccount) if not name.startswith("_")}
+    public = {name for name in dir(StripeAccount) if not name.startswith("_")}
     assert set(CALLS) == public
 
 

@@ -1,0 +1,170 @@
+"""`recover switchover`: before a change of mode, who looks after each past-due invoice.
+
+For the present mode and for each that could be switched to, so that a founder sees that nothing
+would be orphaned or tried twice. Nothing is charged, sent or changed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import click
+from rich.console import Console
+from sqlalchemy import select
+
+from recover import accounts, config, truth
+from recover.dunning import (
+    DEFAULT,
+    CaseSnapshot,
+    CaseState,
+    CloseReason,
+    FixedTiming,
+    InvoiceState,
+    RetryMode,
+    campaign,
+)
+from recover.dunning.ownership import Owner, Ownership, PastDue, ownership, past_due
+from recover.dunning.wording import moment
+from recover.models import Account, RecoveryCase
+from recover.money import format_money
+from recover.services import Services, build
+from recover.stripe_objects import Invoice
+
+MODES = tuple(RetryMode)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One past-due invoice; ``modes`` holds an answer for every mode."""
+
+    invoice_id: str
+    customer_id: str
+    amount_minor: int
+    currency: str
+    modes: dict[RetryMode, Ownership]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """``missing``: invoices of open cases that Stripe does not list as past due (any more)."""
+
+    stripe_account_id: str
+    mode: RetryMode
+    at: datetime
+    lines: tuple[Line, ...]
+    missing: tuple[str, ...]
+
+    def owners(self, mode: RetryMode) -> dict[Owner, int]:
+        counts = Counter(line.modes[mode].owner for line in self.lines)
+        return {owner: counts[owner] for owner in Owner}
+
+    def uncharged(self, mode: RetryMode) -> int:
+        """Invoices that nobody will try again unless the customer acts."""
+        return sum(not line.modes[mode].charged for line in self.lines)
+
+
+def switchover(services: Services, account: Account) -> Report:
+    """Three requests for each past-due invoice that has a case, and the list of open invoices.
+
+    Raises StripeUnavailable, StripeAccessLost.
+    """
+    stripe, now = services.stripe(account), services.now()
+    listed = [one for one in stripe.invoices(status="open") if past_due(InvoiceState.of(one))]
+    lines = tuple(_line(services, account, invoice, now) for invoice in listed)
+    open_cases = select(RecoveryCase.stripe_invoice_id).where(
+        RecoveryCase.account_id == account.id, RecoveryCase.state == CaseState.OPEN
+    )
+    with services.db.read() as session:
+        ours = set(session.scalars(open_cases))
+    missing = tuple(sorted(ours - {one.id for one in listed}))
+    return Report(account.stripe_account_id, RetryMode(account.mode), now, lines, missing)
+
+
+def _line(services: Services, account: Account, invoice: Invoice, now: datetime) -> Line:
+    one = _past_due(services, account, invoice, now)
+    return Line(
+        invoice_id=invoice.id,
+        customer_id=invoice.customer_id,
+        amount_minor=invoice.amount_remaining_minor,
+        currency=invoice.currency,
+        modes={mode: ownership(one, mode, FixedTiming(), now) for mode in MODES},
+    )
+
+
+def _past_due(services: Services, account: Account, invoice: Invoice, now: datetime) -> PastDue:
+    query = select(RecoveryCase).where(
+        RecoveryCase.account_id == account.id, RecoveryCase.stripe_invoice_id == invoice.id
+    )
+    state, retry_at = InvoiceState.of(invoice), invoice.next_payment_attempt_at
+    with services.db.read() as session:
+        case = session.scalar(query)
+    if case is None:
+        return PastDue(state, retry_at, None, None, DEFAULT)
+    evidence = truth.fetch(services.stripe(account), invoice.id, now)
+    with services.db.read() as session:
+        facts = truth.facts(session, account, case, evidence)
+    steps = campaign(case.campaign_key, case.campaign_version)
+    return PastDue(state, facts.next_stripe_attempt_at, _snapshot(case), facts, steps)
+
+
+def _snapshot(case: RecoveryCase) -> CaseSnapshot:
+    reason = CloseReason(case.close_reason) if case.close_reason else None
+    state = CaseState(case.state)
+    return CaseSnapshot(case.stripe_invoice_id, state, case.amount_remaining_minor, reason)
+
+
+# What a person reads
+
+
+@click.command("switchover")
+@click.option("--account", "account_id", type=int, help="Which account, where there are several.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def command(account_id: int | None, as_json: bool) -> None:
+    """Show who looks after each past-due invoice, in each retry mode."""
+    with closing(build(config.load())) as services:
+        account = accounts.named_or_only(services, account_id)
+        with Console(stderr=True).status(f"Asking Stripe about {account.name}..."):
+            report = switchover(services, account)
+    if as_json:
+        click.echo(json.dumps(_json(report), default=datetime.isoformat, indent=2))
+        return
+    for text in _texts(report, account.timezone or "UTC"):
+        click.echo(text)
+
+
+def _json(report: Report) -> dict[str, object]:
+    summary = {mode: {**report.owners(mode), "uncharged": report.uncharged(mode)} for mode in MODES}
+    return asdict(report) | {"summary": summary}
+
+
+def _texts(report: Report, timezone: str) -> Iterator[str]:
+    count = len(report.lines)
+    yield f"{count} past-due invoices; the account is in {report.mode} mode."
+    for mode in MODES:
+        counts = ", ".join(f"{owner} {count}" for owner, count in report.owners(mode).items())
+        now = " (now)" if mode is report.mode else ""
+        yield f"{mode}{now}: {counts}; nobody charges {report.uncharged(mode)} of them."
+    for line in report.lines:
+        yield f"{line.invoice_id}, {format_money(line.amount_minor, line.currency)}"
+        for mode, found in line.modes.items():
+            yield f"  {mode}: {_text(found, timezone)}"
+    for invoice_id in report.missing:
+        yield f"{invoice_id}: our case is open, Stripe shows nothing past due. Run: recover sweep"
+
+
+def _text(found: Ownership, timezone: str) -> str:
+    acts = (
+        ("we charge", found.our_retry_at),
+        ("we write", found.our_mail_at),
+        ("Stripe charges", found.stripe_retry_at),
+    )
+    times = ", ".join(f"{what} {moment(at, timezone)}" for what, at in acts if at)
+    first = ""
+    if found.owner is Owner.BOTH and found.first:
+        first = f" {'Stripe' if found.first is Owner.STRIPE else 'Ours'} goes first."
+    return f"{found.owner}. {times + '. ' if times else ''}{found.reason}{first}"
