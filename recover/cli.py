@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import click
@@ -29,7 +30,21 @@ def _services() -> Services:
     return build(config.load())
 
 
-@click.group()
+class WithPlugins(click.Group):
+    """Our commands, and those other packages add; theirs are imported only when called for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        added = [plugin.name for plugin in entry_points(group="recover.commands")]
+        return sorted([*super().list_commands(ctx), *added])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        for plugin in entry_points(group="recover.commands", name=cmd_name):
+            command: click.Command = plugin.load()
+            return command
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=WithPlugins)
 def cli() -> None:
     """Recover wins back failed subscription payments on Stripe."""
 

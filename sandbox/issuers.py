@@ -38,6 +38,8 @@ class Authorisation:
 
 
 class Issuers:
+    """All issuers of a world. Answers depend on the seed, the card and the moment alone."""
+
     def __init__(self, world: World, chance: Chance) -> None:
         self.world = world
         self.chance = chance
@@ -62,7 +64,8 @@ class Issuers:
         if country in _EUROPE:
             weights["authentication"] *= 3
         cause = Cause(pick(weights, self.chance.unit("cause", *renewal)))
-        return cause, pick(CODES[cause], self.chance.unit("code", *renewal))
+        codes = self.world.codes.get(cause, CODES[cause])
+        return cause, pick(codes, self.chance.unit("code", *renewal))
 
     def begin(self, card: CardTruth, cause: Cause, code: str, at: datetime) -> Episode:
         """Put the card into trouble from ``at`` on."""
@@ -73,6 +76,7 @@ class Issuers:
             at,
             rng=self.chance.rng("episode", card.fingerprint, at),
             recovery=self.world.recovery,
+            funds=self.world.funds,
             country=card.country,
             funding=card.funding,
             timezone=card.timezone,
@@ -98,7 +102,7 @@ class Issuers:
             return decline(card.behaviour.on_charge, card.brand)
         episode = card.episode
         if episode is None:
-            down = self._down(card.issuer, request.at)
+            down = self.down(card.issuer, request.at)
             return decline("issuer_not_available", card.brand) if down else APPROVED
         if self._passes(card, episode, request):
             return APPROVED
@@ -110,10 +114,10 @@ class Issuers:
         if self.world.calm:
             return self._passes_calmly(card, episode, request)
         numbers = self.world.recovery
-        if not episode.open_at(request.at) or self._down(card.issuer, request.at):
+        if not episode.open_at(request.at) or self.down(card.issuer, request.at):
             likely = numbers.approve_closed
         else:
-            likely = numbers.approve_open * self._weather(card, request.at)
+            likely = numbers.approve_open * self.weather(card, request.at)
         return self.chance.unit("auth", card.fingerprint, request.at) < likely
 
     def _passes_calmly(self, card: CardTruth, episode: Episode, request: Authorisation) -> bool:
@@ -124,25 +128,29 @@ class Issuers:
         likely = self.world.calm[episode.cause]
         return self.chance.unit("calm", request.invoice_id, day, card.fingerprint) < likely
 
-    def _weather(self, card: CardTruth, at: datetime) -> float:
+    def weather(self, card: CardTruth, at: datetime) -> float:
         """What makes an issuer grumpier: the night, many tries, and a second try too soon."""
         numbers = self.world.recovery
         factor = 1.0
-        if 1 <= at.astimezone(ZoneInfo(card.timezone)).hour < 4:
+        hour = at.astimezone(ZoneInfo(card.timezone)).hour
+        if 1 <= hour < 4:
             factor *= numbers.night_factor
+        elif 9 <= hour < 18:
+            factor *= numbers.daytime_factor
         factor *= float(numbers.fatigue ** max(0, len(card.tries) - 3))
         if card.tries and at - card.tries[-1] < timedelta(hours=6):
             factor *= numbers.second_within_6h
         return factor
 
-    def _down(self, issuer: int, at: datetime) -> bool:
+    def down(self, issuer: int, at: datetime) -> bool:
         if issuer < 0 or not self.world.issuers.outages_per_month:
             return False
-        return any(start <= at < end for start, end in self._outages(issuer, at))
+        return any(start <= at < end for start, end in self.outages(issuer, at))
 
-    def _outages(self, issuer: int, at: datetime) -> list[tuple[datetime, datetime]]:
+    def outages(self, issuer: int, at: datetime) -> list[tuple[datetime, datetime]]:
         """This issuer's outages in the calendar month of ``at``."""
         rng = self.chance.rng("outages", issuer, at.year, at.month)
+        shortest, longest = (60 * hours for hours in self.world.issuers.outage_hours)
         month = datetime(at.year, at.month, 1, tzinfo=UTC)
         windows: list[tuple[datetime, datetime]] = []
         moment = month
@@ -150,7 +158,7 @@ class Issuers:
             moment += timedelta(days=rng.expovariate(self.world.issuers.outages_per_month / 30))
             if moment.month != month.month:
                 return windows
-            windows.append((moment, moment + timedelta(minutes=rng.uniform(20, 360))))
+            windows.append((moment, moment + timedelta(minutes=rng.uniform(shortest, longest))))
 
     def _advice(self, card: CardTruth, episode: Episode, at: datetime) -> str:
         """A Mastercard "retry after" code: right more often than not, where it is sent at all."""

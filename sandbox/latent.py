@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from sandbox.world import Recovery
+from sandbox.world import Funds, Recovery
 
 _FOREVER = datetime.max.replace(tzinfo=UTC)
 _HORIZON_DAYS = 75
@@ -107,6 +107,7 @@ def begin(
     *,
     rng: random.Random,
     recovery: Recovery,
+    funds: Funds,
     country: str,
     funding: str,
     timezone: str,
@@ -116,7 +117,7 @@ def begin(
         credit = funding == "credit"
         short = recovery.chronically_short_credit if credit else recovery.chronically_short_debit
         if rng.random() >= short:
-            episode.spells = tuple(_funded(at, rng, country, ZoneInfo(timezone)))
+            episode.spells = tuple(_funded(at, rng, funds, country, ZoneInfo(timezone)))
     elif cause is Cause.RISK and rng.random() < recovery.risk_clears:
         lifts = at + timedelta(days=rng.expovariate(1 / recovery.risk_clears_days))
         episode.spells = ((lifts, _FOREVER),)
@@ -140,34 +141,38 @@ def _limit_resets(at: datetime, rng: random.Random, zone: ZoneInfo) -> datetime:
     return datetime.combine(today + timedelta(days), time(), zone).astimezone(UTC)
 
 
-def _funded(at: datetime, rng: random.Random, country: str, zone: ZoneInfo) -> Iterator[Spell]:
+def _funded(
+    at: datetime, rng: random.Random, funds: Funds, country: str, zone: ZoneInfo
+) -> Iterator[Spell]:
     """Spells with money in the account: after paydays, and after chance top-ups."""
-    for day in _paydays(at.astimezone(zone).date(), rng, country):
-        hour = rng.choices([0, 1, 6, 9], [35, 20, 25, 20])[0]
+    hours = funds.deposit_hours
+    for day in _paydays(at.astimezone(zone).date(), rng, funds, country):
+        hour = int(rng.choices(list(hours), list(hours.values()))[0])
         start = datetime.combine(day, time(hour), zone).astimezone(UTC)
-        lasts = timedelta(days=rng.expovariate(1 / 5))
-        swallowed = rng.random() < 0.3
+        lasts = timedelta(days=rng.expovariate(1 / funds.lasts_days))
+        swallowed = rng.random() < funds.swallowed
         if start > at and not swallowed:
             yield start, start + lasts
     topped = at
     while topped < at + timedelta(days=_HORIZON_DAYS):
-        topped += timedelta(days=rng.expovariate(1 / 9))
-        yield topped, topped + timedelta(days=rng.expovariate(1 / 2.5))
+        topped += timedelta(days=rng.expovariate(1 / funds.top_up_every_days))
+        yield topped, topped + timedelta(days=rng.expovariate(1 / funds.top_up_lasts_days))
 
 
-def _paydays(today: date, rng: random.Random, country: str) -> Iterator[date]:
-    weights = [30, 42, 17, 11] if country == "US" else [5, 8, 7, 80]
-    kind = rng.choices(["weekly", "biweekly", "semimonthly", "monthly"], weights)[0]
+def _paydays(today: date, rng: random.Random, funds: Funds, country: str) -> Iterator[date]:
+    shares = funds.us_pay if country == "US" else funds.other_pay
+    kind = rng.choices(list(shares), list(shares.values()))[0]
     odd_weeks = rng.randrange(2)
-    month_day = rng.choice([25, 28, 30, 1])
+    month_day = rng.choice(funds.month_days)
     for ahead in range(_HORIZON_DAYS):
         day = today + timedelta(ahead)
-        friday = day.weekday() == 4
+        payday = day.weekday() == funds.pay_weekday
         falls = {
-            "weekly": friday,
-            "biweekly": friday and day.isocalendar().week % 2 == odd_weeks,
-            "semimonthly": day.day in (1, 15),
+            "weekly": payday,
+            "biweekly": payday and day.isocalendar().week % 2 == odd_weeks,
+            "semimonthly": day.day in funds.twice_a_month,
             "monthly": day.day == month_day,
+            "never": False,
         }[kind]
         if falls:
             yield _working_day(day)

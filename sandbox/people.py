@@ -126,7 +126,7 @@ class People:
         rng = self.sandbox.state.chance.rng("mail", address, nth)
         chance = FIXES.get(self._cause(address), EXPIRING) * DECAY**nth * self.eagerness
         if rng.random() < chance:
-            delay = _click_delay(rng.random(), rng.random())
+            delay = click_delay(rng.random(), rng.random())
             plan = (now + delay, next(self._order), address, nth, link)
             heapq.heappush(self._plans, plan)
 
@@ -141,7 +141,7 @@ class People:
         return ""
 
 
-def _click_delay(curve: float, spread: float) -> timedelta:
+def click_delay(curve: float, spread: float) -> timedelta:
     """74% click on the same day, 92% within a day more, 98% within a week, the rest later."""
     if curve < 0.74:
         return timedelta(hours=0.2 + 8 * spread)

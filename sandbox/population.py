@@ -14,7 +14,7 @@ from sandbox.state import Obj, Store
 
 _PRODUCTS = ("Starter", "Team", "Pro", "Business")
 # What one US dollar is, roughly, in minor units of a currency: prices, not exchange rates.
-_PER_DOLLAR = {"usd": 100, "eur": 90, "gbp": 80, "jpy": 150}
+PER_DOLLAR = {"usd": 100, "eur": 90, "gbp": 80, "jpy": 150}
 
 
 def populate(store: Store, subscribers: int, *, days: int = 30) -> list[Obj]:
@@ -40,7 +40,7 @@ def _subscriber(store: Store, index: int, days: int) -> Obj:
     store.state.people.add(customer["id"])
     dollars = min(500.0, max(3.0, rng.lognormvariate(0, numbers.amount_sigma) * 29))
     dollars *= numbers.amount_median_minor / 2900
-    amount = round(dollars) * _PER_DOLLAR[currency]
+    amount = round(dollars) * PER_DOLLAR[currency]
     tier = min(3, int(dollars / 25))
     price = subscriptions.price(store, amount, currency, product_name=_PRODUCTS[tier])
     # Whole minutes at half past keep a calm world's days apart from the hours things are tried at.

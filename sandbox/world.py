@@ -1,4 +1,7 @@
-"""A world file: the numbers a pretend world is made of. The TOML files say what each one means."""
+"""A world file: the numbers a pretend world is made of. The TOML files say what each one means.
+
+A file with ``base = "default"`` says only what differs from that other world.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,7 @@ class IssuerNumbers:
     updater_us: float
     updater_elsewhere: float
     outages_per_month: float
+    outage_hours: tuple[float, float] = (1 / 3, 6.0)  # the shortest and the longest
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,29 @@ class Recovery:
     technical_median_hours: float
     updater_after_failure: float
     updater_days: float
+    daytime_factor: float = 1.0  # 9 to 18 local, as `night_factor` is for 1 to 4
+
+
+@dataclass(frozen=True, slots=True)
+class Funds:
+    """When money comes to an account that was empty, and how long it stays."""
+
+    us_pay: Mapping[str, float] = field(
+        default_factory=lambda: {"weekly": 30, "biweekly": 42, "semimonthly": 17, "monthly": 11}
+    )
+    other_pay: Mapping[str, float] = field(
+        default_factory=lambda: {"weekly": 5, "biweekly": 8, "semimonthly": 7, "monthly": 80}
+    )  # shares of people by how they are paid; "never" leaves them the top-ups alone
+    pay_weekday: int = 4  # Monday is 0
+    twice_a_month: tuple[int, int] = (1, 15)
+    month_days: tuple[int, ...] = (25, 28, 30, 1)
+    deposit_hours: Mapping[str, float] = field(
+        default_factory=lambda: {"0": 35, "1": 20, "6": 25, "9": 20}
+    )
+    lasts_days: float = 5.0
+    swallowed: float = 0.3  # share of paydays on which bills take it all at once
+    top_up_every_days: float = 9.0
+    top_up_lasts_days: float = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +101,8 @@ class World:
     recovery: Recovery
     subscribers: Subscribers
     calm: Mapping[str, float] = field(default_factory=dict)  # empty: a world with weather
+    funds: Funds = field(default_factory=Funds)
+    codes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by cause, if unusual
 
     @classmethod
     def load(cls, name: str) -> World:
@@ -81,8 +110,7 @@ class World:
 
         Raises FileNotFoundError, or TypeError naming a key that is missing or unknown.
         """
-        path = Path(name) if name.endswith(".toml") else WORLDS / f"{name}.toml"
-        return cls.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
+        return cls.from_dict(_read(name))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> World:
@@ -92,9 +120,26 @@ class World:
             name=data["name"],
             billing=Billing(**billing),
             population=Population(**data["population"]),
-            issuers=IssuerNumbers(**data["issuers"]),
+            issuers=IssuerNumbers(**_tuples(data["issuers"])),
             causes=data["causes"],
             recovery=Recovery(**data["recovery"]),
             subscribers=Subscribers(**data["subscribers"]),
             calm=data.get("calm", {}),
+            funds=Funds(**_tuples(data.get("funds", {}))),
+            codes=data.get("codes", {}),
         )
+
+
+def _read(name: str) -> dict[str, Any]:
+    path = Path(name) if name.endswith(".toml") else WORLDS / f"{name}.toml"
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    if "base" not in data:
+        return data
+    merged = _read(data.pop("base"))
+    for key, value in data.items():
+        merged[key] = {**merged.get(key, {}), **value} if isinstance(value, dict) else value
+    return merged
+
+
+def _tuples(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(v) if isinstance(v, list) else v for key, v in table.items()}

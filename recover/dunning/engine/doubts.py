@@ -1,0 +1,41 @@
+"""Facts that cannot all be true. The engine does not reason from those; the fixed days do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from recover.dunning.facts import Facts, Outcome
+from recover.dunning.situation import current_rule
+
+_CLOCKS_DIFFER = timedelta(minutes=10)  # between Stripe's servers and ours, at most
+
+
+def doubts(facts: Facts, now: datetime) -> list[str]:
+    """Sentences for the founder; none where the facts agree."""
+    return list(_doubts(facts, now))
+
+
+def _doubts(facts: Facts, now: datetime) -> Iterator[str]:
+    times = [past.at for past in facts.attempts if past.outcome is not Outcome.ABANDONED]
+    if times and max(times) > now + _CLOCKS_DIFFER:
+        yield "A try is recorded in the future: a clock is wrong."
+    if times and min(times) < facts.failed_at - _CLOCKS_DIFFER:
+        yield "A try is recorded before the first failure."
+    if facts.failed_at > now + _CLOCKS_DIFFER:
+        yield "The first failure is recorded in the future: a clock is wrong."
+    if any(earlier > later for earlier, later in pairwise(times)):
+        yield "The tries are not in the order of their times."
+    if any(past.outcome is Outcome.SUCCEEDED for past in facts.attempts):
+        yield "A try on this invoice succeeded, and yet it is open."
+
+
+def remarks(facts: Facts) -> list[str]:
+    """What is missing or new, but no reason to distrust the rest."""
+    rule, card, found = current_rule(facts), facts.card, []
+    if not rule.known:
+        found.append(f'The decline code "{rule.code}" is not known here: treated with care.')
+    if card is not None and not (card.country and card.funding and card.brand):
+        found.append("The card's brand, funding or country is missing: the commonest is assumed.")
+    return found

@@ -1,0 +1,138 @@
+"""What the engine looks at: names for the case, numbers for the hour."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from recover.dunning.declines import DeclineRule, Pace
+from recover.dunning.engine.hypotheses import LIBRARY, PRIOR
+from recover.dunning.engine.paydays import Floats, pays_on
+from recover.dunning.facts import Card, Facts, Outcome, PastAttempt
+from recover.dunning.situation import rule_of
+
+GROUPS: Final[tuple[str, ...]] = tuple(PRIOR["causes"])
+REGIONS: Final[tuple[str, ...]] = tuple(PRIOR["regions"])
+FUNDINGS: Final[tuple[str, ...]] = tuple(PRIOR["funding"])
+FEATURES: Final = (
+    "hour_sin", "hour_cos", "hour_sin_2", "hour_cos_2",
+    "tuesday", "wednesday", "thursday", "friday", "weekend",
+    "month_sin", "month_cos", "month_edge",
+    "log_hours_since_failure", "log_hours_since_last_try", "tries_before",
+    "credit", "prepaid", "mastercard", "amex", "abroad", "log_amount",
+)  # fmt: skip
+"""The learned correction's inputs, all roughly within -2 .. 2. The first 12 belong to the hour."""
+_OF_THE_HOUR = 12
+_REGION_OF: dict[str, str] = {"NZ": "AU"} | {region: region for region in REGIONS}
+_GROUP_OF_REASON = {"limit": "limit", "technical": "technical", "insufficient_funds": "funds"}
+_BANK = frozenset({"do_not_honor", "call_issuer", "no_action_taken", "refer_to_customer"})
+_GENERIC = frozenset({"generic_decline", "card_declined", "partner_generic_decline"})
+_BLOCKED = frozenset({"blocked", "low_probability_of_authorization"})
+
+
+def group_of(rule: DeclineRule) -> str:
+    """Which row of the prior's causes speaks of this decline."""
+    if rule.pace is Pace.PAYDAY:
+        return "funds"
+    if rule.pace is Pace.SOON:
+        return "technical"
+    if rule.code == "try_again_later":
+        return "again"
+    for codes, name in ((_BANK, "bank"), (_GENERIC, "generic"), (_BLOCKED, "blocked")):
+        if rule.code in codes:
+            return name
+    return _GROUP_OF_REASON.get(rule.subscriber_reason, "unknown")
+
+
+def group(failed: list[PastAttempt]) -> str:
+    """The case's group: the latest telling answer; issuers do not always repeat themselves."""
+    groups = [group_of(rule_of(past)) for past in failed]
+    telling = [name for name in groups if name not in ("technical", "again", "unknown", "generic")]
+    plain = [name for name in groups if name != "technical"]
+    return (telling or plain or groups or ["unknown"])[-1]
+
+
+def region(card: Card | None) -> str:
+    """The pay region of the card's country; "other" where it is not known."""
+    return _REGION_OF.get(card.country if card else "", "other")
+
+
+def funding(card: Card | None) -> str:
+    known = card.funding if card else ""
+    return known if known in FUNDINGS else "debit"
+
+
+def failures_on_card(facts: Facts) -> list[PastAttempt]:
+    """Failed tries on the card data that would be charged now, oldest first."""
+    card = facts.card
+    return [
+        past
+        for past in facts.attempts
+        if past.outcome in (Outcome.FAILED, Outcome.OBSERVED)
+        and (card is None or past.card is None or card.same_credentials(past.card))
+    ]
+
+
+@lru_cache(maxsize=1024)
+def of_hours(start: date, days: int) -> Floats:
+    """The features of each local hour: shape (12, days * 24)."""
+    by_day = np.array([_of_day(start + timedelta(n)) for n in range(days)]).T
+    turns = np.arange(24) * (2 * np.pi / 24)
+    by_hour = np.vstack([np.sin(turns), np.cos(turns), np.sin(2 * turns), np.cos(2 * turns)])
+    return np.vstack([np.tile(by_hour, days), np.repeat(by_day, 24, axis=1)])
+
+
+def _of_day(day: date) -> list[float]:
+    weekday, turn = day.weekday(), 2 * np.pi * (day.day - 1) / 30.4
+    weekdays = [float(weekday == n) for n in (1, 2, 3, 4)] + [float(weekday >= 5)]  # noqa: PLR2004
+    edge = float(day.day <= 3 or day.day >= 28)  # noqa: PLR2004  salaries around the month's end
+    return [*weekdays, float(np.sin(turn)), float(np.cos(turn)), edge]
+
+
+def of_case(facts: Facts, tries: int) -> Floats:
+    """The features that do not change with the hour of the next try: shape (7,)."""
+    card = facts.card
+    brand, kind = (card.brand, card.funding) if card else ("", "")
+    amount = np.log10(max(facts.amount_remaining_minor, 1)) - 3.5
+    abroad = region(card) != "US"
+    flags = (kind == "credit", kind == "prepaid", brand == "mastercard", brand == "amex", abroad)
+    return np.array([min(tries, 10) / 5, *map(float, flags), float(np.clip(amount, -2, 2))])
+
+
+def correction(
+    coefficients: Floats, hour_part: Floats, case_part: Floats, since: Floats, last: Floats
+) -> Floats:
+    """The learned shift in logits at some hours; ``since`` and ``last`` in hours, all (hours,)."""
+    n = _OF_THE_HOUR
+    times = coefficients[n] * log_hours(since) + coefficients[n + 1] * log_hours(last)
+    found: Floats = coefficients[:n] @ hour_part + times + float(coefficients[n + 2 :] @ case_part)
+    return found
+
+
+def row(hour_part: Floats, case_part: Floats, since: float, last: float) -> Floats:
+    """All features of one try, in the order of `FEATURES`."""
+    logs = log_hours(np.array([since, last]))
+    return np.concatenate([hour_part, logs, case_part])
+
+
+def log_hours(hours: Floats) -> Floats:
+    """0 at one day, about 1 at three weeks, -1 at an hour."""
+    scaled: Floats = np.log(np.maximum(hours, 1.0) / 24) / 3
+    return scaled
+
+
+@lru_cache(maxsize=4096)
+def paid_on(day: date) -> Floats:
+    """How much a payment that went through on ``day`` speaks for each story: (stories,)."""
+    near = [day - timedelta(n) for n in range(3)]
+    return np.array([_speaks(index, near) for index in range(len(LIBRARY))])
+
+
+def _speaks(index: int, near: list[date]) -> float:
+    story = LIBRARY[index]
+    if story.cause != "short" or not story.pay:
+        return 1.0
+    return 1.25 if any(pays_on(story, day) for day in near) else 0.9

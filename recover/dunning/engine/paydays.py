@@ -1,0 +1,121 @@
+"""The stories laid over a calendar: chances per local hour, and their running products."""
+
+from __future__ import annotations
+
+import calendar
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recover.dunning.engine.hypotheses import LIBRARY, PRIOR, Story
+from recover.dunning.hours import local, zone
+
+Floats = NDArray[np.float64]
+MAX_DAYS = 35
+"""Longer campaigns are planned over this many days; the products below need bounded length."""
+_NOT_ABOVE = 0.9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """Local wall-clock hours from midnight of ``start``: arrays of shape (stories, hours).
+
+    With ``carry`` C and ``inflow`` S the chance to be open at hour t, given chance b at hour s, is
+    C[t] * (b / C[s] - S[s] + S[t]): the two-state chain in closed form.
+    """
+
+    start: date
+    carry: Floats
+    inflow: Floats
+
+    @property
+    def hours(self) -> int:
+        return int(self.carry.shape[1])
+
+    def index(self, at: datetime, timezone: str) -> int:
+        """The hour ``at`` falls in, held within the grid."""
+        there = local(at, timezone).replace(tzinfo=None)
+        midnight = datetime.combine(self.start, datetime.min.time())
+        return min(max(int((there - midnight) / timedelta(hours=1)), 0), self.hours - 1)
+
+    def moment(self, index: int, timezone: str) -> datetime:
+        """The full local hour as an aware time; hours that summer time skips move ahead."""
+        there = datetime.combine(self.start, datetime.min.time()) + timedelta(hours=index)
+        return there.replace(tzinfo=zone(timezone)).astimezone(UTC)
+
+
+@lru_cache(maxsize=1024)
+def grid(start: date, days: int) -> Grid:
+    """The grid of one local date; shared by all cases that failed on it."""
+    rates: Floats = np.array([_inflow(story, start, days) for story in LIBRARY])
+    stays: Floats = 24 * np.array([[story.stays_days or np.inf] for story in LIBRARY], np.float64)
+    carry: Floats = np.cumprod((1 - rates) * (1 - 1 / stays), axis=1, dtype=np.float64)
+    return Grid(start, carry, np.cumsum(rates / carry, axis=1))
+
+
+def _inflow(story: Story, start: date, days: int) -> Floats:
+    """Chance per hour that a closed card opens at the beginning of that hour."""
+    base = 0.0 if story.lifts_days is None else 1 - np.exp(-1 / (24 * story.lifts_days))
+    rates = np.full(days * 24, base)
+    for ahead in range(days):
+        for hour, chance in _arrivals(story, start + timedelta(ahead)):
+            rates[ahead * 24 + hour] += chance
+    capped: Floats = np.minimum(rates, _NOT_ABOVE)
+    return capped
+
+
+def _arrivals(story: Story, day: date) -> list[tuple[int, float]]:
+    if story.cause == "limit":
+        return [(0, _NOT_ABOVE)] if _resets(story, day) else []
+    return list(_DEPOSITS) if story.pay and pays_on(story, day) else []
+
+
+def _deposits() -> tuple[tuple[int, float], ...]:
+    """Hour by hour: the chance that the money of a payday arrives now if it has not yet."""
+    left, found = 1.0, []
+    for hour, share in PRIOR["money"]["hours"].items():
+        chance = share * PRIOR["money"]["arrives"]
+        found.append((int(hour), chance / left))
+        left -= chance
+    return tuple(found)
+
+
+_DEPOSITS = _deposits()
+
+
+def _resets(story: Story, day: date) -> bool:
+    return {"midnight": True, "monday": day.weekday() == 0, "month": day.day == 1}.get(
+        story.pay, False
+    )
+
+
+@lru_cache(maxsize=16384)
+def pays_on(story: Story, day: date) -> bool:
+    """True where this story's salary is paid on that day; pay days on weekends come earlier."""
+    if story.pay in ("weekly", "biweekly"):
+        wrong_week = story.pay == "biweekly" and (day.toordinal() // 7 % 2 == 1) != story.odd_week
+        return day.weekday() == story.weekday and not wrong_week
+    if day.weekday() >= 5:  # noqa: PLR2004  Saturday, Sunday
+        return False
+    ahead = 3 if day.weekday() == 4 else 1  # noqa: PLR2004  Friday pays for the weekend
+    return any(_named(day + timedelta(n), story.days) for n in range(ahead))
+
+
+def _named(day: date, days: tuple[int, ...]) -> bool:
+    last = calendar.monthrange(day.year, day.month)[1]
+    return any(day.day == min(wanted, last) for wanted in days)
+
+
+@lru_cache(maxsize=4096)
+def days_since_pay(day: date, within: int) -> NDArray[np.int64]:
+    """Per story, how many days ago its last payday was; -1 where not ``within`` so many days."""
+    found = np.full(len(LIBRARY), -1)
+    for index, story in enumerate(LIBRARY):
+        if story.cause != "short" or not story.pay:
+            continue
+        ago = (n for n in range(within) if pays_on(story, day - timedelta(days=n)))
+        found[index] = next(ago, -1)
+    return found

@@ -1,0 +1,146 @@
+"""From facts to one proposed try: belief, plan, exploration, and the words for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from recover.dunning.budget import STRIPE_GRACE, allowance, gap_ends_at
+from recover.dunning.campaign import Campaign
+from recover.dunning.declines import Pace
+from recover.dunning.engine.belief import Belief, NDInt, believe
+from recover.dunning.engine.model import Model
+from recover.dunning.engine.planner import Price, candidates, plan
+from recover.dunning.engine.reasons import clause, nothing
+from recover.dunning.facts import Facts, Trigger
+from recover.dunning.hours import local
+from recover.dunning.situation import current_rule, latest_failure, made, rule_of
+from recover.dunning.timing import Retry
+
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What the engine would do and how it came to it; to be kept with the attempt."""
+
+    retry: Retry | None
+    reason: str  # for `retry` its clause, else a sentence why there is none
+    chance: float | None = None  # that this one try succeeds; None where the model was not asked
+    plan: tuple[datetime, ...] = ()  # the whole set, ascending
+    plan_chance: float | None = None  # that the set recovers the invoice
+    propensity: float = 1.0  # with which exactly this time was chosen
+    warnings: tuple[str, ...] = ()
+    model: str = ""  # the version
+
+
+def propose(
+    facts: Facts,
+    campaign: Campaign,
+    now: datetime,
+    model: Model,
+    price: Price,
+    *,
+    explore: float = 0.0,
+    draw: float | None = None,
+) -> Proposal:
+    """The plan's first try. ``draw`` in [0, 1) decides over exploration; None: none."""
+    belief = believe(facts, model, campaign.window)
+    hours = _allowed(belief, facts, campaign)
+    # The hour we are in stays a candidate, so that a due try is due and not put off again.
+    ahead = hours[hours >= belief.grid.index(now, facts.timezone)]
+    gap = -(-campaign.min_gap // _HOUR)
+    found = plan(belief, ahead, _tries_left(facts, campaign), gap, price)
+    if not found.hours:
+        return Proposal(None, _no_more(belief, ahead, facts, campaign), plan_chance=0.0)
+    first, propensity = _drawn(found.hours[0], hours, explore, draw)
+    at = belief.grid.moment(first, facts.timezone)
+    reason = clause(belief, first, floored=_floored(facts, at))
+    if first != found.hours[0]:
+        reason = f"this hour is tried to learn from it; {reason}"
+    return Proposal(
+        Retry(at, reason),
+        reason,
+        belief.chance(first),
+        tuple(belief.grid.moment(hour, facts.timezone) for hour in found.hours),
+        found.chance,
+        propensity,
+    )
+
+
+def _no_more(belief: Belief, hours: NDInt, facts: Facts, campaign: Campaign) -> str:
+    if not _tries_left(facts, campaign):
+        return f"All {campaign.max_retries} scheduled tries are used."
+    if not len(hours):
+        return "The window leaves no hour in which a further try is allowed."
+    some = hours[:: max(1, len(hours) // 8)]
+    return nothing(max(belief.chance(int(hour)) for hour in some), belief.tries)
+
+
+def _tries_left(facts: Facts, campaign: Campaign) -> int:
+    ours = sum(past.trigger is Trigger.SCHEDULE for past in made(facts))
+    return max(0, campaign.max_retries - ours)
+
+
+def _allowed(belief: Belief, facts: Facts, campaign: Campaign) -> NDInt:
+    """Candidate hours under the gap, the caps, the network's wish, the window and Stripe's own.
+
+    They follow from the facts alone: the choice among them is the same whenever it is asked for.
+    """
+    rule = current_rule(facts)
+    last_at = max((past.at for past in made(facts)), default=facts.failed_at)
+    earliest = max(
+        allowance(facts, last_at).next_at,
+        gap_ends_at(facts, campaign) or last_at,
+        _wished(facts) or last_at,
+    )
+    fine = rule.pace is Pace.SOON or rule.code == "try_again_later"
+    zone, grid = facts.timezone, belief.grid
+    start = _next_hour(belief, earliest, zone)
+    end = grid.index(facts.failed_at + campaign.window - _HOUR, zone) + 1
+    hours = candidates(belief, start, end, fine=fine)
+    return _clear_of_stripe(hours, belief, facts, campaign)
+
+
+def _next_hour(belief: Belief, at: datetime, timezone: str) -> int:
+    """The first full hour not before ``at``."""
+    there = local(at, timezone)
+    full = not (there.minute or there.second or there.microsecond)
+    return belief.grid.index(at, timezone) + (not full)
+
+
+def _wished(facts: Facts) -> datetime | None:
+    latest = latest_failure(facts)
+    wish = rule_of(latest).not_before if latest else None
+    return latest.at + wish if latest and wish else None
+
+
+def _floored(facts: Facts, at: datetime) -> bool:
+    """True where the bank's wish decided: the try comes within a day after it."""
+    wished = _wished(facts)
+    return wished is not None and at - wished < timedelta(hours=24)
+
+
+def _clear_of_stripe(hours: NDInt, belief: Belief, facts: Facts, campaign: Campaign) -> NDInt:
+    stripes = facts.next_stripe_attempt_at
+    if stripes is None:
+        return hours
+    low = belief.grid.index(stripes - campaign.min_gap, facts.timezone)
+    high = belief.grid.index(stripes + max(STRIPE_GRACE, campaign.min_gap), facts.timezone)
+    return hours[(hours <= low) | (hours > high)]
+
+
+def _drawn(best: int, hours: NDInt, explore: float, draw: float | None) -> tuple[int, float]:
+    """(hour, propensity): the best one, or with chance ``explore`` any allowed one."""
+    share = explore / len(hours)
+    if draw is None or explore <= 0 or draw >= explore:
+        chosen = best
+    else:
+        chosen = int(hours[min(int(draw / share), len(hours) - 1)])
+    if draw is None:
+        return best, 1.0
+    return chosen, share + (1 - explore) * (chosen == best)
+
+
+def with_context(found: Proposal, warnings: tuple[str, ...], model: Model) -> Proposal:
+    return replace(found, warnings=warnings, model=model.version)
