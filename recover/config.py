@@ -19,6 +19,7 @@ from dotenv import dotenv_values
 from recover.errors import ConfigError
 
 SHORTEST_SECRET = 32
+WHERE = "Settings come from the environment or from .env; .env.example is one to begin from."
 MAY_LACK_HOST = ("postgresql", "redis")  # a file, or a socket on this machine
 
 
@@ -255,7 +256,8 @@ def load(environ: Mapping[str, str] | None = None, env_file: Path | None = None)
     if not faults:
         faults = _contradictions(values)
     if faults:
-        raise ConfigError("Recover cannot start:\n" + "\n".join(f"  - {f}" for f in faults))
+        listed = "\n".join(f"  - {fault}" for fault in faults)
+        raise ConfigError(f"Recover cannot start:\n{listed}\n{WHERE}")
     return Settings(**values)
 
 
