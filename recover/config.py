@@ -19,7 +19,7 @@ from dotenv import dotenv_values
 from recover.errors import ConfigError
 
 SHORTEST_SECRET = 32
-WHERE = "Settings come from the environment or from .env; .env.example is one to begin from."
+WHERE = "Recover cannot start. Mend these in the environment or .env (begin with .env.example):"
 MAY_LACK_HOST = ("postgresql", "redis")  # a file, or a socket on this machine
 
 
@@ -257,7 +257,7 @@ def load(environ: Mapping[str, str] | None = None, env_file: Path | None = None)
         faults = _contradictions(values)
     if faults:
         listed = "\n".join(f"  - {fault}" for fault in faults)
-        raise ConfigError(f"Recover cannot start:\n{listed}\n{WHERE}")
+        raise ConfigError(f"{WHERE}\n{listed}")
     return Settings(**values)
 
 
