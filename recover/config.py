@@ -48,6 +48,11 @@ class Settings:
         return f"Settings(base_url={self.base_url!r})"
 
     @property
+    def mail_domain(self) -> str:
+        """What our Message-IDs end in."""
+        return self.mail_from.rpartition("@")[2]
+
+    @property
     def secure_cookies(self) -> bool:
         return self.base_url.startswith("https://")
 

@@ -118,7 +118,9 @@ def write(session: Session, services: Services, account: Account, message: Messa
         sender=sender.sender_email or services.settings.mail_from,
         sender_name=sender.sender_name,
         reply_to=sender.reply_to,
-        message_id=message_id(f"{message.account_id}:{message.dedup_key}", _domain(services)),
+        message_id=message_id(
+            f"{message.account_id}:{message.dedup_key}", services.settings.mail_domain
+        ),
         sent_at=services.now(),
         stop_link=stop_link,
     )
@@ -170,10 +172,6 @@ def _known(account: Account, case: RecoveryCase | None, said: dict[str, Any]) ->
 def _stop_link(services: Services, account: Account, message: Message) -> str:
     payload: Payload = {"account": account.id, "customer": message.stripe_customer_id}
     return services.links.url("stop", Purpose.STOP_MAIL, payload, services.now())
-
-
-def _domain(services: Services) -> str:
-    return services.settings.mail_from.rpartition("@")[2]
 
 
 def brand(account: Account) -> Brand:

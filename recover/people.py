@@ -103,7 +103,6 @@ def mail(services: Services, wanted: SignInMail) -> bool:
     link = services.links.url("sign-in", Purpose.SIGN_IN, {"nonce": wanted.nonce}, now)
     minutes = int(MAX_AGE[Purpose.SIGN_IN].total_seconds() // 60)
     letter = mails.sign_in_link(product_name=PRODUCT, link=link, minutes=minutes)
-    domain = services.settings.mail_from.rpartition("@")[2]
     outgoing = Outgoing(
         to=wanted.email,
         subject=letter.subject,
@@ -111,7 +110,7 @@ def mail(services: Services, wanted: SignInMail) -> bool:
         html=letter.html,
         sender=services.settings.mail_from,
         sender_name=PRODUCT,
-        message_id=message_id(f"sign-in:{wanted.nonce}", domain),
+        message_id=message_id(f"sign-in:{wanted.nonce}", services.settings.mail_domain),
         sent_at=now,
     )
     try:

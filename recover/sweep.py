@@ -28,22 +28,14 @@ def sweep(services: Services, account: Account) -> SweepReport:
     StripeUnavailable, StripeAccessLost where Stripe's list itself cannot be had.
     """
     report = SweepReport(account_id=account.id, started_at=services.now(), fixes=[])
-    seen = 0
-
-    def stripe_side() -> Iterator[InvoiceState]:
-        nonlocal seen
-        for invoice in _listed(services, account):
-            seen += 1
-            yield invoice
-
-    listed = list(stripe_side())
+    listed = list(_listed(services, account))
     found = fixes(listed, _our_side(services, account, {i.invoice_id for i in listed}))
     applied = [_apply(services, account, fix.invoice_id, fix.reason) for fix in found]
     report.fixes = [fix for fix in applied if fix]
-    report.seen, report.finished_at = seen, services.now()
+    report.seen, report.finished_at = len(listed), services.now()
     with services.db.begin() as session:
         session.add(report)
-    log.info("sweep of account %s: %s invoices, %s fixes", account.id, seen, len(found))
+    log.info("sweep of account %s: %s invoices, %s fixes", account.id, len(listed), len(found))
     return report
 
 
