@@ -56,7 +56,7 @@ from recover.dunning.reconcile import (
 )
 from recover.dunning.retries import planned_retry
 from recover.dunning.situation import current_rule, rule_of
-from recover.dunning.timing import FixedTiming, Retry, Timing
+from recover.dunning.timing import FixedTiming, Proposal, Retry, Timing
 
 __all__ = [
     "DEFAULT",
@@ -86,6 +86,7 @@ __all__ = [
     "Pace",
     "PastAttempt",
     "PastMessage",
+    "Proposal",
     "Retry",
     "RetryMode",
     "RetryPayment",

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from recover.dunning.facts import Trigger
+from recover.dunning.timing import Proposal
 
 
 class CaseState(StrEnum):
@@ -33,10 +34,11 @@ class CloseReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RetryPayment:
-    """Charge the invoice now."""
+    """Charge the invoice now. ``proposal``: what a scheduled try rests on."""
 
     trigger: Trigger
     reason: str
+    proposal: Proposal | None = None
 
 
 @dataclass(frozen=True, slots=True)

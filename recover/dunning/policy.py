@@ -8,18 +8,25 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from recover.dunning.budget import STRIPE_GRACE
+from recover.dunning.budget import STRIPE_GRACE, allowance
 from recover.dunning.campaign import Campaign
-from recover.dunning.decisions import CaseState, CloseReason, Decision, Stop, Wait
+from recover.dunning.decisions import (
+    CaseState,
+    CloseReason,
+    Decision,
+    RetryPayment,
+    Stop,
+    Wait,
+)
 from recover.dunning.facts import Facts
 from recover.dunning.mails import PlannedMail, due_mail, planned_mail
 from recover.dunning.retries import (
+    Idle,
     PlannedRetry,
-    barred,
     due_retry,
     new_card_retry,
     pending_wait,
-    planned_retry,
+    scheduled,
 )
 from recover.dunning.timing import Timing
 from recover.dunning.truth import ended
@@ -71,9 +78,9 @@ def _new_card(facts: Facts, campaign: Campaign, now: datetime) -> Decision | Non
 
 
 def _act_or_wait(facts: Facts, campaign: Campaign, timing: Timing, now: datetime) -> Decision:
-    retry = planned_retry(facts, campaign, timing, now)
-    found = due_retry(facts, campaign, retry, now) if retry else None
-    if found is not None and not isinstance(found, Wait):
+    retry = scheduled(facts, campaign, timing, now)
+    found = None if isinstance(retry, Idle) else due_retry(facts, campaign, retry, now)
+    if isinstance(found, RetryPayment):
         return found
     mail = planned_mail(facts, campaign, now)
     if send := due_mail(facts, mail, now):
@@ -84,25 +91,33 @@ def _act_or_wait(facts: Facts, campaign: Campaign, timing: Timing, now: datetime
 def _wait(
     facts: Facts,
     campaign: Campaign,
-    retry: PlannedRetry | Wait | None,
+    retry: PlannedRetry | Idle | Wait,
     mail: PlannedMail | None,
     now: datetime,
 ) -> Wait:
-    """Until the earliest thing that may change something; the end of the window is always one."""
+    """Until the earliest thing that may change something; the end of the window is always one.
+
+    What is known of the next try is told in any case, also where something else comes first.
+    """
     end = window_ends_at(facts, campaign)
-    idle = barred(facts, campaign)
     candidates = [Wait(end, f"Until the case ends, {moment(end, facts.timezone)}.")]
-    if isinstance(retry, Wait):
-        candidates.append(retry)
-    elif retry:
-        at = moment(retry.at, facts.timezone)
-        candidates.append(Wait(retry.at, f"Next try {at}: {retry.reason}."))
+    ours = None if isinstance(retry, Idle) else _until_ours(facts, retry, now)
+    if ours:
+        candidates.append(ours)
     if mail:
         candidates.append(Wait(mail.at, f"Next mail {moment(mail.at, facts.timezone)}."))
     if stripes := _after_stripes(facts, now):
         candidates.append(stripes)
     first = min(candidates, key=lambda wait: wait.until)
-    return Wait(first.until, f"{first.reason} {idle}" if idle else first.reason)
+    besides = retry.reason if isinstance(retry, Idle) else (ours or first).reason
+    return first if besides == first.reason else Wait(first.until, f"{first.reason} {besides}")
+
+
+def _until_ours(facts: Facts, retry: PlannedRetry | Wait, now: datetime) -> Wait:
+    if isinstance(retry, Wait):
+        return retry
+    text = f"Next try {moment(retry.at, facts.timezone)}: {retry.reason}."
+    return Wait(retry.at, f"{text} {allowance(facts, now).reason}")
 
 
 def _after_stripes(facts: Facts, now: datetime) -> Wait | None:

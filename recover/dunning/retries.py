@@ -19,7 +19,7 @@ from recover.dunning.situation import (
     made,
     rule_of,
 )
-from recover.dunning.timing import Timing
+from recover.dunning.timing import Proposal, Timing
 from recover.dunning.wording import card_name, moment, ordinal, span
 
 MAX_CARDS_PER_DAY = 4
@@ -30,6 +30,14 @@ MAX_CARDS_PER_DAY = 4
 class PlannedRetry:
     at: datetime  # not after `now` means now
     reason: str  # a clause
+    proposal: Proposal  # what it rests on
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """No scheduled try is made as things stand."""
+
+    reason: str  # a sentence
 
 
 def pending_wait(facts: Facts, now: datetime) -> Wait | None:
@@ -84,19 +92,27 @@ def _our_tries(facts: Facts) -> int:
     return sum(past.trigger is Trigger.SCHEDULE for past in made(facts))
 
 
+def scheduled(
+    facts: Facts, campaign: Campaign, timing: Timing, now: datetime
+) -> PlannedRetry | Idle:
+    """The next scheduled try within every limit but Stripe's own next one, or why there is none."""
+    if idle := barred(facts, campaign):
+        return Idle(idle)
+    proposal = timing.propose(facts, campaign, now)
+    if proposal.retry is None:
+        return Idle(proposal.reason)
+    at, earliest = proposal.retry.at, _earliest(facts, campaign, now)
+    if at < earliest:
+        at = out_of_the_night(earliest, facts.timezone)
+    return PlannedRetry(at, proposal.retry.reason, proposal)
+
+
 def planned_retry(
     facts: Facts, campaign: Campaign, timing: Timing, now: datetime
 ) -> PlannedRetry | None:
-    """The next scheduled try within every limit but Stripe's own next one; None without any."""
-    if barred(facts, campaign):
-        return None
-    proposed = timing.next_retry(facts, campaign, now)
-    if proposed is None:
-        return None
-    earliest = _earliest(facts, campaign, now)
-    if proposed.at >= earliest:
-        return PlannedRetry(proposed.at, proposed.reason)
-    return PlannedRetry(out_of_the_night(earliest, facts.timezone), proposed.reason)
+    """The try of `scheduled`; None without any."""
+    found = scheduled(facts, campaign, timing, now)
+    return found if isinstance(found, PlannedRetry) else None
 
 
 def _earliest(facts: Facts, campaign: Campaign, now: datetime) -> datetime:
@@ -116,7 +132,7 @@ def due_retry(
     if clear_at := stripe_clears_at(facts, campaign, now):
         stripes = moment(clear_at, facts.timezone)
         return Wait(clear_at, f"Stripe is about to try by itself; ours waits until {stripes}.")
-    return RetryPayment(Trigger.SCHEDULE, _reason(facts, planned, now))
+    return RetryPayment(Trigger.SCHEDULE, _reason(facts, planned, now), planned.proposal)
 
 
 def _reason(facts: Facts, planned: PlannedRetry, now: datetime) -> str:

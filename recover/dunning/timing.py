@@ -28,11 +28,26 @@ class Retry:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a timing would do and how it came to it; kept with the attempt that follows from it."""
+
+    retry: Retry | None
+    reason: str  # for `retry` its clause, else a sentence why there is none
+    chance: float | None = None  # that this one try succeeds; None where no model was asked
+    plan: tuple[datetime, ...] = ()  # the whole set of tries, ascending
+    plan_chance: float | None = None  # that the set recovers the invoice
+    propensity: float = 1.0  # with which exactly this time was chosen
+    choices: int = 1  # among how many allowed moments
+    warnings: tuple[str, ...] = ()  # sentences for the founder
+    model: str = ""  # the version of the model behind it; "" without one
+
+
 class Timing(Protocol):
     """Chooses the moment of the next try. Pure: the same facts give the same answer."""
 
-    def next_retry(self, facts: Facts, campaign: Campaign, now: datetime) -> Retry | None:
-        """The next try worth making, or None where no further one is."""
+    def propose(self, facts: Facts, campaign: Campaign, now: datetime) -> Proposal:
+        """The next try worth making, or why no further one is."""
         ...
 
 
@@ -46,6 +61,10 @@ class FixedTiming:
 
     days: tuple[int, ...] = (1, 3, 7, 13, 20)  # after the first failure
     soon: tuple[timedelta, ...] = (timedelta(hours=2), timedelta(hours=24))  # technical failures
+
+    def propose(self, facts: Facts, campaign: Campaign, now: datetime) -> Proposal:
+        retry = self.next_retry(facts, campaign, now)
+        return Proposal(retry, retry.reason if retry else "The fixed days are over.")
 
     def next_retry(self, facts: Facts, campaign: Campaign, now: datetime) -> Retry | None:
         rule = current_rule(facts)

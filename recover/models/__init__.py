@@ -4,6 +4,7 @@ States, sources and triggers are stored as their plain strings.
 """
 
 from recover.models.contact import CardUpdate, Link, Message, Suppression
+from recover.models.learning import RetryModel
 from recover.models.people import Company, SignIn, User
 from recover.models.recovery import Attempt, LedgerLine, RecoveryCase, TimelineEntry
 from recover.models.stripe_side import Account, StripeEvent, SweepReport
@@ -17,6 +18,7 @@ __all__ = [
     "Link",
     "Message",
     "RecoveryCase",
+    "RetryModel",
     "SignIn",
     "StripeEvent",
     "Suppression",

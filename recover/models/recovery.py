@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, Index, String, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from recover.db import Base
@@ -22,6 +23,7 @@ class RecoveryCase(Base):
         Index("ix_cases_subscription", "account_id", "stripe_subscription_id"),
         Index("ix_cases_list", "account_id", "state", "failed_at"),
         Index("ix_cases_newest", "account_id", "failed_at"),
+        Index("ix_cases_issuer", "account_id", "card_issuer", "state"),
     )
     id: Mapped[Id]
     account_id: Mapped[AccountId]
@@ -42,6 +44,7 @@ class RecoveryCase(Base):
     decline_category: Mapped[Short]
     card_brand: Mapped[Short]
     card_last4: Mapped[Short]
+    card_issuer: Mapped[Short]
     state: Mapped[Short]  # open, recovered, exhausted, closed
     close_reason: Mapped[Short]
     campaign_key: Mapped[Short]
@@ -52,6 +55,8 @@ class RecoveryCase(Base):
     stripe_next_attempt_at: Mapped[datetime | None]
     next_step_at: Mapped[datetime | None]  # the one pointer; pushed ahead as a lease while claimed
     next_step_reason: Mapped[Long]
+    paid_hours: Mapped[list[str]] = mapped_column(JSON, default=list)  # of earlier renewals, ISO
+    warnings: Mapped[list[str]] = mapped_column(JSON, default=list)  # about the facts; sentences
     transient_failures: Mapped[int] = mapped_column(default=0)  # in a row; drives the back-off
 
 
@@ -71,6 +76,7 @@ class Attempt(Base):
             postgresql_where=text("outcome = 'pending'"),
         ),
         Index("ix_attempts_card", "account_id", "card_fingerprint", "attempted_at"),
+        Index("ix_attempts_issuer", "account_id", "card_issuer", "attempted_at"),
     )
     id: Mapped[Id]
     account_id: Mapped[AccountId]
@@ -89,6 +95,7 @@ class Attempt(Base):
     card_brand: Mapped[Short]
     card_funding: Mapped[Short]
     card_country: Mapped[Short]
+    card_issuer: Mapped[Short]  # as Stripe names it, else what it is known by: see `truth`
     card_last4: Mapped[Short]
     card_exp_month: Mapped[int | None]
     card_exp_year: Mapped[int | None]
@@ -99,6 +106,8 @@ class Attempt(Base):
     network_advice_code: Mapped[Short]
     outcome_type: Mapped[Short]
     network_status: Mapped[Short]
+    # What a scheduled try rested on when it was decided: see `engines.kept`. None for all others.
+    proposal: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     attempted_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
 

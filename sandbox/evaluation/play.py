@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from recover.dunning import Campaign, Facts, Retry, planned_retry
+from recover.dunning import Campaign, Facts, Proposal, Retry, planned_retry
 from sandbox.evaluation.case import Case, Tried
 from sandbox.evaluation.invoices import FailedInvoice
 from sandbox.evaluation.proposals import EVERYTHING, Policy
@@ -19,9 +19,9 @@ class _Proposed:
 
     retry: Retry
 
-    def next_retry(self, facts: Facts, campaign: Campaign, now: datetime) -> Retry | None:
+    def propose(self, facts: Facts, campaign: Campaign, now: datetime) -> Proposal:
         del facts, campaign, now
-        return self.retry
+        return Proposal(self.retry, self.retry.reason)
 
 
 def play(

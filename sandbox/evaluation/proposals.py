@@ -46,7 +46,7 @@ class TimingPolicy(Unlearning):
     timing: Timing
 
     def propose(self, cases: Sequence[Case], campaign: Campaign) -> list[Retry | None]:
-        return [self.timing.next_retry(case.facts, campaign, case.now) for case in cases]
+        return [self.timing.propose(case.facts, campaign, case.now).retry for case in cases]
 
 
 @dataclass

@@ -19,6 +19,7 @@ from recover.dunning import (
     Pace,
     PastAttempt,
     PastMessage,
+    Proposal,
     Retry,
     RetryMode,
     RetryPayment,
@@ -32,6 +33,7 @@ from recover.dunning import (
     rules_for,
 )
 from recover.dunning.decline_table import TABLE
+from recover.dunning.engine import Engine
 from recover.dunning.hours import local
 from recover.dunning.situation import same_number
 
@@ -41,10 +43,13 @@ START = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
 class Eager:
     """A timing that always wants to try now: every limit has to come from elsewhere."""
 
-    def next_retry(self, facts, campaign, now):
-        return Retry(now, "now")
+    def propose(self, facts, campaign, now):
+        return Proposal(Retry(now, "now"), "now")
 
 
+timings = st.sampled_from(
+    [FixedTiming(), Eager(), Engine.default(), replace(Engine.default(), explore=0.5, seed="in_1")]
+)
 cards = st.builds(
     Card,
     payment_method_id=st.sampled_from(["pm_a", "pm_b", "pm_c"]),
@@ -179,7 +184,7 @@ class World:
 @given(
     st.data(),
     st.sampled_from(list(RetryMode)),
-    st.sampled_from([FixedTiming(), Eager()]),
+    timings,
     cards,
     declines,
     zones,
@@ -240,7 +245,7 @@ any_facts = st.builds(
 
 
 @settings(deadline=None, derandomize=True)
-@given(any_facts, instants, st.sampled_from([FixedTiming(), Eager()]))
+@given(any_facts, instants, timings)
 def test_decide_answers_for_any_facts_and_waits_only_for_the_future(told, now, timing):
     decision = decide(told, DEFAULT, timing, now)
     assert decision.reason
@@ -251,7 +256,7 @@ def test_decide_answers_for_any_facts_and_waits_only_for_the_future(told, now, t
 
 
 @settings(deadline=None, derandomize=True, max_examples=60)
-@given(any_facts, instants, st.sampled_from([FixedTiming(), Eager()]))
+@given(any_facts, instants, timings)
 def test_every_plan_ends(told, now, timing):
     found = plan(told, DEFAULT, timing, now)
     if told.invoice_status != "?":

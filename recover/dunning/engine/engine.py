@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -13,19 +14,26 @@ from recover.dunning.engine.learning import learned
 from recover.dunning.engine.model import Model
 from recover.dunning.engine.outcomes import TryOutcome
 from recover.dunning.engine.planner import Price
-from recover.dunning.engine.proposal import Proposal, propose, with_context
+from recover.dunning.engine.proposal import propose, with_context
 from recover.dunning.facts import Facts
-from recover.dunning.situation import current_rule
-from recover.dunning.timing import FixedTiming, Retry
+from recover.dunning.situation import current_rule, made
+from recover.dunning.timing import FixedTiming, Proposal, Retry
+
+_DRAWS = 2**64
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """Pure and immutable. ``explore``: the share of tries made at a random allowed hour."""
+    """Pure and immutable. ``explore``: the share of tries made at a random allowed hour.
+
+    The randomness of exploration comes from ``seed``, such as the invoice's id, and from how many
+    tries there were: the same try is always drawn the same. Without a seed nothing is explored.
+    """
 
     model: Model
     price: Price = field(default_factory=Price)
     explore: float = 0.0
+    seed: str = ""
     warning: str = ""  # about the model itself, such as a damaged file
     note: str = ""  # what became of the last `learn`
 
@@ -39,9 +47,16 @@ class Engine:
         model, warning = Model.from_json(text)
         return cls(model, warning=warning)
 
+    def propose(self, facts: Facts, campaign: Campaign, now: datetime) -> Proposal:
+        """The next try worth its price, or why there is none.
+
+        Total: bad facts get the fixed days' answer.
+        """
+        return self.explain(facts, campaign, now, self._draw(facts))
+
     def next_retry(self, facts: Facts, campaign: Campaign, now: datetime) -> Retry | None:
-        """The next try worth its price, or None. Total: bad facts get the fixed days' answer."""
-        return self.explain(facts, campaign, now).retry
+        """The try that `propose` proposes."""
+        return self.propose(facts, campaign, now).retry
 
     def next_times(
         self, cases: Sequence[tuple[Facts, datetime]], campaign: Campaign = DEFAULT
@@ -57,25 +72,28 @@ class Engine:
     def explain(
         self, facts: Facts, campaign: Campaign, now: datetime, draw: float | None = None
     ) -> Proposal:
-        """The proposal with everything behind it.
+        """`propose` with the randomness handed in.
 
-        ``draw`` in [0, 1) is the randomness exploration may use; it must stay the same while the
-        same try is asked for again. None: no exploration.
+        ``draw`` in [0, 1) must stay the same while the same try is asked for again. None: no
+        exploration.
         """
         rule = current_rule(facts)
         if rule.category is not DeclineCategory.RETRY_LATER or rule.pace is Pace.NONE:
             return Proposal(None, f"{rule.text} No retry is made before the customer acts.")
-        doubtful = doubts(facts, now)
-        warnings = tuple(filter(None, (self.warning, *doubtful, *remarks(facts))))
-        if doubtful:
-            return _fixed(facts, campaign, now, warnings)
+        warnings = self.warnings(facts, now)
+        if doubts(facts, now):
+            return replace(FixedTiming().propose(facts, campaign, now), warnings=warnings)
         found = propose(
             facts, campaign, now, self.model, self.price, explore=self.explore, draw=draw
         )
         return with_context(found, warnings, self.model)
 
+    def warnings(self, facts: Facts, now: datetime) -> tuple[str, ...]:
+        """What the founder should know of these facts, and of the model itself."""
+        return tuple(filter(None, (self.warning, *doubts(facts, now), *remarks(facts))))
 
-def _fixed(facts: Facts, campaign: Campaign, now: datetime, warnings: tuple[str, ...]) -> Proposal:
-    retry = FixedTiming().next_retry(facts, campaign, now)
-    reason = retry.reason if retry else "The fixed days are over."
-    return Proposal(retry, reason, warnings=warnings)
+    def _draw(self, facts: Facts) -> float | None:
+        if not self.seed:
+            return None
+        name = f"{self.seed}:{len(made(facts))}".encode()
+        return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest()) / _DRAWS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from recover.dunning.budget import STRIPE_GRACE, allowance, gap_ends_at
@@ -15,23 +15,9 @@ from recover.dunning.engine.reasons import clause, nothing
 from recover.dunning.facts import Facts, Trigger
 from recover.dunning.hours import local
 from recover.dunning.situation import current_rule, latest_failure, made, rule_of
-from recover.dunning.timing import Retry
+from recover.dunning.timing import Proposal, Retry
 
 _HOUR = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """What the engine would do and how it came to it; to be kept with the attempt."""
-
-    retry: Retry | None
-    reason: str  # for `retry` its clause, else a sentence why there is none
-    chance: float | None = None  # that this one try succeeds; None where the model was not asked
-    plan: tuple[datetime, ...] = ()  # the whole set, ascending
-    plan_chance: float | None = None  # that the set recovers the invoice
-    propensity: float = 1.0  # with which exactly this time was chosen
-    warnings: tuple[str, ...] = ()
-    model: str = ""  # the version
 
 
 def propose(
@@ -65,6 +51,7 @@ def propose(
         tuple(belief.grid.moment(hour, facts.timezone) for hour in found.hours),
         found.chance,
         propensity,
+        len(hours),
     )
 
 
