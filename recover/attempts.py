@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
@@ -45,6 +46,7 @@ def begin(
     *,
     trigger: Trigger,
     reason: str,
+    proposal: dict[str, Any] | None = None,
     outcome: Outcome = Outcome.PENDING,
 ) -> Attempt | None:
     """Write the row of a try about to be made. None where another try is already under way."""
@@ -54,6 +56,7 @@ def begin(
         trigger=trigger,
         outcome=outcome,
         reason=reason,
+        proposal=proposal,
         idempotency_key=f"recover-{case.id}-{secrets.token_hex(12)}",
         amount_minor=case.amount_remaining_minor,
         currency=case.currency,

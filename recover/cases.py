@@ -11,19 +11,17 @@ from dataclasses import replace
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from recover import attempts, ledger, lifecycle, messages, truth
+from recover import attempts, ledger, lifecycle, messages, timings, truth
 from recover.dunning import (
     CaseState,
     CloseReason,
     Decision,
-    FixedTiming,
     Outcome,
     RetryMode,
     RetryPayment,
     Stop,
     Trigger,
     Wait,
-    campaign,
     decide,
 )
 from recover.models import Account, RecoveryCase
@@ -166,8 +164,9 @@ def _may_charge(session: Session, account: Account, case: RecoveryCase, evidence
 
 def _decide(session: Session, account: Account, case: RecoveryCase, evidence: Evidence) -> Decision:
     facts = truth.facts(session, account, case, evidence)
-    steps = campaign(case.campaign_key, case.campaign_version)
-    return decide(facts, steps, FixedTiming(), evidence.at)
+    timing = timings.timing_of(session, account, case.stripe_invoice_id)
+    case.warnings = timings.warnings(timing, facts, evidence.at)
+    return decide(facts, timings.campaign_of(account, case), timing, evidence.at)
 
 
 def plan(
@@ -203,6 +202,7 @@ def begin_attempt(
         evidence,
         trigger=decision.trigger,
         reason=decision.reason,
+        proposal=timings.kept(decision.proposal),
         outcome=Outcome.OBSERVED if observing else Outcome.PENDING,
     )
     if row is None:

@@ -18,13 +18,11 @@ from emails import mails
 from emails.brand import DEFAULT_COLOR, Brand
 from emails.envelope import Outgoing, message_id
 from emails.render import Rendered
-from recover import truth
+from recover import timings, truth
 from recover.dunning import (
     Card,
-    FixedTiming,
     Outcome,
     Trigger,
-    campaign,
     current_rule,
     planned_retry,
     window_ends_at,
@@ -44,8 +42,9 @@ def case_details(
 ) -> dict[str, Any]:
     """What the mails about a failed payment say, as JSON."""
     facts = truth.facts(session, account, case, evidence)
-    steps = campaign(case.campaign_key, case.campaign_version)
-    retry = planned_retry(facts, steps, FixedTiming(), evidence.at)
+    steps = timings.campaign_of(account, case)
+    timing = timings.timing_of(session, account, case.stripe_invoice_id)
+    retry = planned_retry(facts, steps, timing, evidence.at)
     ours = retry.at if retry and retry.at > evidence.at + SOON else None
     tries = [at for at in (ours, facts.next_stripe_attempt_at) if at]
     return {

@@ -112,6 +112,7 @@ def absorb(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
         case.customer_email, case.customer_name = customer.email, customer.name
         case.locale, case.timezone = customer.locale, customer.timezone
         case.product = subscription.product_name or (invoice.description if invoice else "")
+    case.paid_hours = [at.isoformat() for at in evidence.paid_hours(case.failed_at)]
     sightings.absorb(session, case, evidence)
     _describe_latest_failure(session, case)
 

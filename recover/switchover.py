@@ -17,16 +17,14 @@ import click
 from rich.console import Console
 from sqlalchemy import select
 
-from recover import accounts, config, truth
+from recover import accounts, config, timings, truth
 from recover.dunning import (
     DEFAULT,
     CaseSnapshot,
     CaseState,
     CloseReason,
-    FixedTiming,
     InvoiceState,
     RetryMode,
-    campaign,
 )
 from recover.dunning.ownership import Owner, Ownership, PastDue, ownership, past_due
 from recover.dunning.wording import moment
@@ -87,12 +85,14 @@ def switchover(services: Services, account: Account) -> Report:
 
 def _line(services: Services, account: Account, invoice: Invoice, now: datetime) -> Line:
     one = _past_due(services, account, invoice, now)
+    with services.db.read() as session:
+        timing = timings.timing_of(session, account, invoice.id)
     return Line(
         invoice_id=invoice.id,
         customer_id=invoice.customer_id,
         amount_minor=invoice.amount_remaining_minor,
         currency=invoice.currency,
-        modes={mode: ownership(one, mode, FixedTiming(), now) for mode in MODES},
+        modes={mode: ownership(one, mode, timing, now) for mode in MODES},
     )
 
 
@@ -104,11 +104,11 @@ def _past_due(services: Services, account: Account, invoice: Invoice, now: datet
     with services.db.read() as session:
         case = session.scalar(query)
     if case is None:
-        return PastDue(state, retry_at, None, None, DEFAULT)
+        return PastDue(state, retry_at, None, None, timings.within_limits(account, DEFAULT))
     evidence = truth.fetch(services.stripe(account), invoice.id, now)
     with services.db.read() as session:
         facts = truth.facts(session, account, case, evidence)
-    steps = campaign(case.campaign_key, case.campaign_version)
+    steps = timings.campaign_of(account, case)
     return PastDue(state, facts.next_stripe_attempt_at, _snapshot(case), facts, steps)
 
 

@@ -29,6 +29,9 @@ from recover.stripe_objects import CardField, Charge, Invoice, PaymentMethod, Su
 
 # The longest window of any network rule is 30 days; the rest is slack for late events.
 MEMORY = timedelta(days=60)
+# Six monthly renewals: on which days this customer's money was there. Still one page of charges.
+HISTORY = timedelta(days=190)
+PAID_HOURS = 6  # of earlier payments are remembered
 ENDED = ("canceled", "incomplete_expired")  # subscriptions whose holder has left
 NO_TRY = (Outcome.PENDING, Outcome.ABANDONED, Outcome.OBSERVED)
 
@@ -41,7 +44,7 @@ class Evidence:
     invoice_id: str
     invoice: Invoice | None
     subscription: Subscription | None
-    charges: tuple[Charge, ...]  # of the customer in the last 60 days, oldest first
+    charges: tuple[Charge, ...]  # of the customer since `HISTORY` before the invoice, oldest first
     chosen: PaymentMethod | None = None  # by the subscriber, and not yet saved as the default
 
     @property
@@ -62,6 +65,11 @@ class Evidence:
         intents = self.invoice.payment_intent_ids if self.invoice else ()
         return [charge for charge in self.charges if charge.payment_intent_id in intents]
 
+    def paid_hours(self, before: datetime) -> list[datetime]:
+        """When the customer's last payments before then went through, oldest first."""
+        paid = [one.created_at for one in self.charges if one.status == "succeeded"]
+        return [at for at in paid if at < before][-PAID_HOURS:]
+
 
 def fetch(stripe: StripeAccount, invoice_id: str, now: datetime) -> Evidence:
     """Three requests: the invoice, its subscription with every card, the customer's charges.
@@ -74,7 +82,7 @@ def fetch(stripe: StripeAccount, invoice_id: str, now: datetime) -> Evidence:
     if invoice and invoice.subscription_id:
         subscription = stripe.subscription(invoice.subscription_id)
     if invoice and invoice.customer_id:
-        since = min(now, invoice.created_at) - MEMORY / 2
+        since = min(now, invoice.created_at) - HISTORY
         charges = stripe.customer_charges(invoice.customer_id, since)
     return Evidence(now, invoice_id, invoice, subscription, charges)
 
@@ -175,6 +183,7 @@ def facts(session: Session, account: Account, case: RecoveryCase, evidence: Evid
         suppressed=suppressed(session, case.account_id, case.stripe_customer_id),
         disputed=any(charge.disputed for charge in evidence.invoice_charges()),
         timezone=case.timezone or account.timezone or "UTC",
+        paid_hours=tuple(map(datetime.fromisoformat, case.paid_hours or ())),
     )
 
 
@@ -201,6 +210,7 @@ def _card_uses(
         for charge in evidence.charges
         if charge.method
         and charge.method.fingerprint == card.fingerprint
+        and charge.created_at > evidence.at - MEMORY
         and charge.id not in known
         and charge.network_status != "not_sent_to_network"
     ]

@@ -218,6 +218,7 @@ def account(request: pytest.FixtureRequest, services: Services, company: Company
             mode=RetryMode.RECOVER,
             campaign_key=DEFAULT.key,
             campaign_version=DEFAULT.version,
+            timing="fixed",  # days a test can name; the engine has tests of its own
             name="Acme",
             timezone="UTC",
             support_email="help@acme.test",

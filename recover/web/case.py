@@ -6,8 +6,8 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from recover import card_page, cases
-from recover.dunning import Decline, FixedTiming, Trigger, campaign, classify, plan
+from recover import card_page, cases, timings
+from recover.dunning import Decline, Trigger, classify, plan
 from recover.models import Account, Link, RecoveryCase
 from recover.services import Services
 from recover.stripe_objects import Payment
@@ -84,8 +84,9 @@ def _preview(services: Services, account: Account, case: RecoveryCase) -> list[C
     evidence = fetch(services.stripe(account), case.stripe_invoice_id, services.now())
     with services.db.read() as session:
         known = facts(session, account, case, evidence)
-    steps = campaign(case.campaign_key, case.campaign_version)
-    return course(plan(known, steps, FixedTiming(), evidence.at), evidence.at)
+        timing = timings.timing_of(session, account, case.stripe_invoice_id)
+    steps = timings.campaign_of(account, case)
+    return course(plan(known, steps, timing, evidence.at), evidence.at)
 
 
 def _revoke(services: Services, account: Account, case: RecoveryCase) -> int:

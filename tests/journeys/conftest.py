@@ -49,10 +49,13 @@ def begin(
     database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Begin]:
     """Start a journey: ``mode`` of the account, ``connection`` by its own key or the platform's,
-    and what `Sandbox` takes."""
+    ``timing`` (the fixed days, which a test can name, unless it is about the engine), and what
+    `Sandbox` takes."""
     with ExitStack() as stack:
 
-        def start(mode: str = "recover", connection: str = "key", **world) -> Journey:
+        def start(
+            mode: str = "recover", connection: str = "key", timing: str = "fixed", **world
+        ) -> Journey:
             sandbox = Sandbox("calm", **{"timezone": "UTC", **world})
             stack.callback(sandbox.close)
             stripe = serve(create_stripe(sandbox))
@@ -93,6 +96,7 @@ def begin(
             monkeypatch.setattr(jobs, "services", lambda: services)
             monkeypatch.setattr(webhook_jobs, "services", lambda: services)
             account = _connect(services, sandbox, mode, connection)
+            accounts.set_retries(services, account.id, {"timing": timing})
             door.app = create_app(services)
             return Journey(services, account, sandbox, mailbox, stripe.url)
 

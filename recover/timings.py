@@ -1,0 +1,89 @@
+"""What is in force for a case: the campaign with the account's own limits, and who times tries.
+
+The engine's models are rows that never change, so each is parsed once in a process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from recover.dunning import Campaign, Facts, FixedTiming, Proposal, Timing, campaign
+from recover.dunning.engine import Engine
+from recover.models import Account, RecoveryCase, RetryModel
+
+ENGINE, FIXED = "engine", "fixed"
+TIMINGS = (ENGINE, FIXED)
+_MOST_ENGINES = 200  # kept at hand; what is left out is parsed again
+_engines: dict[str, Engine] = {}  # by version
+SHIPPED = Engine.default()
+
+
+def campaign_of(account: Account, case: RecoveryCase) -> Campaign:
+    """The campaign the case began with, under the limits the account has set since."""
+    return within_limits(account, campaign(case.campaign_key, case.campaign_version))
+
+
+def within_limits(account: Account, steps: Campaign) -> Campaign:
+    if account.max_retries is not None:
+        steps = replace(steps, max_retries=account.max_retries)
+    if account.min_gap_hours is not None:
+        steps = replace(steps, min_gap=timedelta(hours=account.min_gap_hours))
+    return steps
+
+
+def timing_of(session: Session, account: Account, invoice_id: str) -> Timing:
+    """Who chooses the moments of this invoice's tries. ``invoice_id`` seeds the exploration."""
+    if account.timing == FIXED:
+        return FixedTiming()
+    return replace(engine_of(session, account), explore=account.explore, seed=invoice_id)
+
+
+def engine_of(session: Session, account: Account) -> Engine:
+    """The engine on the account's model, else on the installation's, else on the shipped prior."""
+    if account.model_id is not None:
+        return _saved(session, account.model_id)
+    newest = select(RetryModel.id).where(RetryModel.account_id.is_(None), RetryModel.accepted)
+    found = session.scalar(newest.order_by(RetryModel.id.desc()).limit(1))
+    return SHIPPED if found is None else _for_account(_saved(session, found))
+
+
+@lru_cache(maxsize=8)
+def _for_account(engine: Engine) -> Engine:
+    """What all accounts taught, held only as firmly as the shipped prior."""
+    return replace(engine, model=engine.model.for_account())
+
+
+def _saved(session: Session, model_id: int) -> Engine:
+    version = session.scalar(select(RetryModel.version).where(RetryModel.id == model_id)) or ""
+    if version not in _engines:
+        if len(_engines) >= _MOST_ENGINES:
+            _engines.clear()
+        body = session.scalar(select(RetryModel.body).where(RetryModel.id == model_id)) or ""
+        _engines[version] = Engine.from_json(body)
+    return _engines[version]
+
+
+def warnings(timing: Timing, facts: Facts, now: datetime) -> list[str]:
+    """What the founder should know of the facts and of the model. None with the fixed days."""
+    return list(timing.warnings(facts, now)) if isinstance(timing, Engine) else []
+
+
+def kept(proposal: Proposal | None) -> dict[str, Any] | None:
+    """A proposal as it is kept with its attempt, for learning and for off-policy estimates."""
+    if proposal is None:
+        return None
+    return {
+        "model": proposal.model,
+        "chance": proposal.chance,
+        "propensity": proposal.propensity,
+        "choices": proposal.choices,
+        "plan": [at.isoformat() for at in proposal.plan],
+        "plan_chance": proposal.plan_chance,
+        "warnings": list(proposal.warnings),
+    }
