@@ -5,15 +5,33 @@ engine.next_retry(facts, campaign, now)   a `Timing`
 engine.next_times(cases)             many cases at once
 engine.explain(...)                  the same with its reasons, chances, plan and warnings
 engine.learn(outcomes)               a new engine
+refit(prior, outcomes, previous)     a new model from all outcomes of an account
+pool(models)                         what several accounts teach together
+differences(old, new)                what two models believe differently, in words
 """
 
 from __future__ import annotations
 
+from recover.dunning.engine.comparing import differences
 from recover.dunning.engine.engine import Engine
-from recover.dunning.engine.learning import Learned, learned
+from recover.dunning.engine.learning import Learned, learned, refit
 from recover.dunning.engine.model import Model
+from recover.dunning.engine.moves import Move
 from recover.dunning.engine.outcomes import TryOutcome
 from recover.dunning.engine.planner import Price
+from recover.dunning.engine.pooling import pool
 from recover.dunning.engine.proposal import Proposal
 
-__all__ = ["Engine", "Learned", "Model", "Price", "Proposal", "TryOutcome", "learned"]
+__all__ = [
+    "Engine",
+    "Learned",
+    "Model",
+    "Move",
+    "Price",
+    "Proposal",
+    "TryOutcome",
+    "differences",
+    "learned",
+    "pool",
+    "refit",
+]
