@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from recover.dunning import DEFAULT, Campaign, Retry
-from recover.dunning.engine import Engine, TryOutcome
+from recover.dunning.engine import Engine, Model, TryOutcome, refit
 from sandbox.chance import Chance
 from sandbox.evaluation.case import Case, Tried
 from sandbox.evaluation.invoices import RememberingIssuers, failed_invoices
@@ -28,16 +28,20 @@ class EnginePolicy:
     engine: Engine
     batch: int = EVERYTHING
     quota: int = EVERYTHING  # of outcomes it may still learn from
+    told: list[TryOutcome] = field(default_factory=list)
 
     def propose(self, cases: Sequence[Case], campaign: Campaign) -> Sequence[Retry | None]:
         return self.engine.next_times([(case.facts, case.now) for case in cases], campaign)
 
     def learn(self, outcomes: Sequence[Tried]) -> None:
-        told = [TryOutcome(tried.facts, tried.at, tried.approved) for tried in outcomes]
-        told = told[: self.quota]
-        self.quota -= len(told)
-        if told:
-            self.engine = self.engine.learn(told)
+        """As the product does: anew from the shipped prior, on all outcomes so far."""
+        new = [TryOutcome(tried.facts, tried.at, tried.approved) for tried in outcomes]
+        new = new[: self.quota]
+        self.quota -= len(new)
+        self.told += new
+        if new:
+            found = refit(Model.prior(), self.told, self.engine.model)
+            self.engine = replace(self.engine, model=found.model, note=found.reason)
 
 
 def shipped_engine() -> EnginePolicy:

@@ -1,20 +1,37 @@
 """When to retry, when to stop, and learning from what happened. Pure: numpy and values only.
 
 Engine.default()                     the shipped prior
-engine.propose(facts, campaign, now)      what a `Timing` answers
-engine.next_retry(facts, campaign, now)   its try alone
+engine.propose(facts, campaign, now) a `Timing`: the try, its reason, chance, plan and warnings
+engine.next_retry(facts, campaign, now)  its try alone
 engine.next_times(cases)             many cases at once
-engine.explain(...)                  the same with its reasons, chances, plan and warnings
 engine.learn(outcomes)               a new engine
+refit(prior, outcomes, previous)     a new model from all outcomes of an account
+pool(models)                         what several accounts teach together
+differences(old, new)                what two models believe differently, in words
 """
 
 from __future__ import annotations
 
+from recover.dunning.engine.comparing import differences
 from recover.dunning.engine.engine import Engine
-from recover.dunning.engine.learning import Learned, learned
+from recover.dunning.engine.learning import Learned, learned, refit
 from recover.dunning.engine.model import Model
+from recover.dunning.engine.moves import Move
 from recover.dunning.engine.outcomes import TryOutcome
 from recover.dunning.engine.planner import Price
+from recover.dunning.engine.pooling import pool
 from recover.dunning.timing import Proposal
 
-__all__ = ["Engine", "Learned", "Model", "Price", "Proposal", "TryOutcome", "learned"]
+__all__ = [
+    "Engine",
+    "Learned",
+    "Model",
+    "Move",
+    "Price",
+    "Proposal",
+    "TryOutcome",
+    "differences",
+    "learned",
+    "pool",
+    "refit",
+]

@@ -9,13 +9,14 @@ import numpy as np
 
 from recover.dunning.engine.belief import shifted
 from recover.dunning.engine.hypotheses import CAUSES
-from recover.dunning.engine.model import CAUSE_INDEX, FUNDING_TILT, Model
+from recover.dunning.engine.model import CAUSE_INDEX, FUNDING_TILT, SHIPPED, Model
+from recover.dunning.engine.moves import STEP, drawn_back
 from recover.dunning.engine.outcomes import Rows
 from recover.dunning.engine.paydays import Floats
 
-MAX_SHIFT: Final = 0.35  # of any group's causes, as total variation, in one version
-MAX_COEFFICIENT_STEP: Final = 0.3  # logits
 _ROUNDS = 8
+_LEAST: Final = 0.01
+"""Of the shipped counts stays whatever is seen: what has no chance could not be learned again."""
 
 
 def losses(model: Model, rows: Rows) -> Floats:
@@ -37,29 +38,50 @@ def _corrected(model: Model, rows: Rows) -> Floats:
 
 def before_each(model: Model, rows: Rows) -> Floats:
     """What was believed of the stories before each try: (rows, stories), each row sums to 1."""
-    known = {cell: model.weights(*cell) for cell in set(rows.cells)}
-    weights = np.array([known[cell] for cell in rows.cells]) * rows.evidence
+    weights = np.array([model.weights(*cell) for cell in rows.cells])[rows.cell] * rows.evidence
     found: Floats = weights / weights.sum(axis=1, keepdims=True)
     return found
 
 
-def fitted(model: Model, rows: Rows) -> Model:
-    current = model
+def fitted(prior: Model, rows: Rows) -> Model:
+    """The mode of the beliefs that ``prior`` and these outcomes leave."""
+    current = prior
     for _ in range(_ROUNDS):
-        current = _counted(model, current, rows)
-    moved = _capped(model, current)
-    coefficients, precision = _corrections(moved, rows)
-    return replace(
-        moved,
-        coefficients=coefficients,
-        precision=precision,
-        seen=model.seen + len(rows.succeeded),
-        parent=model.version,
+        current = _counted(prior, current, rows)
+    return _corrections(prior, current, rows)
+
+
+def bounded(prior: Model, previous: Model, free: Model, rows: Rows) -> Model:
+    """``free``, no more than one version's step away from ``previous``.
+
+    The correction is fitted anew to what the counts, once drawn back, leave unsaid.
+    """
+    causes = {
+        name: drawn_back(previous.causes[name], counts, STEP["causes"])
+        for name, counts in free.causes.items()
+    }
+    schedules = {
+        name: _drawn_back(previous.schedules[name], counts)
+        for name, counts in free.schedules.items()
+    }
+    held = _corrections(prior, replace(free, causes=causes, schedules=schedules), rows)
+    step = np.clip(
+        held.coefficients - previous.coefficients, -STEP["coefficients"], STEP["coefficients"]
     )
+    return replace(held, coefficients=previous.coefficients + step)
 
 
-def _counted(model: Model, current: Model, rows: Rows) -> Model:
-    """One round of EM: the old counts plus what each case adds under the current beliefs.
+def _drawn_back(old: Floats, new: Floats) -> Floats:
+    """One region's schedules; each cause has calendars of its own."""
+    found = new.copy()
+    for cause in range(len(CAUSES)):
+        mine = cause == CAUSE_INDEX
+        found[mine] = drawn_back(old[mine], new[mine], STEP["schedules"])
+    return found
+
+
+def _counted(prior: Model, current: Model, rows: Rows) -> Model:
+    """One round of EM: the prior's counts plus what each case adds under the current beliefs.
 
     A case adds what was believed of it at first plus, try by try, how the belief moved.
     """
@@ -68,43 +90,29 @@ def _counted(model: Model, current: Model, rows: Rows) -> Model:
     after = before * np.where(rows.succeeded[:, None] > 0, success, 1 - success)
     after /= after.sum(axis=1, keepdims=True)
     added = after - before + rows.first[:, None] * before
-    causes = {name: counts.copy() for name, counts in model.causes.items()}
-    schedules = {name: counts.copy() for name, counts in model.schedules.items()}
-    for cell in set(rows.cells):
-        mine = np.array([other == cell for other in rows.cells])
-        gained = added[mine].sum(axis=0)
-        per_cause = np.bincount(CAUSE_INDEX, gained, len(CAUSES)) / FUNDING_TILT[cell[2]]
-        causes[cell[0]] += per_cause
-        schedules[cell[1]] += gained
+    causes = {name: counts.copy() for name, counts in prior.causes.items()}
+    schedules = {name: counts.copy() for name, counts in prior.schedules.items()}
+    for number, (group, region, funding) in enumerate(rows.cells):
+        gained = added[rows.cell == number].sum(axis=0)
+        causes[group] += np.bincount(CAUSE_INDEX, gained, len(CAUSES)) / FUNDING_TILT[funding]
+        schedules[region] += gained
     return replace(
         current,
-        causes={n: np.maximum(c, 0.01 * model.causes[n]) for n, c in causes.items()},
-        schedules={n: np.maximum(c, 0.01 * model.schedules[n]) for n, c in schedules.items()},
+        causes={n: np.maximum(c, _LEAST * SHIPPED.causes[n]) for n, c in causes.items()},
+        schedules={n: np.maximum(c, _LEAST * SHIPPED.schedules[n]) for n, c in schedules.items()},
     )
 
 
-def _capped(old: Model, new: Model) -> Model:
-    """``new``, drawn back towards ``old`` where a group's causes moved too far at once."""
-    causes = {}
-    for name, counts in new.causes.items():
-        was, is_now = old.causes[name] / old.causes[name].sum(), counts / counts.sum()
-        moved = 0.5 * float(np.abs(is_now - was).sum())
-        share = min(1.0, MAX_SHIFT / moved) if moved else 1.0
-        causes[name] = (was + share * (is_now - was)) * counts.sum()
-    return replace(new, causes=causes)
-
-
-def _corrections(model: Model, rows: Rows) -> tuple[Floats, Floats]:
+def _corrections(prior: Model, current: Model, rows: Rows) -> Model:
     """Newton's steps to the mode of a logistic regression on top of the mixture: Laplace."""
-    before = before_each(model, rows)
+    before = before_each(current, rows)
     chance = np.clip((before * rows.chances).sum(axis=1), 1e-4, 1 - 1e-4)
     offset = np.log(chance / (1 - chance))
-    x, start, found = rows.features, model.coefficients, model.coefficients
-    hessian = model.precision
+    x, start, found = rows.features, prior.coefficients, prior.coefficients
+    hessian = prior.precision
     for _ in range(6):
         predicted = 1 / (1 + np.exp(-(offset + x @ found)))
-        slope = x.T @ (rows.succeeded - predicted) - model.precision @ (found - start)
-        hessian = model.precision + (x * (predicted * (1 - predicted))[:, None]).T @ x
+        slope = x.T @ (rows.succeeded - predicted) - prior.precision @ (found - start)
+        hessian = prior.precision + (x * (predicted * (1 - predicted))[:, None]).T @ x
         found = found + np.linalg.solve(hessian, slope)
-    step = np.clip(found - start, -MAX_COEFFICIENT_STEP, MAX_COEFFICIENT_STEP)
-    return start + step, hessian
+    return replace(current, coefficients=found, precision=hessian)

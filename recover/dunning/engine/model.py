@@ -17,6 +17,9 @@ from recover.dunning.engine.paydays import Floats
 
 CAUSE_INDEX: Final = np.array([CAUSES.index(story.cause) for story in LIBRARY])
 FORMAT: Final = 1
+_MAX_COUNT = 1e9  # nobody has so many failed invoices
+_MAX_LOGITS = 20.0  # beyond, a chance is 0 or 1
+_ASYMMETRY = 1e-6  # what rounding leaves
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,15 +57,21 @@ class Model:
         """This population's beliefs as an account's prior, held only as firmly as shipped ones."""
         strength = PRIOR["strength"]
         loosen = min(1.0, strength["account"] / max(self.seen, 1))
-        base = Model.prior()
+        extra = self.precision - SHIPPED.precision
         return replace(
             self,
-            causes={name: _held(n, strength["causes"]) for name, n in self.causes.items()},
-            schedules={n: _held(c, base.schedules[n].sum()) for n, c in self.schedules.items()},
-            precision=base.precision + loosen * (self.precision - base.precision),
+            causes={n: _held(c, SHIPPED.causes[n].sum()) for n, c in self.causes.items()},
+            schedules={n: _held_schedules(n, c) for n, c in self.schedules.items()},
+            precision=SHIPPED.precision + loosen * extra,
             seen=0,
             parent=self.version,
         )
+
+    def same_beliefs(self, other: Model) -> bool:
+        """True where both say the same of every case, whatever they were learned from."""
+        mine, theirs = self.body(), other.body()
+        told = ("seen", "parent")
+        return all(theirs[key] == value for key, value in mine.items() if key not in told)
 
     @property
     def version(self) -> str:
@@ -102,14 +111,13 @@ class Model:
             raise ValueError(f"format {saved['format']!r} is not known")
         if saved["checksum"] != _digest(body):
             raise ValueError("its checksum does not match")
-        width = len(FEATURES)
         return cls(
             {name: _counts(body["causes"][name], len(CAUSES)) for name in GROUPS},
             {name: _counts(body["schedules"][name], len(LIBRARY)) for name in REGIONS},
-            _finite(body["coefficients"], (width,)),
-            _finite(body["precision"], (width, width)),
-            int(body["seen"]),
-            str(body["parent"]),
+            _within(body["coefficients"], (len(FEATURES),), _MAX_LOGITS),
+            _precision(body["precision"]),
+            _seen(body["seen"]),
+            str(body["parent"])[:64],
         )
 
 
@@ -133,6 +141,15 @@ def _held(counts: Floats, most: float) -> Floats:
     return counts * min(1.0, most / float(counts.sum()))
 
 
+def _held_schedules(region: str, counts: Floats) -> Floats:
+    """Each cause has calendars of its own, and its own firmness."""
+    found = counts.copy()
+    for cause in range(len(CAUSES)):
+        mine = cause == CAUSE_INDEX
+        found[mine] = _held(counts[mine], float(SHIPPED.schedules[region][mine].sum()))
+    return found
+
+
 def _plain(values: Floats) -> Any:
     return np.round(values, 9).tolist()
 
@@ -142,15 +159,34 @@ def _digest(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _finite(values: Any, shape: tuple[int, ...]) -> Floats:
+def _within(values: Any, shape: tuple[int, ...], most: float) -> Floats:
     found = np.array(values, dtype=np.float64)
     if found.shape != shape or not np.isfinite(found).all():
         raise ValueError("numbers are missing or not finite")
+    if np.abs(found).max() > most:
+        raise ValueError(f"a number is beyond {most:g}")
     return found
 
 
 def _counts(values: Any, length: int) -> Floats:
-    found = _finite(values, (length,))
-    if (found < 0).any() or found.sum() <= 0:
-        raise ValueError("counts must not be negative")
+    found = _within(values, (length,), _MAX_COUNT)
+    if found.min() <= 0:
+        # A cause or a calendar without any count could never be believed again.
+        raise ValueError("counts must be positive")
     return found
+
+
+def _precision(values: Any) -> Floats:
+    found = _within(values, (len(FEATURES), len(FEATURES)), _MAX_COUNT)
+    if np.abs(found - found.T).max() > _ASYMMETRY or np.linalg.eigvalsh(found)[0] <= _ASYMMETRY:
+        raise ValueError("the precision is not one of a Gaussian")
+    return found
+
+
+def _seen(value: Any) -> int:
+    if not isinstance(value, int) or not 0 <= value <= _MAX_COUNT:
+        raise ValueError("the number of outcomes is none")
+    return value
+
+
+SHIPPED: Final = Model.prior()
