@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from functools import cache
 
-from recover import accounts, cards, config, delivery, steps, sweep
+from recover import accounts, cards, config, delivery, learning, steps, sweep
 from recover.errors import StripeAccessLost, TransientError
 from recover.models import Account
 from recover.services import CHORES, Services, build
@@ -64,6 +64,14 @@ def scan_all() -> None:
 
 def scan_account(account_id: int) -> None:
     _with_account(account_id, cards.scan)
+
+
+def learn_all() -> None:
+    _for_each_account("learn_account")
+
+
+def learn_account(account_id: int) -> None:
+    _with_account(account_id, learning.learn)
 
 
 def _for_each_account(job: str) -> None:

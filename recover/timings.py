@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import select
@@ -45,18 +44,8 @@ def timing_of(session: Session, account: Account, invoice_id: str) -> Timing:
 
 
 def engine_of(session: Session, account: Account) -> Engine:
-    """The engine on the account's model, else on the installation's, else on the shipped prior."""
-    if account.model_id is not None:
-        return _saved(session, account.model_id)
-    newest = select(RetryModel.id).where(RetryModel.account_id.is_(None), RetryModel.accepted)
-    found = session.scalar(newest.order_by(RetryModel.id.desc()).limit(1))
-    return SHIPPED if found is None else _for_account(_saved(session, found))
-
-
-@lru_cache(maxsize=8)
-def _for_account(engine: Engine) -> Engine:
-    """What all accounts taught, held only as firmly as the shipped prior."""
-    return replace(engine, model=engine.model.for_account())
+    """The engine on the account's model in use, or on the shipped prior before its first night."""
+    return SHIPPED if account.model_id is None else _saved(session, account.model_id)
 
 
 def _saved(session: Session, model_id: int) -> Engine:

@@ -9,22 +9,35 @@ from sqlalchemy import JSON, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from recover.db import Base
-from recover.models.columns import BigId, Id, Long, Short
+from recover.models.columns import AccountId, BigId, Id, Long, Short
 
 
 class RetryModel(Base):
-    """One version of what is believed of retries; never changed. Refused ones are kept as well."""
+    """One version of what is believed of an account's retries, or of one that was refused.
+
+    Never changed once written.
+    """
 
     __tablename__ = "retry_models"
-    __table_args__ = (Index("ix_retry_models_account", "account_id", "made_at"),)
+    __table_args__ = (Index("ix_retry_models_newest", "account_id", "id"),)
     id: Mapped[Id]
-    # None: learned over all accounts of this installation, and where each of them begins.
-    account_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("accounts.id"))
-    version: Mapped[Short]  # sixteen hex digits that name the beliefs
-    parent: Mapped[Short]  # the version it is compared with
-    body: Mapped[Long]  # the model as JSON with its checksum
+    account_id: Mapped[AccountId]
+    version: Mapped[Short]  # sixteen hex digits that name the beliefs; "" where it was refused
+    parent_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("retry_models.id"))
+    body: Mapped[Long]  # the model as JSON with its checksum; "" where it was refused
     accepted: Mapped[bool]
     reason: Mapped[Long]  # a sentence: what it was learned from, or why it was refused
-    outcomes: Mapped[int] = mapped_column(default=0)
-    figures: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # of the comparison
+    figures: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # see `learning.figures`
+    made_at: Mapped[datetime]
+
+
+class AccountLesson(Base):
+    """What one account alone taught, on the shipped prior. Overwritten every night.
+
+    Other accounts of the installation begin from these, pooled.
+    """
+
+    __tablename__ = "account_lessons"
+    account_id: Mapped[int] = mapped_column(BigId, ForeignKey("accounts.id"), primary_key=True)
+    body: Mapped[Long]
     made_at: Mapped[datetime]
