@@ -157,6 +157,7 @@ class Director:
             self._scanned_on = today
             self.chores.enqueue("recover.jobs.scan_all", result_ttl=0)
             self.chores.enqueue("recover.jobs.sweep_all", result_ttl=0)
+            self.chores.enqueue("recover.jobs.learn_all", result_ttl=0)
 
 
 def _runs(pid: int) -> bool:
