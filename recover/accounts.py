@@ -17,8 +17,8 @@ from recover.dunning.network_rules import CEILING
 from recover.errors import PermanentError
 from recover.letters import brand
 from recover.models import Account, Company, RecoveryCase
+from recover.record import note
 from recover.services import Services
-from recover.timeline import note
 
 log = logging.getLogger(__name__)
 

@@ -34,8 +34,8 @@ from recover.messages import (
     UNCERTAIN,
 )
 from recover.models import Account, Message, RecoveryCase, Suppression
+from recover.record import note
 from recover.services import Services
-from recover.timeline import note
 
 # What has to be asked before a mail that is about no case leaves, by its template.
 GATES: dict[str, Callable[[Services, Account, Message], bool]] = {}

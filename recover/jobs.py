@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from functools import cache
 
-from recover import accounts, cards, config, delivery, learning, steps, sweep
+from recover import accounts, cards, config, delivery, learning, record, steps, sweep
 from recover.errors import StripeAccessLost, TransientError
 from recover.models import Account
 from recover.services import CHORES, Services, build
@@ -72,6 +72,10 @@ def learn_all() -> None:
 
 def learn_account(account_id: int) -> None:
     _with_account(account_id, learning.learn)
+
+
+def seal_record() -> int:
+    return record.seal(services().db)
 
 
 def _for_each_account(job: str) -> None:

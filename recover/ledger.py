@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from recover import truth
 from recover.dunning import Outcome, credit
 from recover.models import Attempt, CardUpdate, LedgerLine, RecoveryCase
+from recover.record import note
 from recover.stripe_objects import Charge
-from recover.timeline import note
 from recover.truth import Evidence
 
 RECOVERED, REFUNDED, DISPUTED = "recovered", "refunded", "disputed"

@@ -25,9 +25,9 @@ from recover.dunning import (
 )
 from recover.dunning.situation import barring_rule
 from recover.models import Account, RecoveryCase
+from recover.record import note
 from recover.services import Services
 from recover.stripe_objects import Charge, Invoice, Subscription
-from recover.timeline import note
 from recover.truth import Evidence
 
 

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from recover import letters, truth
 from recover.dunning import CaseState, RetryMode, SendMessage
 from recover.models import Account, Link, Message, RecoveryCase
+from recover.record import note
 from recover.services import Services
-from recover.timeline import note
 from recover.truth import Evidence
 
 PENDING, SENDING, SENT = "pending", "sending", "sent"

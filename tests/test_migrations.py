@@ -12,10 +12,25 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, make_url, text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    Integer,
+    MetaData,
+    String,
+    inspect,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy.orm import Session
 
-from recover import migrate
-from recover.db import Base, make_engine
+from recover import migrate, record
+from recover.db import Base, Database, make_engine
+from recover.models import RecordEntry
 
 SOME_TIME = datetime(2027, 3, 1, tzinfo=UTC)
 
@@ -121,3 +136,53 @@ def test_a_downgrade_takes_everything_back(empty_url):
     command.downgrade(migrate.alembic_config(empty_url), "base")
 
     assert tables(empty_url) == {}
+
+
+def test_the_timelines_lines_go_on_in_the_record_and_can_be_sealed(empty_url):
+    command.upgrade(migrate.alembic_config(empty_url), "0002")
+    engine = make_engine(empty_url)
+    metadata = MetaData()
+    metadata.reflect(engine)
+    with engine.begin() as connection:
+        for table, values in _an_old_case(metadata).items():
+            connection.execute(metadata.tables[table].insert().values(**values))
+
+    migrate.upgrade(empty_url)
+
+    record.seal(Database(engine))
+    with Session(engine) as session:
+        [line] = session.scalars(select(RecordEntry)).all()
+        assert (line.verb, line.reason, line.about) == ("open", "It failed.", "case:1")
+        assert (line.seq, line.chain, line.stripe_customer_id) == (1, "account:1", "cus_1")
+        assert line.digest == record.digest(line.salt, line.reason, line.details)
+        assert line.at == SOME_TIME
+    engine.dispose()
+
+
+def _an_old_case(metadata: MetaData) -> dict[str, dict[str, object]]:
+    """One row for each table on the way to a timeline's line, as they were before the record."""
+    named = {
+        "companies": {"id": 1, "name": "Acme"},
+        "accounts": {"id": 1, "company_id": 1, "hook_token": "hook"},
+        "cases": {"id": 1, "account_id": 1, "stripe_customer_id": "cus_1"},
+        "timeline": {
+            "id": 1,
+            "account_id": 1,
+            "case_id": 1,
+            "verb": "open",
+            "reason": "It failed.",
+        },
+    }
+    return {
+        table: {
+            column.name: values.get(column.name, _some(column))
+            for column in metadata.tables[table].columns
+            if not column.nullable or column.name in values
+        }
+        for table, values in named.items()
+    }
+
+
+def _some(column: Column) -> object:
+    kinds = {DateTime: SOME_TIME, String: "x", Boolean: False, Integer: 1, Float: 0.5, JSON: []}
+    return next(value for kind, value in kinds.items() if isinstance(column.type, kind))

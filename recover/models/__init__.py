@@ -6,7 +6,8 @@ States, sources and triggers are stored as their plain strings.
 from recover.models.contact import CardUpdate, Link, Message, Suppression
 from recover.models.learning import AccountLesson, RetryModel
 from recover.models.people import Company, SignIn, User
-from recover.models.recovery import Attempt, LedgerLine, RecoveryCase, TimelineEntry
+from recover.models.record import RecordEntry, RecordHead
+from recover.models.recovery import Attempt, LedgerLine, RecoveryCase
 from recover.models.stripe_side import Account, StripeEvent, SweepReport
 
 __all__ = [
@@ -18,12 +19,13 @@ __all__ = [
     "LedgerLine",
     "Link",
     "Message",
+    "RecordEntry",
+    "RecordHead",
     "RecoveryCase",
     "RetryModel",
     "SignIn",
     "StripeEvent",
     "Suppression",
     "SweepReport",
-    "TimelineEntry",
     "User",
 ]

@@ -1,4 +1,4 @@
-"""Cases: the failed invoice, every try, the money won back, and the story of it."""
+"""Cases: the failed invoice, every try, and the money won back."""
 
 from __future__ import annotations
 
@@ -129,17 +129,4 @@ class LedgerLine(Base):
     reason: Mapped[Long]
     amount_minor: Mapped[int] = mapped_column(BigInteger)  # negative when given back
     currency: Mapped[Short]
-    at: Mapped[datetime]
-
-
-class TimelineEntry(Base):
-    """What happened to a case, and why, in plain words. Append only."""
-
-    __tablename__ = "timeline"
-    __table_args__ = (Index("ix_timeline_case_at", "case_id", "at"),)
-    id: Mapped[Id]
-    account_id: Mapped[AccountId]
-    case_id: Mapped[CaseId]
-    verb: Mapped[Short]  # open, plan, attempt, settle, message, skip, recover, exhaust, close, ...
-    reason: Mapped[Long]
     at: Mapped[datetime]

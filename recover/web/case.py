@@ -9,9 +9,9 @@ from werkzeug.wrappers import Response
 from recover import card_page, cases, timings
 from recover.dunning import Decline, Trigger, classify, plan
 from recover.models import Account, Link, RecoveryCase
+from recover.record import note
 from recover.services import Services
 from recover.stripe_objects import Payment
-from recover.timeline import note
 from recover.truth import facts, fetch
 from recover.web.case_story import story
 from recover.web.course import Course, course

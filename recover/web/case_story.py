@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from recover import truth
-from recover.models import Attempt, LedgerLine, Message, RecoveryCase, TimelineEntry
+from recover.models import Attempt, LedgerLine, Message, RecordEntry, RecoveryCase
 from recover.web import plain
 
 TONES = {
@@ -34,22 +34,22 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    timeline: list[TimelineEntry]
+    timeline: list[RecordEntry]
     tries: list[Try]
     mails: list[Message]
     ledger: list[LedgerLine]
 
 
 def story(session: Session, case: RecoveryCase) -> Story:
-    timeline = select(TimelineEntry).where(
-        TimelineEntry.account_id == case.account_id, TimelineEntry.case_id == case.id
+    timeline = select(RecordEntry).where(
+        RecordEntry.account_id == case.account_id, RecordEntry.case_id == case.id
     )
     mails = select(Message).where(Message.account_id == case.account_id, Message.case_id == case.id)
     lines = select(LedgerLine).where(
         LedgerLine.account_id == case.account_id, LedgerLine.case_id == case.id
     )
     return Story(
-        timeline=list(session.scalars(timeline.order_by(TimelineEntry.at, TimelineEntry.id))),
+        timeline=list(session.scalars(timeline.order_by(RecordEntry.at, RecordEntry.id))),
         tries=[_try(row) for row in truth.attempts_of(session, case)],
         mails=list(session.scalars(mails.order_by(Message.created_at, Message.id))),
         ledger=list(session.scalars(lines.order_by(LedgerLine.at, LedgerLine.id))),

@@ -19,10 +19,10 @@ from recover.models import (
     Attempt,
     LedgerLine,
     Message,
+    RecordEntry,
     RecoveryCase,
     StripeEvent,
     Suppression,
-    TimelineEntry,
 )
 from recover.services import Services
 from sandbox import lifecycle
@@ -172,12 +172,12 @@ class Journey:
         with self.services.db.read() as session:
             return list(session.scalars(select(RecoveryCase).order_by(RecoveryCase.id)))
 
-    def timeline(self, invoice_id: str) -> list[TimelineEntry]:
+    def timeline(self, invoice_id: str) -> list[RecordEntry]:
         query = (
-            select(TimelineEntry)
-            .join(RecoveryCase, RecoveryCase.id == TimelineEntry.case_id)
+            select(RecordEntry)
+            .join(RecoveryCase, RecoveryCase.id == RecordEntry.case_id)
             .where(RecoveryCase.stripe_invoice_id == invoice_id)
-            .order_by(TimelineEntry.id)
+            .order_by(RecordEntry.id)
         )
         with self.services.db.read() as session:
             return list(session.scalars(query))

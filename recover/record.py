@@ -1,0 +1,138 @@
+"""Writing the record: one line for each act, in the words of whoever decided it.
+
+A line is written in the transaction of the act itself, and chained a moment later by `seal`, so
+that no act waits for the end of a chain. From then on any change to it shows. Only one change is
+lawful: `reason`, `details` and `salt` of a person who asked for it are emptied, while their digest,
+which the chain covers, stays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from secrets import token_hex
+from typing import Any, Final
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from recover.db import Database
+from recover.models import RecordEntry, RecordHead, RecoveryCase
+
+RECOVER: Final = "recover"  # the service by itself
+STRIPE: Final = "stripe"
+SUBSCRIBER: Final = "subscriber"
+COMMAND: Final = "command"  # somebody at the installation's command line
+INSTALLATION: Final = "installation"  # the chain of what belongs to no company
+BATCH = 2000
+
+
+def note(
+    session: Session,
+    case: RecoveryCase,
+    verb: str,
+    reason: str,
+    at: datetime,
+    *,
+    actor: str = RECOVER,
+) -> None:
+    """Add a line about a case, in the caller's transaction. These lines are its timeline."""
+    write(
+        session, verb, reason, at, actor=actor, about=f"case:{case.id}", account_id=case.account_id,
+        case_id=case.id, customer_id=case.stripe_customer_id,
+    )  # fmt: skip
+
+
+def write(
+    session: Session,
+    verb: str,
+    reason: str,
+    at: datetime,
+    *,
+    actor: str,
+    about: str,
+    account_id: int | None = None,
+    company_id: int | None = None,
+    case_id: int | None = None,
+    customer_id: str = "",
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Add a line to the chain of the account, else of the company, else of the installation.
+
+    ``details`` must be JSON, such as {"before": ..., "after": ...}; never a secret.
+    """
+    salt = token_hex(16)
+    session.add(
+        RecordEntry(
+            chain=_chain(account_id, company_id),
+            account_id=account_id,
+            company_id=company_id,
+            case_id=case_id,
+            stripe_customer_id=customer_id,
+            actor=actor,
+            verb=verb,
+            about=about,
+            reason=reason,
+            details=dict(details) if details else {},
+            salt=salt,
+            digest=digest(salt, reason, details or {}),
+            at=at,
+        )
+    )
+
+
+def _chain(account_id: int | None, company_id: int | None) -> str:
+    if account_id is not None:
+        return f"account:{account_id}"
+    return INSTALLATION if company_id is None else f"company:{company_id}"
+
+
+def digest(salt: str, reason: str, details: Mapping[str, Any]) -> str:
+    """What the chain knows of the words: 64 hex digits."""
+    return _hashed([salt, reason, details])
+
+
+def link(before: str, entry: RecordEntry, seq: int) -> str:
+    """The hash of a line at its place in the chain, after the line whose hash is ``before``."""
+    at = entry.at.astimezone(UTC).isoformat(timespec="microseconds")
+    return _hashed(
+        [before, entry.chain, seq, at, entry.actor, entry.verb, entry.about, entry.digest]
+    )
+
+
+def _hashed(values: Any) -> str:
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return sha256(text.encode()).hexdigest()
+
+
+def seal(db: Database) -> int:
+    """Chain every line that is not chained yet. How many. Harmless to repeat or to run twice."""
+    waiting = select(RecordEntry.chain).where(RecordEntry.seq.is_(None)).distinct()
+    with db.read() as session:
+        chains = list(session.scalars(waiting))
+    return sum(_seal(db, chain) for chain in chains)
+
+
+def _seal(db: Database, chain: str) -> int:
+    count = 0
+    while sealed := _seal_batch(db, chain):
+        count += sealed
+    return count
+
+
+def _seal_batch(db: Database, chain: str) -> int:
+    """The next lines in the order of their ids, under the lock of the chain's head."""
+    unsealed = select(RecordEntry).where(RecordEntry.chain == chain, RecordEntry.seq.is_(None))
+    with db.begin() as session:
+        session.execute(db.insert_ignoring_duplicates(RecordHead).values(chain=chain, seq=0))
+        head = session.get_one(RecordHead, chain, with_for_update=True)
+        entries = session.scalars(unsealed.order_by(RecordEntry.id).limit(BATCH)).all()
+        rows = []
+        for entry in entries:
+            head.seq, head.hash = head.seq + 1, link(head.hash, entry, head.seq + 1)
+            rows.append({"id": entry.id, "seq": head.seq, "hash": head.hash})
+        if rows:
+            session.execute(update(RecordEntry), rows)
+    return len(rows)
