@@ -27,7 +27,7 @@ class User(Base):
     id: Mapped[Id]
     company_id: Mapped[int] = mapped_column(BigId, ForeignKey("companies.id"), index=True)
     email: Mapped[str] = mapped_column(String(255), unique=True)
-    role: Mapped[str] = mapped_column(String(255), default="owner")  # owner, member, viewer
+    role: Mapped[str] = mapped_column(String(255), default="owner")  # see `recover.roles`
     created_at: Mapped[datetime]
     signed_in_at: Mapped[datetime | None]
 

@@ -17,6 +17,7 @@ from recover.web import (
     present,
     problems,
     security,
+    settings_area,
     sign_in,
     stop,
 )
@@ -30,6 +31,6 @@ def register(app: Flask, services: Services) -> None:
     problems.configure(app)
     site = Blueprint("web", __name__)
     site.before_request(partial(guard.check, services))
-    for part in (health, brand, sign_in, dashboard, case, card, stop):
+    for part in (health, brand, sign_in, dashboard, case, settings_area, card, stop):
         site.register_blueprint(part.blueprint(services))
     app.register_blueprint(site)

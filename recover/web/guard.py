@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Flask, g, redirect, request, session, url_for
+from flask import Flask, abort, g, redirect, request, session, url_for
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.wrappers import Response
 
 from recover import people
 from recover.models import User
+from recover.roles import Role
 from recover.services import Services
 from recover.web import security
 
@@ -33,6 +34,12 @@ PUBLIC = frozenset(
     }
 )
 """Endpoints that ask for no sign-in. Everything else does."""
+
+OWNERS_ONLY: frozenset[str] = frozenset()
+"""Endpoints, or their beginnings up to a dot, for owners alone: people, keys, connections."""
+
+FOR_ONESELF = frozenset({"web.sign_in.leave"})
+"""What everybody signed in may change: nothing but their own session and keys."""
 
 WITHOUT_CSRF = frozenset({"web.stop.stop"})
 """A mail program posts here by itself (RFC 8058): it has the signed link and no session."""
@@ -63,7 +70,17 @@ def check(services: Services) -> Response | None:
         if request.method == "GET":
             session["next"] = request.full_path.rstrip("?")
         return redirect(url_for("web.sign_in.form"), 303)
+    if not Role(g.user.role).may(needed(request.endpoint or "", request.method)):
+        abort(403)
     return None
+
+
+def needed(endpoint: str, method: str) -> Role:
+    """The least role that may call this."""
+    if endpoint in OWNERS_ONLY or endpoint.rpartition(".")[0] in OWNERS_ONLY:
+        return Role.OWNER
+    looks = method in ("GET", "HEAD", "OPTIONS") or endpoint in FOR_ONESELF
+    return Role.VIEWER if looks else Role.MEMBER
 
 
 def current_user() -> User:

@@ -19,7 +19,7 @@ class Problem:
 
 PROBLEMS = {
     400: Problem("That request was not understood", "Go back, load the page again and repeat it."),
-    403: Problem("This is not open to you", "You may be signed in with another address."),
+    403: Problem("This is not open to you", "Your role here does not include it. Ask an owner."),
     404: Problem("There is nothing here", "The address may be mistyped, or the page is gone."),
     405: Problem("That cannot be done here", "Go back and use the buttons of the page."),
     409: Problem("Something changed meanwhile", "Load the page again to see how things stand."),
