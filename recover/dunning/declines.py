@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import lru_cache
 
 from recover.dunning.decline_rule import HARD_CODES, DeclineCategory, DeclineRule, Pace
 from recover.dunning.decline_table import NO_METHOD_CODES, TABLE
@@ -68,6 +69,7 @@ _VISA_CONCEALED = frozenset({"04", "07", "41", "43"})  # pick up, special condit
 _UNEXPLAINED = frozenset({"card_declined", "generic_decline"})
 
 
+@lru_cache(maxsize=4096)  # pure, small, and asked many times about each try
 def classify(decline: Decline | None, brand: str = "", *, on: date | None = None) -> DeclineRule:
     """The rule for one decline on a card of Stripe's ``brand``; never raises.
 

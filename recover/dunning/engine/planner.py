@@ -1,8 +1,11 @@
 """Which set of hours to try at: the most recovered for its price, not the next best moment.
 
 A set is grown one hour at a time, each time by the hour that adds most to the whole set. What a
-second try on the same day adds is little where the first one failed, and the stories know that:
-every candidate set is played through hour by hour in every story.
+second try on the same day adds is little where the first one failed, and the stories know that.
+
+A try is linear in the masses a case holds (`masses.py`). So what one more try adds is a product of
+the masses that reach it and of what the tries after it would make of them, and a single matrix
+product tells it for all candidates.
 """
 
 from __future__ import annotations
@@ -11,17 +14,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recover.dunning.engine.belief import CLOSED, Belief, NDInt, open_rates, shifted
+from recover.dunning.engine.belief import Belief, NDInt
+from recover.dunning.engine.masses import daily_hours, masses, takings
 from recover.dunning.engine.paydays import Floats
 
-_LIGHT = 3e-3
-"""Stories with less weight than this are left out of planning; together they hardly matter."""
-_DAILY_HOURS = (7, 9, 13, 18, 22)  # local; the night from 1 to 6 is left in peace
-_NIGHT = (1, 6)
+_NIGHT = (1, 6)  # local; left in peace
 _FINE_HOURS = 36
 _AHEAD = 5
 """Tries planned at once. After each one the rest is planned anew, and a sixth hardly moves the
 first."""
+_GAIN = 1e-9
+"""Less than this is rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,68 +44,84 @@ class Plan:
 
 def candidates(belief: Belief, earliest: int, end: int, *, fine: bool) -> NDInt:
     """Hours of the grid that may be tried; every hour of the first days where it is ``fine``."""
-    hours = np.arange(max(0, earliest), min(end, belief.grid.hours), dtype=np.int64)
-    of_day = hours % 24
-    day = (of_day < _NIGHT[0]) | (of_day >= _NIGHT[1])
-    wanted = np.isin(of_day, _DAILY_HOURS)
+    hours = daily_hours(belief.grid)
     if fine:
-        wanted |= hours - belief.last <= _FINE_HOURS
-    return hours[day & wanted]
+        first = np.arange(earliest, belief.last + _FINE_HOURS + 1)
+        by_day = (first % 24 < _NIGHT[0]) | (first % 24 >= _NIGHT[1])
+        hours = np.union1d(hours, first[by_day])
+    low, high = np.searchsorted(hours, (earliest, min(end, belief.grid.hours)))
+    return hours[low:high]
 
 
 def plan(belief: Belief, hours: NDInt, tries: int, gap: int, price: Price) -> Plan:
     """Grow the set while it gains. ``gap``: hours between any two tries."""
-    board = _Board(belief, hours, price)
-    chosen: list[int] = []
-    found = Plan((), 0.0, 0.0)
-    free = np.ones(len(hours), dtype=bool)
-    while len(chosen) < min(tries, _AHEAD) and free.any():
-        values, chances = board.play(chosen)
-        best = int(np.argmax(np.where(free, values, -np.inf)))
-        if values[best] <= found.value + 1e-9:
+    if not tries or not len(hours):
+        return Plan((), 0.0, 0.0)
+    found, value = _Set(belief, hours, price), 0.0
+    barred = np.zeros(len(hours), dtype=bool)
+    while len(found.tries) < min(tries, _AHEAD) and not barred.all():
+        gains = found.gains()
+        gains[barred] = -np.inf
+        best = int(gains.argmax())
+        if gains[best] <= _GAIN:
             break
-        chosen = sorted([*chosen, best])
-        found = Plan(
-            tuple(int(hours[i]) for i in chosen), float(values[best]), float(chances[best])
-        )
-        free &= np.abs(hours - hours[best]) >= gap
-    return found
+        value += float(gains[best])
+        found.add(best)
+        barred |= abs(hours - hours[best]) < gap
+    return Plan(tuple(int(hours[nth]) for nth in found.tries), value, found.chance)
 
 
-class _Board:
-    """The stories that matter, laid over the candidate hours."""
+class _Set:
+    """Some of the candidate hours, and what each of the others would add to them."""
 
     def __init__(self, belief: Belief, hours: NDInt, price: Price) -> None:
-        kept = belief.weights > _LIGHT
-        self.price = price
-        self.weights = belief.weights[kept] / belief.weights[kept].sum()
-        self.state = belief.state[kept]
-        self.carry = belief.grid.carry[np.ix_(kept, hours)]
-        self.inflow = belief.grid.inflow[np.ix_(kept, hours)]
-        self.rates = open_rates(hours)
-        self.shift = belief.shift[hours]
-        self.corrected = bool(self.shift.any())
-        self.worth = 1 - price.per_day * (hours - belief.last) / 24
+        self.tries: list[int] = []  # places among the candidates, ascending
+        self.per_try = price.per_try
+        self.worth = 1 - price.per_day / 24 * (hours - belief.last)
+        self.takings = takings(belief, hours)
+        self.places = np.arange(len(hours))
+        self.before = np.zeros(len(hours), dtype=np.int64)  # how many tries come before each
+        self.reaching = [masses(belief)]  # the masses that are left after so many tries ...
+        self.following = [np.zeros_like(self.reaching[0])]  # ... and what a unit of each will win
 
-    def play(self, chosen: list[int]) -> tuple[Floats, Floats]:
-        """Value and chance of ``chosen`` plus each candidate in turn: arrays (candidates,)."""
-        width = len(self.rates)
-        grown = np.empty((len(chosen) + 1, width), dtype=np.int64)
-        grown[:-1] = np.array(chosen, dtype=np.int64)[:, None]
-        grown[-1] = np.arange(width)
-        grown.sort(axis=0)
-        alive = np.repeat(self.weights[:, None], width, axis=1)
-        state = np.repeat(self.state[:, None], width, axis=1)
-        values, chances = np.zeros(width), np.zeros(width)
-        for at in grown:
-            carry, inflow, rates = self.carry[:, at], self.inflow[:, at], self.rates[at]
-            opened = carry * (state + inflow)
-            plain = CLOSED + opened * (rates - CLOSED)
-            gained = alive * (shifted(plain, self.shift[at]) if self.corrected else plain)
-            share = gained.sum(axis=0)
-            # A try is paid for only where all before it failed.
-            values += share * self.worth[at] - self.price.per_try * (1 - chances)
-            chances += share
-            alive -= gained
-            state = opened * ((1 - rates) / carry) / (1 - plain) - inflow
-        return values, chances
+    @property
+    def chance(self) -> float:
+        """That one of the tries succeeds."""
+        return 1 - float(self.reaching[-1][0].sum())
+
+    def gains(self) -> Floats:
+        """By how much the set's value grows with each candidate: what that try wins, less what
+        the tries after it would have won anyway, less its price where it is reached.
+        """
+        reaching, following = np.array(self.reaching), np.array(self.following)
+        width, count = len(self.places), len(reaching)
+        pairs = following[:, :, None] * reaching[:, None]
+        wins = self.takings[:, 0].reshape(width, -1) @ reaching.reshape(count, -1).T
+        lost = self.takings.reshape(width, -1) @ pairs.reshape(count, -1).T
+        gains = wins * self.worth[:, None] - lost - self.per_try * reaching[:, 0].sum(axis=1)
+        found: Floats = gains[self.places, self.before]
+        return found
+
+    def add(self, place: int) -> None:
+        nth = int(self.before[place])
+        self.tries.insert(nth, place)
+        self.before[place + 1 :] += 1
+        del self.reaching[nth + 1 :]
+        for later in self.tries[nth:]:
+            self.reaching.append(self._left(self.reaching[-1], later))
+        self.following.insert(nth, self.following[nth])
+        for at in range(nth, -1, -1):
+            self.following[at] = self._ahead(self.following[at + 1], self.tries[at])
+
+    def _left(self, reaching: Floats, place: int) -> Floats:
+        """The masses after this try failed."""
+        taken = self.takings[place]
+        left: Floats = reaching - taken[:, 0] * reaching[0] - taken[:, 1] * reaching[1]
+        return left
+
+    def _ahead(self, following: Floats, place: int) -> Floats:
+        """What a unit of each mass is worth before this try, given what it is worth after it."""
+        wins, closes = self.takings[place]
+        ahead: Floats = following + wins * (self.worth[place] - following[0]) - closes * following[1]
+        ahead[0] -= self.per_try
+        return ahead
