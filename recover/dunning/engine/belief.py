@@ -56,12 +56,13 @@ class Belief:
     tries: int
     group: str
     region: str
+    facts: Facts
     coefficients: Floats  # of the learned correction: (features,)
-    of_case: Floats  # its features that no hour changes
 
     def open_at(self, hours: NDInt) -> Floats:
         """The chance per story that the card is open then, if not tried before: (stories, n)."""
-        found: Floats = self.grid.carry[hours] * (self.state + self.grid.inflow[hours])
+        laid = self.grid
+        found: Floats = laid.carry.take(hours, axis=0) * (self.state + laid.inflow.take(hours, axis=0))
         return found.T
 
     def chance(self, hour: int) -> float:
@@ -83,7 +84,7 @@ class Belief:
         return correction(
             self.coefficients,
             of_hours(laid.start, laid.hours // 24)[:, hours],
-            self.of_case,
+            of_case(self.facts, self.tries),
             hours - float(self.first),
             hours - float(self.last),
         )
@@ -119,7 +120,7 @@ def believe(facts: Facts, model: Model, window: timedelta) -> Belief:
     first = laid.index(first_at, facts.timezone)
     belief = Belief(
         laid, weights, -laid.inflow[first], first, first, 0, named, where,
-        model.coefficients, of_case(facts, len(failed)),
+        facts, model.coefficients,
     )  # fmt: skip
     for past in failed:
         _saw(belief, past, facts.timezone)

@@ -59,7 +59,7 @@ def grid_of(day: date, window: timedelta) -> Grid:
 @lru_cache(maxsize=24)  # about a megabyte each
 def _grid(year: int, month: int, ahead: int) -> Grid:
     start, days = date(year, month, 1), calendar.monthrange(year, month)[1] + ahead
-    rates: Floats = np.array([_inflow(story, start, days) for story in LIBRARY]).T
+    rates: Floats = np.stack([_inflow(story, start, days) for story in LIBRARY], axis=1)
     stays: Floats = 24 * np.array([story.stays_days or np.inf for story in LIBRARY], np.float64)
     carry: Floats = np.cumprod((1 - rates) * (1 - 1 / stays), axis=0, dtype=np.float64)
     midnight = datetime.combine(start, datetime.min.time())

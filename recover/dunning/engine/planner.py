@@ -10,6 +10,7 @@ product tells it for all candidates.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,10 @@ _AHEAD = 5
 first."""
 _GAIN = 1e-9
 """Less than this is rounding."""
+_FAR = 1 << 40
+"""The hour of candidates that are none."""
+_IN_STEP = 32
+"""Rooms planned in step: few enough to stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,75 +58,125 @@ def candidates(belief: Belief, earliest: int, end: int, *, fine: bool) -> NDInt:
     return hours[low:high]
 
 
-def plan(belief: Belief, hours: NDInt, tries: int, gap: int, price: Price) -> Plan:
-    """Grow the set while it gains. ``gap``: hours between any two tries."""
-    if not tries or not len(hours):
-        return Plan((), 0.0, 0.0)
-    found, value = _Set(belief, hours, price), 0.0
-    barred = np.zeros(len(hours), dtype=bool)
-    while len(found.tries) < min(tries, _AHEAD) and not barred.all():
-        gains = found.gains()
-        gains[barred] = -np.inf
-        best = int(gains.argmax())
-        if gains[best] <= _GAIN:
-            break
-        value += float(gains[best])
-        found.add(best)
-        barred |= abs(hours - hours[best]) < gap
-    return Plan(tuple(int(hours[nth]) for nth in found.tries), value, found.chance)
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a plan may use: these hours, so many tries, ``gap`` hours between any two of them."""
+
+    belief: Belief
+    hours: NDInt  # ascending
+    tries: int
+    gap: int
 
 
-class _Set:
-    """Some of the candidate hours, and what each of the others would add to them."""
+def plan(room: Room, price: Price) -> Plan:
+    return plans([room], price)[0]
 
-    def __init__(self, belief: Belief, hours: NDInt, price: Price) -> None:
-        self.tries: list[int] = []  # places among the candidates, ascending
-        self.per_try = price.per_try
-        self.worth = 1 - price.per_day / 24 * (hours - belief.last)
-        self.takings = takings(belief, hours)
-        self.places = np.arange(len(hours))
-        self.before = np.zeros(len(hours), dtype=np.int64)  # how many tries come before each
-        self.reaching = [masses(belief)]  # the masses that are left after so many tries ...
-        self.following = [np.zeros_like(self.reaching[0])]  # ... and what a unit of each will win
 
-    @property
-    def chance(self) -> float:
-        """That one of the tries succeeds."""
-        return 1 - float(self.reaching[-1][0].sum())
+def plans(rooms: Sequence[Room], price: Price) -> list[Plan]:
+    """Grow each set while it gains, all of them in step."""
+    found = [Plan((), 0.0, 0.0)] * len(rooms)
+    asked = [nth for nth, room in enumerate(rooms) if room.tries and len(room.hours)]
+    asked.sort(key=lambda nth: len(rooms[nth].hours))  # those in step are of about one length
+    for start in range(0, len(asked), _IN_STEP):
+        some = asked[start : start + _IN_STEP]
+        for nth, its in zip(some, _Sets([rooms[n] for n in some], price).grown(), strict=True):
+            found[nth] = its
+    return found
 
-    def gains(self) -> Floats:
-        """By how much the set's value grows with each candidate: what that try wins, less what
-        the tries after it would have won anyway, less its price where it is reached.
+
+class _Sets:
+    """Sets of candidate hours, one for each room. Arrays of shape (rooms, ...).
+
+    Behind each room's candidates stands a void, a try that does nothing: it fills up the sets that
+    grow no further.
+    """
+
+    def __init__(self, rooms: Sequence[Room], price: Price) -> None:
+        self.void = max(len(room.hours) for room in rooms)
+        shape = (len(rooms), self.void + 1)
+        self.hours = np.full(shape, _FAR)
+        self.takings = np.zeros((*shape, 2, 2, len(rooms[0].belief.weights)))
+        for nth, room in enumerate(rooms):
+            self.hours[nth, : len(room.hours)] = room.hours
+            self.takings[nth, : len(room.hours)] = takings(room.belief, room.hours)
+        self.barred = self.hours == _FAR
+        self.price = np.where(self.barred, 0.0, price.per_try)
+        last = np.array([[room.belief.last] for room in rooms])
+        self.worth = 1 - price.per_day / 24 * (self.hours - last)
+        self.gap = np.array([[room.gap] for room in rooms])
+        self.most = np.array([min(room.tries, _AHEAD) for room in rooms])
+        self.rows, self.places = np.arange(len(rooms))[:, None], np.arange(self.void + 1)
+        self.count = 0
+        self.tries = np.full((len(rooms), _AHEAD), self.void)  # places of candidates, ascending
+        self.before = np.zeros(shape, dtype=np.int64)  # how many tries come before each candidate
+        self.value = np.zeros(len(rooms))
+        # The masses that reach each try, and at last those that all leave; and what a unit of each
+        # mass is worth to the tries from there on.
+        self.reaching = np.empty((len(rooms), _AHEAD + 1, 2, self.takings.shape[-1]))
+        self.following = np.zeros_like(self.reaching)
+        self.reaching[:, 0] = [masses(room.belief) for room in rooms]
+
+    def grown(self) -> list[Plan]:
+        while self.count < _AHEAD and self._grow():
+            self._follow()
+        alive = self.reaching[:, self.count, 0].sum(axis=1).tolist()
+        hours = self.hours[self.rows, self.tries].tolist()
+        return [
+            Plan(tuple(hour for hour in its if hour < _FAR), value, 1 - left)
+            for its, value, left in zip(hours, self.value.tolist(), alive, strict=True)
+        ]
+
+    def _grow(self) -> bool:
+        """Add to each set the hour that adds most to it. False where nothing adds to any."""
+        gains = self._gains()
+        gains[self.barred] = -np.inf
+        best = gains.argmax(axis=1)
+        gained = gains[self.rows[:, 0], best]
+        growing = (gained > _GAIN) & (self.count < self.most)
+        if not growing.any():
+            return False
+        self.value += np.where(growing, gained, 0.0)
+        best = np.where(growing, best, self.void)[:, None]
+        self.tries[:, self.count] = best[:, 0]
+        self.count += 1
+        self.tries.sort(axis=1)
+        self.before += self.places > best
+        self.barred |= abs(self.hours - self.hours[self.rows, best]) < self.gap
+        return True
+
+    def _gains(self) -> Floats:
+        """By how much each candidate makes its set worth more: what that try wins, less what the
+        tries after it would have won anyway, less its price where it is reached.
         """
-        reaching, following = np.array(self.reaching), np.array(self.following)
-        width, count = len(self.places), len(reaching)
-        pairs = following[:, :, None] * reaching[:, None]
-        wins = self.takings[:, 0].reshape(width, -1) @ reaching.reshape(count, -1).T
-        lost = self.takings.reshape(width, -1) @ pairs.reshape(count, -1).T
-        gains = wins * self.worth[:, None] - lost - self.per_try * reaching[:, 0].sum(axis=1)
-        found: Floats = gains[self.places, self.before]
+        rooms, width, size = *self.before.shape, 2 * self.takings.shape[-1]
+        reaching, following = self.reaching[:, : self.count + 1], self.following[:, : self.count + 1]
+        wins = _product(self.takings[:, :, 0].reshape(rooms, width, size), reaching)
+        gains = wins * self.worth[:, :, None]
+        gains -= self.price[:, :, None] * reaching[:, None, :, 0].sum(axis=3)
+        if self.count:
+            pairs = following[:, :, :, None] * reaching[:, :, None]
+            gains -= _product(self.takings.reshape(rooms, width, 2 * size), pairs)
+        found: Floats = gains[self.rows, self.places, self.before]
         return found
 
-    def add(self, place: int) -> None:
-        nth = int(self.before[place])
-        self.tries.insert(nth, place)
-        self.before[place + 1 :] += 1
-        del self.reaching[nth + 1 :]
-        for later in self.tries[nth:]:
-            self.reaching.append(self._left(self.reaching[-1], later))
-        self.following.insert(nth, self.following[nth])
-        for at in range(nth, -1, -1):
-            self.following[at] = self._ahead(self.following[at + 1], self.tries[at])
+    def _follow(self) -> None:
+        """Play all tries through: forwards the masses they leave, backwards what they are worth."""
+        tries = self.tries[:, : self.count]
+        taken = self.takings[self.rows, tries]
+        for at in range(self.count):
+            from_alive, from_open = taken[:, at, :, 0], taken[:, at, :, 1]
+            left = self.reaching[:, at]
+            self.reaching[:, at + 1] = left - from_alive * left[:, :1] - from_open * left[:, 1:]
+        own = taken[:, :, 0] * self.worth[self.rows, tries][:, :, None, None]
+        own[:, :, 0] -= self.price[self.rows, tries][:, :, None]
+        self.following[:, self.count] = 0.0
+        for at in range(self.count - 1, -1, -1):
+            wins, closes = taken[:, at, 0], taken[:, at, 1]
+            after = self.following[:, at + 1]
+            self.following[:, at] = own[:, at] + after - wins * after[:, :1] - closes * after[:, 1:]
 
-    def _left(self, reaching: Floats, place: int) -> Floats:
-        """The masses after this try failed."""
-        taken = self.takings[place]
-        left: Floats = reaching - taken[:, 0] * reaching[0] - taken[:, 1] * reaching[1]
-        return left
 
-    def _ahead(self, following: Floats, place: int) -> Floats:
-        """What a unit of each mass is worth before this try, given what it is worth after it."""
-        wins, closes = self.takings[place]
-        ahead: Floats = following + wins * (self.worth[place] - following[0]) - closes * following[1]
-        ahead[0] -= self.per_try
-        return ahead
+def _product(takings: Floats, masses: Floats) -> Floats:
+    """(rooms, candidates, n) and (rooms, tries, ...) to (rooms, candidates, tries)."""
+    flat = masses.reshape(*masses.shape[:2], -1)
+    return takings @ flat.transpose(0, 2, 1)

@@ -10,7 +10,7 @@ from recover.dunning.campaign import Campaign
 from recover.dunning.declines import Pace
 from recover.dunning.engine.belief import Belief, NDInt, believe
 from recover.dunning.engine.model import Model
-from recover.dunning.engine.planner import Price, candidates, plan
+from recover.dunning.engine.planner import Plan, Room, candidates
 from recover.dunning.engine.reasons import clause, nothing
 from recover.dunning.facts import Facts, Trigger
 from recover.dunning.hours import local
@@ -34,43 +34,52 @@ class Proposal:
     model: str = ""  # the version
 
 
-def propose(
-    facts: Facts,
-    campaign: Campaign,
-    now: datetime,
-    model: Model,
-    price: Price,
-    *,
-    explore: float = 0.0,
-    draw: float | None = None,
-) -> Proposal:
-    """The plan's first try. ``draw`` in [0, 1) decides over exploration; None: none."""
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One case whose next try is looked for."""
+
+    facts: Facts
+    campaign: Campaign
+    room: Room
+    allowed: NDInt  # hours; those of the room are the ones that have not passed
+
+
+def question(facts: Facts, campaign: Campaign, now: datetime, model: Model) -> Question:
     belief = believe(facts, model, campaign.window)
     hours = _allowed(belief, facts, campaign)
     # The hour we are in stays a candidate, so that a due try is due and not put off again.
-    ahead = hours[hours >= belief.grid.index(now, facts.timezone)]
+    ahead = hours[hours.searchsorted(belief.grid.index(now, facts.timezone)) :]
     gap = -(-campaign.min_gap // _HOUR)
-    found = plan(belief, ahead, _tries_left(facts, campaign), gap, price)
+    room = Room(belief, ahead, _tries_left(facts, campaign), gap)
+    return Question(facts, campaign, room, hours)
+
+
+def propose(
+    asked: Question, found: Plan, *, explore: float = 0.0, draw: float | None = None
+) -> Proposal:
+    """The plan's first try. ``draw`` in [0, 1) decides over exploration; None: none."""
+    belief, facts = asked.room.belief, asked.facts
     if not found.hours:
-        return Proposal(None, _no_more(belief, ahead, facts, campaign), plan_chance=0.0)
-    first, propensity = _drawn(found.hours[0], hours, explore, draw)
+        return Proposal(None, _no_more(asked), plan_chance=0.0)
+    first, propensity = _drawn(found.hours[0], asked.allowed, explore, draw)
     at = belief.grid.moment(first, facts.timezone)
-    reason = clause(belief, first, floored=_floored(facts, at))
+    reason, chance = clause(belief, first, floored=_floored(facts, at))
     if first != found.hours[0]:
         reason = f"this hour is tried to learn from it; {reason}"
     return Proposal(
         Retry(at, reason),
         reason,
-        belief.chance(first),
+        chance,
         tuple(belief.grid.moment(hour, facts.timezone) for hour in found.hours),
         found.chance,
         propensity,
     )
 
 
-def _no_more(belief: Belief, hours: NDInt, facts: Facts, campaign: Campaign) -> str:
-    if not _tries_left(facts, campaign):
-        return f"All {campaign.max_retries} scheduled tries are used."
+def _no_more(asked: Question) -> str:
+    belief, hours = asked.room.belief, asked.room.hours
+    if not asked.room.tries:
+        return f"All {asked.campaign.max_retries} scheduled tries are used."
     if not len(hours):
         return "The window leaves no hour in which a further try is allowed."
     some = hours[:: max(1, len(hours) // 8)]
