@@ -69,7 +69,6 @@ _VISA_CONCEALED = frozenset({"04", "07", "41", "43"})  # pick up, special condit
 _UNEXPLAINED = frozenset({"card_declined", "generic_decline"})
 
 
-@lru_cache(maxsize=4096)  # pure, small, and asked many times about each try
 def classify(decline: Decline | None, brand: str = "", *, on: date | None = None) -> DeclineRule:
     """The rule for one decline on a card of Stripe's ``brand``; never raises.
 
@@ -78,8 +77,16 @@ def classify(decline: Decline | None, brand: str = "", *, on: date | None = None
     """
     if decline is None:
         return _unknown("")
+    network = decline.network_decline_code.upper() if brand == "visa" else ""
+    return _classified(
+        decline, brand, visa_forbids=bool(network) and visa_category(network, on) == 1
+    )
+
+
+@lru_cache(maxsize=4096)  # asked a dozen times about each try
+def _classified(decline: Decline, brand: str, *, visa_forbids: bool) -> DeclineRule:
     rule = _stripes_words(decline)
-    if verdict := _forbidden(rule, decline, brand, on):
+    if verdict := _forbidden(rule, decline, brand, visa_forbids=visa_forbids):
         return verdict
     if brand == "mastercard":
         return _mastercard_advice(rule, decline.network_advice_code)
@@ -87,10 +94,10 @@ def classify(decline: Decline | None, brand: str = "", *, on: date | None = None
 
 
 def _forbidden(
-    rule: DeclineRule, decline: Decline, brand: str, on: date | None
+    rule: DeclineRule, decline: Decline, brand: str, *, visa_forbids: bool
 ) -> DeclineRule | None:
     network, advice = decline.network_decline_code.upper(), decline.network_advice_code
-    if brand == "visa" and visa_category(network, on) == 1:
+    if visa_forbids:
         return _never(
             rule,
             f"Visa forbids another try after its code {network}.",

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from recover.dunning.declines import Pace
+from recover.dunning.declines import DeclineRule, Pace
 from recover.dunning.engine.features import (
     correction,
     failures_on_card,
@@ -62,7 +62,9 @@ class Belief:
     def open_at(self, hours: NDInt) -> Floats:
         """The chance per story that the card is open then, if not tried before: (stories, n)."""
         laid = self.grid
-        found: Floats = laid.carry.take(hours, axis=0) * (self.state + laid.inflow.take(hours, axis=0))
+        found: Floats = laid.carry.take(hours, axis=0) * (
+            self.state + laid.inflow.take(hours, axis=0)
+        )
         return found.T
 
     def chance(self, hour: int) -> float:
@@ -85,8 +87,8 @@ class Belief:
             self.coefficients,
             of_hours(laid.start, laid.hours // 24)[:, hours],
             of_case(self.facts, self.tries),
-            hours - float(self.first),
-            hours - float(self.last),
+            (hours - self.first).astype(np.float64),
+            (hours - self.last).astype(np.float64),
         )
 
 
@@ -113,7 +115,8 @@ def believe(facts: Facts, model: Model, window: timedelta) -> Belief:
     failed = failures_on_card(facts)
     first_at = min((past.at for past in failed), default=facts.failed_at)
     laid = grid_of(local(first_at, facts.timezone).date(), window)
-    named, where = group(failed), region(facts.card)
+    rules = [rule_of(past) for past in failed]
+    named, where = group(rules), region(facts.card)
     weights = _prior(model, named, where, funding(facts.card))
     for paid in facts.paid_hours[-6:]:
         weights = weights * paid_on(local(paid, facts.timezone).date())
@@ -122,16 +125,15 @@ def believe(facts: Facts, model: Model, window: timedelta) -> Belief:
         laid, weights, -laid.inflow[first], first, first, 0, named, where,
         facts, model.coefficients,
     )  # fmt: skip
-    for past in failed:
-        _saw(belief, past, facts.timezone)
+    for past, rule in zip(failed, rules, strict=True):
+        _saw(belief, past, rule, facts.timezone)
     belief.weights = belief.weights / belief.weights.sum()
     return belief
 
 
-def _saw(belief: Belief, past: PastAttempt, timezone: str) -> None:
+def _saw(belief: Belief, past: PastAttempt, rule: DeclineRule, timezone: str) -> None:
     """Take in one failed try, and what the issuer said with it."""
     hour = max(belief.last, belief.grid.index(past.at, timezone))
-    rule = rule_of(past)
     if belief.tries:
         # An outage says nothing of the account behind it, unless an outage is the story itself.
         judged = rule.pace is not Pace.SOON or belief.group == "technical"

@@ -12,13 +12,11 @@ from recover.dunning.engine.doubts import doubts, remarks
 from recover.dunning.engine.learning import learned
 from recover.dunning.engine.model import Model
 from recover.dunning.engine.outcomes import TryOutcome
-from recover.dunning.engine.planner import Plan, Price, plans
-from recover.dunning.engine.proposal import Proposal, Question, propose, question, with_context
+from recover.dunning.engine.planner import Price, plan, plans
+from recover.dunning.engine.proposal import Proposal, propose, question, with_context
 from recover.dunning.facts import Facts
 from recover.dunning.situation import current_rule
 from recover.dunning.timing import FixedTiming, Retry
-
-_Case = tuple[Facts, Campaign, datetime, float | None]  # with the draw
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +41,21 @@ class Engine:
 
     def next_retry(self, facts: Facts, campaign: Campaign, now: datetime) -> Retry | None:
         """The next try worth its price, or None. Total: bad facts get the fixed days' answer."""
-        return self.explain(facts, campaign, now).retry
+        return self.next_times([(facts, now)], campaign)[0]
 
     def next_times(
         self, cases: Sequence[tuple[Facts, datetime]], campaign: Campaign = DEFAULT
     ) -> list[Retry | None]:
         """`next_retry` for many cases at once, in their order; each with its own now."""
-        asked = [(facts, campaign, now, None) for facts, now in cases]
-        return [found.retry for found in self._explain(asked)]
+        settled = [self._settled(facts, campaign, now) for facts, now in cases]
+        asked = [
+            question(facts, campaign, now, self.model)
+            for (facts, now), known in zip(cases, settled, strict=True)
+            if known is None
+        ]
+        planned = plans([each.room for each in asked], self.price)
+        found = iter([propose(*each) for each in zip(asked, planned, strict=True)])
+        return [(known or next(found)).retry for known in settled]
 
     def learn(self, outcomes: Iterable[TryOutcome | tuple[Facts, datetime, bool]]) -> Engine:
         """An engine that knows these outcomes too; with the old model where that looked unsafe."""
@@ -65,32 +70,23 @@ class Engine:
         ``draw`` in [0, 1) is the randomness exploration may use; it must stay the same while the
         same try is asked for again. None: no exploration.
         """
-        return self._explain([(facts, campaign, now, draw)])[0]
+        if settled := self._settled(facts, campaign, now):
+            return settled
+        asked = question(facts, campaign, now, self.model)
+        found = propose(asked, plan(asked.room, self.price), explore=self.explore, draw=draw)
+        return with_context(found, self._warnings(facts), self.model)
 
-    def _explain(self, cases: Sequence[_Case]) -> list[Proposal]:
-        settled = [self._without_model(facts, campaign, now) for facts, campaign, now, _ in cases]
-        open_cases = [case for case, found in zip(cases, settled, strict=True) if found is None]
-        asked = [question(*case[:3], self.model) for case in open_cases]
-        found = iter(
-            self._proposal(question, plan, draw)
-            for question, plan, (*_, draw) in zip(
-                asked, plans([question.room for question in asked], self.price), open_cases, strict=True
-            )
-        )
-        return [proposal or next(found) for proposal in settled]
-
-    def _proposal(self, asked: Question, plan: Plan, draw: float | None) -> Proposal:
-        found = propose(asked, plan, explore=self.explore, draw=draw)
-        warnings = tuple(filter(None, (self.warning, *remarks(asked.facts))))
-        return with_context(found, warnings, self.model)
-
-    def _without_model(self, facts: Facts, campaign: Campaign, now: datetime) -> Proposal | None:
+    def _settled(self, facts: Facts, campaign: Campaign, now: datetime) -> Proposal | None:
+        """What needs no plan: a decline that forbids tries, and facts that cannot be true."""
         rule = current_rule(facts)
         if rule.category is not DeclineCategory.RETRY_LATER or rule.pace is Pace.NONE:
             return Proposal(None, f"{rule.text} No retry is made before the customer acts.")
         if doubtful := doubts(facts, now):
-            return _fixed(facts, campaign, now, tuple(filter(None, (self.warning, *doubtful, *remarks(facts)))))
+            return _fixed(facts, campaign, now, self._warnings(facts, *doubtful))
         return None
+
+    def _warnings(self, facts: Facts, *doubtful: str) -> tuple[str, ...]:
+        return tuple(filter(None, (self.warning, *doubtful, *remarks(facts))))
 
 
 def _fixed(facts: Facts, campaign: Campaign, now: datetime, warnings: tuple[str, ...]) -> Proposal:

@@ -1,7 +1,7 @@
 """A try as a linear map. What a case still holds, story by story, is two masses.
 
-``alive``: that no try has succeeded yet. ``open``: that the card is open as well, in `Grid`'s closed
-form (``alive`` times its b / C - S), in which nothing changes as long as nothing is tried.
+``alive``: that no try has succeeded yet. ``open``: that the card is open as well, in the closed
+form of `Grid` (``alive`` times its b / C - S), in which nothing changes until a try is made.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from recover.dunning.engine.belief import CLOSED, Belief, NDInt, approval, open_rates, shifted
-from recover.dunning.engine.paydays import Floats, Grid
-
-DAILY_HOURS = (7, 9, 13, 18, 22)  # local
+from recover.dunning.engine.belief import CLOSED, Belief, NDInt, approval, open_rates
+from recover.dunning.engine.paydays import DAILY, Floats, Grid, hours_of
 
 
 def masses(belief: Belief) -> Floats:
     """Alive and open: (2, stories)."""
-    return belief.weights * np.array([np.ones_like(belief.state), belief.state])
+    found: Floats = np.array([belief.weights, belief.weights * belief.state])
+    return found
 
 
 def takings(belief: Belief, hours: NDInt) -> Floats:
@@ -29,7 +28,7 @@ def takings(belief: Belief, hours: NDInt) -> Floats:
     """
     if belief.corrected:
         return _takings(belief.grid, hours, _correction(belief, hours))
-    found, daily = _of_daily(belief.grid), daily_hours(belief.grid)
+    found, daily = _of_daily(belief.grid), hours_of(belief.grid.hours, DAILY)
     start = int(np.searchsorted(daily, hours[0]))
     run = slice(start, start + len(hours))
     if np.array_equal(daily[run], hours):
@@ -48,19 +47,17 @@ def _takings(grid: Grid, hours: NDInt, corrected: Floats | float = 1.0) -> Float
 
 
 def _correction(belief: Belief, hours: NDInt) -> Floats:
-    """By which factor the learned correction changes each story's chance: (hours, stories)."""
+    """By which factor the learned correction changes each story's chance: (hours, stories).
+
+    It is that of the case as it stands, also behind other planned tries: what is linear can be
+    planned fast, and the correction is small.
+    """
     plain = approval(belief.open_at(hours).T, hours[:, None])
-    found: Floats = shifted(plain, belief.shift(hours)[:, None]) / plain
+    odds = np.exp(belief.shift(hours))[:, None]
+    found: Floats = odds / (1 + plain * (odds - 1))
     return found
 
 
 @lru_cache(maxsize=24)
-def daily_hours(grid: Grid) -> NDInt:
-    """The hours of the grid at which any day may be tried, ascending."""
-    starts = np.arange(0, grid.hours, 24, dtype=np.int64)
-    return (starts[:, None] + np.array(DAILY_HOURS)).ravel()
-
-
-@lru_cache(maxsize=24)
 def _of_daily(grid: Grid) -> Floats:
-    return _takings(grid, daily_hours(grid))
+    return _takings(grid, hours_of(grid.hours, DAILY))

@@ -6,6 +6,7 @@ import calendar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ Floats = NDArray[np.float64]
 MAX_DAYS = 35
 """Longer campaigns are planned over this many days; the products below need bounded length."""
 _HOUR = timedelta(hours=1)
+DAILY: Final = (7, 9, 13, 18, 22)  # the local hours at which a day is tried
+WAKING: Final = (0, *range(6, 24))  # those at which it may be; the night from 1 to 6 is left alone
 _NOT_ABOVE = 0.9
 
 
@@ -64,6 +67,14 @@ def _grid(year: int, month: int, ahead: int) -> Grid:
     carry: Floats = np.cumprod((1 - rates) * (1 - 1 / stays), axis=0, dtype=np.float64)
     midnight = datetime.combine(start, datetime.min.time())
     return Grid(midnight, carry, np.cumsum(rates / carry, axis=0))
+
+
+@lru_cache(maxsize=64)
+def hours_of(count: int, of_day: tuple[int, ...]) -> NDArray[np.int64]:
+    """Those of a grid's ``count`` hours that fall on these hours of a day, ascending."""
+    midnights = np.arange(0, count, 24, dtype=np.int64)
+    found: NDArray[np.int64] = (midnights[:, None] + np.array(of_day)).ravel()
+    return found
 
 
 def _inflow(story: Story, start: date, days: int) -> Floats:

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from recover.dunning.engine.belief import Belief, NDInt
-from recover.dunning.engine.masses import daily_hours, masses, takings
-from recover.dunning.engine.paydays import Floats
+from recover.dunning.engine.masses import masses, takings
+from recover.dunning.engine.paydays import DAILY, WAKING, Floats, hours_of
 
-_NIGHT = (1, 6)  # local; left in peace
 _FINE_HOURS = 36
 _AHEAD = 5
 """Tries planned at once. After each one the rest is planned anew, and a sixth hardly moves the
@@ -49,12 +48,16 @@ class Plan:
 
 def candidates(belief: Belief, earliest: int, end: int, *, fine: bool) -> NDInt:
     """Hours of the grid that may be tried; every hour of the first days where it is ``fine``."""
-    hours = daily_hours(belief.grid)
-    if fine:
-        first = np.arange(earliest, belief.last + _FINE_HOURS + 1)
-        by_day = (first % 24 < _NIGHT[0]) | (first % 24 >= _NIGHT[1])
-        hours = np.union1d(hours, first[by_day])
-    low, high = np.searchsorted(hours, (earliest, min(end, belief.grid.hours)))
+    daily = hours_of(belief.grid.hours, DAILY)
+    if not fine:
+        return _between(daily, earliest, end)
+    sparse = min(max(belief.last + _FINE_HOURS + 1, earliest), end)
+    dense = _between(hours_of(belief.grid.hours, WAKING), earliest, sparse)
+    return np.concatenate([dense, _between(daily, sparse, end)])
+
+
+def _between(hours: NDInt, start: int, end: int) -> NDInt:
+    low, high = hours.searchsorted((start, end))
     return hours[low:high]
 
 
@@ -149,7 +152,10 @@ class _Sets:
         tries after it would have won anyway, less its price where it is reached.
         """
         rooms, width, size = *self.before.shape, 2 * self.takings.shape[-1]
-        reaching, following = self.reaching[:, : self.count + 1], self.following[:, : self.count + 1]
+        reaching, following = (
+            self.reaching[:, : self.count + 1],
+            self.following[:, : self.count + 1],
+        )
         wins = _product(self.takings[:, :, 0].reshape(rooms, width, size), reaching)
         gains = wins * self.worth[:, :, None]
         gains -= self.price[:, :, None] * reaching[:, None, :, 0].sum(axis=3)
