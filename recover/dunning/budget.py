@@ -41,10 +41,18 @@ def allowance(facts: Facts, now: datetime) -> Allowance:
     rules = rules_for(_network(facts.card), now.date())
     times = tries_on_card(facts, facts.card)
     windowed = [at for at in times if at > now - rules.window]
-    next_at = max(now, *(_frees(times, cap, span, now) for cap, span in _caps(rules)))
+    next_at = _next_at(times, rules, now)
     left = max(0, rules.max_tries - len(windowed)) if next_at <= now else 0
     found = Allowance(left, next_at, windowed[0] + rules.window if windowed else None, "")
     return replace(found, reason=_wording(facts, facts.card, rules, now, found))
+
+
+def caps_clear_at(facts: Facts, now: datetime) -> datetime:
+    """`Allowance.next_at` alone, for those who do not need its words."""
+    if facts.card is None:
+        return now
+    rules = rules_for(_network(facts.card), now.date())
+    return _next_at(tries_on_card(facts, facts.card), rules, now)
 
 
 def tries_on_card(facts: Facts, card: Card) -> list[datetime]:
@@ -91,6 +99,10 @@ def _network(card: Card) -> str:
 def _caps(rules: NetworkRules) -> Sequence[tuple[int, timedelta]]:
     daily = [] if rules.max_per_day is None else [(rules.max_per_day, timedelta(hours=24))]
     return [(rules.max_tries, rules.window), *daily]
+
+
+def _next_at(times: Sequence[datetime], rules: NetworkRules, now: datetime) -> datetime:
+    return max(now, *(_frees(times, cap, span, now) for cap, span in _caps(rules)))
 
 
 def _frees(times: Sequence[datetime], cap: int, window: timedelta, now: datetime) -> datetime:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import lru_cache
 
 from recover.dunning.decline_rule import HARD_CODES, DeclineCategory, DeclineRule, Pace
 from recover.dunning.decline_table import NO_METHOD_CODES, TABLE
@@ -76,8 +77,16 @@ def classify(decline: Decline | None, brand: str = "", *, on: date | None = None
     """
     if decline is None:
         return _unknown("")
+    network = decline.network_decline_code.upper() if brand == "visa" else ""
+    return _classified(
+        decline, brand, visa_forbids=bool(network) and visa_category(network, on) == 1
+    )
+
+
+@lru_cache(maxsize=4096)  # asked a dozen times about each try
+def _classified(decline: Decline, brand: str, *, visa_forbids: bool) -> DeclineRule:
     rule = _stripes_words(decline)
-    if verdict := _forbidden(rule, decline, brand, on):
+    if verdict := _forbidden(rule, decline, brand, visa_forbids=visa_forbids):
         return verdict
     if brand == "mastercard":
         return _mastercard_advice(rule, decline.network_advice_code)
@@ -85,10 +94,10 @@ def classify(decline: Decline | None, brand: str = "", *, on: date | None = None
 
 
 def _forbidden(
-    rule: DeclineRule, decline: Decline, brand: str, on: date | None
+    rule: DeclineRule, decline: Decline, brand: str, *, visa_forbids: bool
 ) -> DeclineRule | None:
     network, advice = decline.network_decline_code.upper(), decline.network_advice_code
-    if brand == "visa" and visa_category(network, on) == 1:
+    if visa_forbids:
         return _never(
             rule,
             f"Visa forbids another try after its code {network}.",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
-from recover.dunning.declines import Pace
+from recover.dunning.declines import DeclineRule, Pace
 from recover.dunning.engine.features import (
     correction,
     failures_on_card,
@@ -21,7 +22,7 @@ from recover.dunning.engine.features import (
 )
 from recover.dunning.engine.hypotheses import LIBRARY, PRIOR
 from recover.dunning.engine.model import Model
-from recover.dunning.engine.paydays import MAX_DAYS, Floats, Grid, grid
+from recover.dunning.engine.paydays import Floats, Grid, grid_of
 from recover.dunning.facts import Facts, PastAttempt
 from recover.dunning.hours import local
 from recover.dunning.situation import rule_of
@@ -37,6 +38,12 @@ _HEARSAY: Final = 0.2
 against, beside what they give to its being right."""
 
 
+NDInt = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+NDBool = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+
+_prior = lru_cache(maxsize=512)(Model.weights)
+
+
 @dataclass(slots=True, eq=False)
 class Belief:
     """After the last try. Arrays over stories; ``state`` is b / C - S of `Grid`'s closed form."""
@@ -49,28 +56,43 @@ class Belief:
     tries: int
     group: str
     region: str
-    shift: Floats  # the learned correction in logits per hour: (hours,)
+    facts: Facts
+    coefficients: Floats  # of the learned correction: (features,)
 
     def open_at(self, hours: NDInt) -> Floats:
         """The chance per story that the card is open then, if not tried before: (stories, n)."""
-        found: Floats = self.grid.carry[:, hours] * (
-            self.state[:, None] + self.grid.inflow[:, hours]
+        laid = self.grid
+        found: Floats = laid.carry.take(hours, axis=0) * (
+            self.state + laid.inflow.take(hours, axis=0)
         )
-        return found
+        return found.T
 
     def chance(self, hour: int) -> float:
         """That one try at this hour succeeds."""
         return float(self.weights @ self.by_story(hour))
 
     def by_story(self, hour: int) -> Floats:
-        opened = self.open_at(np.array([hour]))[:, 0]
-        return shifted(approval(opened, hour), self.shift[hour])
+        chances = approval(self.grid.carry[hour] * (self.state + self.grid.inflow[hour]), hour)
+        return shifted(chances, self.shift(np.array([hour]))[0]) if self.corrected else chances
+
+    @property
+    def corrected(self) -> bool:
+        """False where the model has learned no correction yet."""
+        return bool(self.coefficients.any())
+
+    def shift(self, hours: NDInt) -> Floats:
+        """The learned correction in logits at these hours."""
+        laid = self.grid
+        return correction(
+            self.coefficients,
+            of_hours(laid.start, laid.hours // 24)[:, hours],
+            of_case(self.facts, self.tries),
+            (hours - self.first).astype(np.float64),
+            (hours - self.last).astype(np.float64),
+        )
 
 
-NDInt = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
-
-
-def approval(opened: Floats, hour: int) -> Floats:
+def approval(opened: Floats, hour: int | NDInt) -> Floats:
     found: Floats = CLOSED + opened * (_OPEN[hour % 24] - CLOSED)
     return found
 
@@ -92,57 +114,48 @@ def believe(facts: Facts, model: Model, window: timedelta) -> Belief:
     """What is known of this case after its last failed try. Needs nothing but the facts."""
     failed = failures_on_card(facts)
     first_at = min((past.at for past in failed), default=facts.failed_at)
-    days = min(MAX_DAYS, window.days + 2)
-    laid = grid(local(first_at, facts.timezone).date(), days)
-    named, where = group(failed), region(facts.card)
-    weights = model.weights(named, where, funding(facts.card))
+    laid = grid_of(local(first_at, facts.timezone).date(), window)
+    rules = [rule_of(past) for past in failed]
+    named, where = group(rules), region(facts.card)
+    weights = _prior(model, named, where, funding(facts.card))
     for paid in facts.paid_hours[-6:]:
         weights = weights * paid_on(local(paid, facts.timezone).date())
     first = laid.index(first_at, facts.timezone)
     belief = Belief(
-        laid, weights / weights.sum(), -laid.inflow[:, first], first, first, 0, named, where,
-        np.zeros(laid.hours),
+        laid, weights, -laid.inflow[first], first, first, 0, named, where,
+        facts, model.coefficients,
     )  # fmt: skip
-    for past in failed:
-        _saw(belief, past, facts.timezone)
-    belief.shift = _shift(belief, facts, model)
+    for past, rule in zip(failed, rules, strict=True):
+        _saw(belief, past, rule, facts.timezone)
+    belief.weights = belief.weights / belief.weights.sum()
     return belief
 
 
-def _saw(belief: Belief, past: PastAttempt, timezone: str) -> None:
+def _saw(belief: Belief, past: PastAttempt, rule: DeclineRule, timezone: str) -> None:
     """Take in one failed try, and what the issuer said with it."""
     hour = max(belief.last, belief.grid.index(past.at, timezone))
-    rule = rule_of(past)
-    # An outage says nothing of the account behind it, unless an outage is the story itself.
-    judged = rule.pace is not Pace.SOON or belief.group == "technical"
-    heard = np.ones_like(_TECHNICAL) if judged else _TECHNICAL
     if belief.tries:
-        opened = belief.open_at(np.array([hour]))[:, 0]
-        failing = 1 - approval(opened, hour)
-        weights = belief.weights * np.where(heard, failing, 1.0)
-        left = np.where(heard, opened * (1 - _OPEN[hour % 24]) / failing, opened)
-        belief.weights = weights / weights.sum()
-        belief.state = left / belief.grid.carry[:, hour] - belief.grid.inflow[:, hour]
+        # An outage says nothing of the account behind it, unless an outage is the story itself.
+        judged = rule.pace is not Pace.SOON or belief.group == "technical"
+        _failed(belief, hour, None if judged else _TECHNICAL)
     belief.last, belief.tries = hour, belief.tries + 1
     if rule.not_before and past.decline and past.decline.network_advice_code:
         _heard_forecast(belief, belief.grid.index(past.at + rule.not_before, timezone))
 
 
+def _failed(belief: Belief, hour: int, heard: NDBool | None) -> None:
+    """Bayes' rule for a failure, in the stories ``heard`` alone where it speaks of those only."""
+    carry, inflow = belief.grid.carry[hour], belief.grid.inflow[hour]
+    reached = belief.state + inflow
+    failing = 1 - approval(carry * reached, hour)
+    left = reached * ((1 - _OPEN[hour % 24]) / failing)
+    if heard is not None:
+        failing, left = np.where(heard, failing, 1.0), np.where(heard, left, reached)
+    belief.weights = belief.weights * failing
+    belief.state = left - inflow
+
+
 def _heard_forecast(belief: Belief, hour: int) -> None:
     """The issuer expects it to work from that hour on: stories that agree gain weight."""
-    weights = belief.weights * (_HEARSAY + belief.open_at(np.array([hour]))[:, 0])
-    belief.weights = weights / weights.sum()
-
-
-def _shift(belief: Belief, facts: Facts, model: Model) -> Floats:
-    laid = belief.grid
-    if not model.coefficients.any():
-        return np.zeros(laid.hours)
-    hours = np.arange(laid.hours, dtype=np.float64)
-    return correction(
-        model.coefficients,
-        of_hours(laid.start, laid.hours // 24),
-        of_case(facts, belief.tries),
-        hours - belief.first,
-        hours - belief.last,
-    )
+    opened = belief.grid.carry[hour] * (belief.state + belief.grid.inflow[hour])
+    belief.weights = belief.weights * (_HEARSAY + opened)

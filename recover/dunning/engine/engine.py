@@ -13,8 +13,8 @@ from recover.dunning.engine.doubts import doubts, remarks
 from recover.dunning.engine.learning import learned
 from recover.dunning.engine.model import Model
 from recover.dunning.engine.outcomes import TryOutcome
-from recover.dunning.engine.planner import Price
-from recover.dunning.engine.proposal import propose, with_context
+from recover.dunning.engine.planner import Plan, Price, plan, plans
+from recover.dunning.engine.proposal import Question, propose, question, with_context
 from recover.dunning.facts import Facts
 from recover.dunning.situation import current_rule, made
 from recover.dunning.timing import FixedTiming, Proposal, Retry
@@ -62,7 +62,15 @@ class Engine:
         self, cases: Sequence[tuple[Facts, datetime]], campaign: Campaign = DEFAULT
     ) -> list[Retry | None]:
         """`next_retry` for many cases at once, in their order; each with its own now."""
-        return [self.next_retry(facts, campaign, now) for facts, now in cases]
+        settled = [self._settled(facts, campaign, now) for facts, now in cases]
+        asked = [
+            question(facts, campaign, now, self.model)
+            for (facts, now), known in zip(cases, settled, strict=True)
+            if known is None
+        ]
+        planned = plans([each.room for each in asked], self.price)
+        found = iter(map(self._drawn, asked, planned))
+        return [(known or next(found)).retry for known in settled]
 
     def learn(self, outcomes: Iterable[TryOutcome | tuple[Facts, datetime, bool]]) -> Engine:
         """An engine that knows these outcomes too; with the old model where that looked unsafe."""
@@ -77,16 +85,24 @@ class Engine:
         ``draw`` in [0, 1) must stay the same while the same try is asked for again. None: no
         exploration.
         """
+        if settled := self._settled(facts, campaign, now):
+            return settled
+        asked = question(facts, campaign, now, self.model)
+        found = propose(asked, plan(asked.room, self.price), explore=self.explore, draw=draw)
+        return with_context(found, self.warnings(facts, now), self.model)
+
+    def _settled(self, facts: Facts, campaign: Campaign, now: datetime) -> Proposal | None:
+        """What needs no plan: a decline that forbids tries, and facts that cannot be true."""
         rule = current_rule(facts)
         if rule.category is not DeclineCategory.RETRY_LATER or rule.pace is Pace.NONE:
             return Proposal(None, f"{rule.text} No retry is made before the customer acts.")
-        warnings = self.warnings(facts, now)
         if doubts(facts, now):
-            return replace(FixedTiming().propose(facts, campaign, now), warnings=warnings)
-        found = propose(
-            facts, campaign, now, self.model, self.price, explore=self.explore, draw=draw
-        )
-        return with_context(found, warnings, self.model)
+            fixed = FixedTiming().propose(facts, campaign, now)
+            return replace(fixed, warnings=self.warnings(facts, now))
+        return None
+
+    def _drawn(self, asked: Question, planned: Plan) -> Proposal:
+        return propose(asked, planned, explore=self.explore, draw=self._draw(asked.facts))
 
     def warnings(self, facts: Facts, now: datetime) -> tuple[str, ...]:
         """What the founder should know of these facts, and of the model itself."""

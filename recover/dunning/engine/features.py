@@ -12,7 +12,6 @@ from recover.dunning.declines import DeclineRule, Pace
 from recover.dunning.engine.hypotheses import LIBRARY, PRIOR
 from recover.dunning.engine.paydays import Floats, pays_on
 from recover.dunning.facts import Card, Facts, Outcome, PastAttempt
-from recover.dunning.situation import rule_of
 
 GROUPS: Final[tuple[str, ...]] = tuple(PRIOR["causes"])
 REGIONS: Final[tuple[str, ...]] = tuple(PRIOR["regions"])
@@ -47,9 +46,9 @@ def group_of(rule: DeclineRule) -> str:
     return _GROUP_OF_REASON.get(rule.subscriber_reason, "unknown")
 
 
-def group(failed: list[PastAttempt]) -> str:
+def group(rules: list[DeclineRule]) -> str:
     """The case's group: the latest telling answer; issuers do not always repeat themselves."""
-    groups = [group_of(rule_of(past)) for past in failed]
+    groups = [group_of(rule) for rule in rules]
     telling = [name for name in groups if name not in ("technical", "again", "unknown", "generic")]
     plain = [name for name in groups if name != "technical"]
     return (telling or plain or groups or ["unknown"])[-1]

@@ -6,6 +6,7 @@ import calendar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,44 +17,64 @@ from recover.dunning.hours import local, zone
 Floats = NDArray[np.float64]
 MAX_DAYS = 35
 """Longer campaigns are planned over this many days; the products below need bounded length."""
+_HOUR = timedelta(hours=1)
+DAILY: Final = (7, 9, 13, 18, 22)  # the local hours at which a day is tried
+WAKING: Final = (0, *range(6, 24))  # those at which it may be; the night from 1 to 6 is left alone
 _NOT_ABOVE = 0.9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """Local wall-clock hours from midnight of ``start``: arrays of shape (stories, hours).
+    """Local wall-clock hours from ``midnight`` on: arrays of shape (hours, stories).
 
     With ``carry`` C and ``inflow`` S the chance to be open at hour t, given chance b at hour s, is
     C[t] * (b / C[s] - S[s] + S[t]): the two-state chain in closed form.
     """
 
-    start: date
+    midnight: datetime  # naive
     carry: Floats
     inflow: Floats
 
     @property
+    def start(self) -> date:
+        return self.midnight.date()
+
+    @property
     def hours(self) -> int:
-        return int(self.carry.shape[1])
+        return len(self.carry)
 
     def index(self, at: datetime, timezone: str) -> int:
         """The hour ``at`` falls in, held within the grid."""
         there = local(at, timezone).replace(tzinfo=None)
-        midnight = datetime.combine(self.start, datetime.min.time())
-        return min(max(int((there - midnight) / timedelta(hours=1)), 0), self.hours - 1)
+        return min(max((there - self.midnight) // _HOUR, 0), self.hours - 1)
 
     def moment(self, index: int, timezone: str) -> datetime:
         """The full local hour as an aware time; hours that summer time skips move ahead."""
-        there = datetime.combine(self.start, datetime.min.time()) + timedelta(hours=index)
+        there = self.midnight + index * _HOUR
         return there.replace(tzinfo=zone(timezone)).astimezone(UTC)
 
 
-@lru_cache(maxsize=1024)
-def grid(start: date, days: int) -> Grid:
-    """The grid of one local date; shared by all cases that failed on it."""
-    rates: Floats = np.array([_inflow(story, start, days) for story in LIBRARY])
-    stays: Floats = 24 * np.array([[story.stays_days or np.inf] for story in LIBRARY], np.float64)
-    carry: Floats = np.cumprod((1 - rates) * (1 - 1 / stays), axis=1, dtype=np.float64)
-    return Grid(start, carry, np.cumsum(rates / carry, axis=1))
+def grid_of(day: date, window: timedelta) -> Grid:
+    """For all cases that failed in the same month: its hours and those of a window after it."""
+    return _grid(day.year, day.month, min(MAX_DAYS, window.days + 2))
+
+
+@lru_cache(maxsize=24)  # about a megabyte each
+def _grid(year: int, month: int, ahead: int) -> Grid:
+    start, days = date(year, month, 1), calendar.monthrange(year, month)[1] + ahead
+    rates: Floats = np.stack([_inflow(story, start, days) for story in LIBRARY], axis=1)
+    stays: Floats = 24 * np.array([story.stays_days or np.inf for story in LIBRARY], np.float64)
+    carry: Floats = np.cumprod((1 - rates) * (1 - 1 / stays), axis=0, dtype=np.float64)
+    midnight = datetime.combine(start, datetime.min.time())
+    return Grid(midnight, carry, np.cumsum(rates / carry, axis=0))
+
+
+@lru_cache(maxsize=64)
+def hours_of(count: int, of_day: tuple[int, ...]) -> NDArray[np.int64]:
+    """Those of a grid's ``count`` hours that fall on these hours of a day, ascending."""
+    midnights = np.arange(0, count, 24, dtype=np.int64)
+    found: NDArray[np.int64] = (midnights[:, None] + np.array(of_day)).ravel()
+    return found
 
 
 def _inflow(story: Story, start: date, days: int) -> Floats:

@@ -1,27 +1,34 @@
 """Which set of hours to try at: the most recovered for its price, not the next best moment.
 
 A set is grown one hour at a time, each time by the hour that adds most to the whole set. What a
-second try on the same day adds is little where the first one failed, and the stories know that:
-every candidate set is played through hour by hour in every story.
+second try on the same day adds is little where the first one failed, and the stories know that.
+
+A try is linear in the masses a case holds (`masses.py`). So what one more try adds is a product of
+the masses that reach it and of what the tries after it would make of them, and a single matrix
+product tells it for all candidates.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from recover.dunning.engine.belief import CLOSED, Belief, NDInt, open_rates, shifted
-from recover.dunning.engine.paydays import Floats
+from recover.dunning.engine.belief import Belief, NDInt
+from recover.dunning.engine.masses import masses, takings
+from recover.dunning.engine.paydays import DAILY, WAKING, Floats, hours_of
 
-_LIGHT = 3e-3
-"""Stories with less weight than this are left out of planning; together they hardly matter."""
-_DAILY_HOURS = (7, 9, 13, 18, 22)  # local; the night from 1 to 6 is left in peace
-_NIGHT = (1, 6)
 _FINE_HOURS = 36
 _AHEAD = 5
 """Tries planned at once. After each one the rest is planned anew, and a sixth hardly moves the
 first."""
+_GAIN = 1e-9
+"""Less than this is rounding."""
+_FAR = 1 << 40
+"""The hour of candidates that are none."""
+_IN_STEP = 32
+"""Rooms planned in step: few enough to stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,68 +48,141 @@ class Plan:
 
 def candidates(belief: Belief, earliest: int, end: int, *, fine: bool) -> NDInt:
     """Hours of the grid that may be tried; every hour of the first days where it is ``fine``."""
-    hours = np.arange(max(0, earliest), min(end, belief.grid.hours), dtype=np.int64)
-    of_day = hours % 24
-    day = (of_day < _NIGHT[0]) | (of_day >= _NIGHT[1])
-    wanted = np.isin(of_day, _DAILY_HOURS)
-    if fine:
-        wanted |= hours - belief.last <= _FINE_HOURS
-    return hours[day & wanted]
+    daily = hours_of(belief.grid.hours, DAILY)
+    if not fine:
+        return _between(daily, earliest, end)
+    sparse = min(max(belief.last + _FINE_HOURS + 1, earliest), end)
+    dense = _between(hours_of(belief.grid.hours, WAKING), earliest, sparse)
+    return np.concatenate([dense, _between(daily, sparse, end)])
 
 
-def plan(belief: Belief, hours: NDInt, tries: int, gap: int, price: Price) -> Plan:
-    """Grow the set while it gains. ``gap``: hours between any two tries."""
-    board = _Board(belief, hours, price)
-    chosen: list[int] = []
-    found = Plan((), 0.0, 0.0)
-    free = np.ones(len(hours), dtype=bool)
-    while len(chosen) < min(tries, _AHEAD) and free.any():
-        values, chances = board.play(chosen)
-        best = int(np.argmax(np.where(free, values, -np.inf)))
-        if values[best] <= found.value + 1e-9:
-            break
-        chosen = sorted([*chosen, best])
-        found = Plan(
-            tuple(int(hours[i]) for i in chosen), float(values[best]), float(chances[best])
-        )
-        free &= np.abs(hours - hours[best]) >= gap
+def _between(hours: NDInt, start: int, end: int) -> NDInt:
+    low, high = hours.searchsorted((start, end))
+    return hours[low:high]
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a plan may use: these hours, so many tries, ``gap`` hours between any two of them."""
+
+    belief: Belief
+    hours: NDInt  # ascending
+    tries: int
+    gap: int
+
+
+def plan(room: Room, price: Price) -> Plan:
+    return plans([room], price)[0]
+
+
+def plans(rooms: Sequence[Room], price: Price) -> list[Plan]:
+    """Grow each set while it gains, all of them in step."""
+    found = [Plan((), 0.0, 0.0)] * len(rooms)
+    asked = [nth for nth, room in enumerate(rooms) if room.tries and len(room.hours)]
+    asked.sort(key=lambda nth: len(rooms[nth].hours))  # those in step are of about one length
+    for start in range(0, len(asked), _IN_STEP):
+        some = asked[start : start + _IN_STEP]
+        for nth, its in zip(some, _Sets([rooms[n] for n in some], price).grown(), strict=True):
+            found[nth] = its
     return found
 
 
-class _Board:
-    """The stories that matter, laid over the candidate hours."""
+class _Sets:
+    """Sets of candidate hours, one for each room. Arrays of shape (rooms, ...).
 
-    def __init__(self, belief: Belief, hours: NDInt, price: Price) -> None:
-        kept = belief.weights > _LIGHT
-        self.price = price
-        self.weights = belief.weights[kept] / belief.weights[kept].sum()
-        self.state = belief.state[kept]
-        self.carry = belief.grid.carry[np.ix_(kept, hours)]
-        self.inflow = belief.grid.inflow[np.ix_(kept, hours)]
-        self.rates = open_rates(hours)
-        self.shift = belief.shift[hours]
-        self.corrected = bool(self.shift.any())
-        self.worth = 1 - price.per_day * (hours - belief.last) / 24
+    Behind each room's candidates stands a void, a try that does nothing: it fills up the sets that
+    grow no further.
+    """
 
-    def play(self, chosen: list[int]) -> tuple[Floats, Floats]:
-        """Value and chance of ``chosen`` plus each candidate in turn: arrays (candidates,)."""
-        width = len(self.rates)
-        grown = np.empty((len(chosen) + 1, width), dtype=np.int64)
-        grown[:-1] = np.array(chosen, dtype=np.int64)[:, None]
-        grown[-1] = np.arange(width)
-        grown.sort(axis=0)
-        alive = np.repeat(self.weights[:, None], width, axis=1)
-        state = np.repeat(self.state[:, None], width, axis=1)
-        values, chances = np.zeros(width), np.zeros(width)
-        for at in grown:
-            carry, inflow, rates = self.carry[:, at], self.inflow[:, at], self.rates[at]
-            opened = carry * (state + inflow)
-            plain = CLOSED + opened * (rates - CLOSED)
-            gained = alive * (shifted(plain, self.shift[at]) if self.corrected else plain)
-            share = gained.sum(axis=0)
-            # A try is paid for only where all before it failed.
-            values += share * self.worth[at] - self.price.per_try * (1 - chances)
-            chances += share
-            alive -= gained
-            state = opened * ((1 - rates) / carry) / (1 - plain) - inflow
-        return values, chances
+    def __init__(self, rooms: Sequence[Room], price: Price) -> None:
+        self.void = max(len(room.hours) for room in rooms)
+        shape = (len(rooms), self.void + 1)
+        self.hours = np.full(shape, _FAR)
+        self.takings = np.zeros((*shape, 2, 2, len(rooms[0].belief.weights)))
+        for nth, room in enumerate(rooms):
+            self.hours[nth, : len(room.hours)] = room.hours
+            self.takings[nth, : len(room.hours)] = takings(room.belief, room.hours)
+        self.barred = self.hours == _FAR
+        self.price = np.where(self.barred, 0.0, price.per_try)
+        last = np.array([[room.belief.last] for room in rooms])
+        self.worth = 1 - price.per_day / 24 * (self.hours - last)
+        self.gap = np.array([[room.gap] for room in rooms])
+        self.most = np.array([min(room.tries, _AHEAD) for room in rooms])
+        self.rows, self.places = np.arange(len(rooms))[:, None], np.arange(self.void + 1)
+        self.count = 0
+        self.tries = np.full((len(rooms), _AHEAD), self.void)  # places of candidates, ascending
+        self.before = np.zeros(shape, dtype=np.int64)  # how many tries come before each candidate
+        self.value = np.zeros(len(rooms))
+        # The masses that reach each try, and at last those that all leave; and what a unit of each
+        # mass is worth to the tries from there on.
+        self.reaching = np.empty((len(rooms), _AHEAD + 1, 2, self.takings.shape[-1]))
+        self.following = np.zeros_like(self.reaching)
+        self.reaching[:, 0] = [masses(room.belief) for room in rooms]
+
+    def grown(self) -> list[Plan]:
+        while self.count < _AHEAD and self._grow():
+            self._follow()
+        alive = self.reaching[:, self.count, 0].sum(axis=1).tolist()
+        hours = self.hours[self.rows, self.tries].tolist()
+        return [
+            Plan(tuple(hour for hour in its if hour < _FAR), value, 1 - left)
+            for its, value, left in zip(hours, self.value.tolist(), alive, strict=True)
+        ]
+
+    def _grow(self) -> bool:
+        """Add to each set the hour that adds most to it. False where nothing adds to any."""
+        gains = self._gains()
+        gains[self.barred] = -np.inf
+        best = gains.argmax(axis=1)
+        gained = gains[self.rows[:, 0], best]
+        growing = (gained > _GAIN) & (self.count < self.most)
+        if not growing.any():
+            return False
+        self.value += np.where(growing, gained, 0.0)
+        best = np.where(growing, best, self.void)[:, None]
+        self.tries[:, self.count] = best[:, 0]
+        self.count += 1
+        self.tries.sort(axis=1)
+        self.before += self.places > best
+        self.barred |= abs(self.hours - self.hours[self.rows, best]) < self.gap
+        return True
+
+    def _gains(self) -> Floats:
+        """By how much each candidate makes its set worth more: what that try wins, less what the
+        tries after it would have won anyway, less its price where it is reached.
+        """
+        rooms, width, size = *self.before.shape, 2 * self.takings.shape[-1]
+        reaching, following = (
+            self.reaching[:, : self.count + 1],
+            self.following[:, : self.count + 1],
+        )
+        wins = _product(self.takings[:, :, 0].reshape(rooms, width, size), reaching)
+        gains = wins * self.worth[:, :, None]
+        gains -= self.price[:, :, None] * reaching[:, None, :, 0].sum(axis=3)
+        if self.count:
+            pairs = following[:, :, :, None] * reaching[:, :, None]
+            gains -= _product(self.takings.reshape(rooms, width, 2 * size), pairs)
+        found: Floats = gains[self.rows, self.places, self.before]
+        return found
+
+    def _follow(self) -> None:
+        """Play all tries through: forwards the masses they leave, backwards what they are worth."""
+        tries = self.tries[:, : self.count]
+        taken = self.takings[self.rows, tries]
+        for at in range(self.count):
+            from_alive, from_open = taken[:, at, :, 0], taken[:, at, :, 1]
+            left = self.reaching[:, at]
+            self.reaching[:, at + 1] = left - from_alive * left[:, :1] - from_open * left[:, 1:]
+        own = taken[:, :, 0] * self.worth[self.rows, tries][:, :, None, None]
+        own[:, :, 0] -= self.price[self.rows, tries][:, :, None]
+        self.following[:, self.count] = 0.0
+        for at in range(self.count - 1, -1, -1):
+            wins, closes = taken[:, at, 0], taken[:, at, 1]
+            after = self.following[:, at + 1]
+            self.following[:, at] = own[:, at] + after - wins * after[:, :1] - closes * after[:, 1:]
+
+
+def _product(takings: Floats, masses: Floats) -> Floats:
+    """(rooms, candidates, n) and (rooms, tries, ...) to (rooms, candidates, tries)."""
+    flat = masses.reshape(*masses.shape[:2], -1)
+    return takings @ flat.transpose(0, 2, 1)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from recover.dunning.budget import STRIPE_GRACE, allowance, gap_ends_at
+from recover.dunning.budget import STRIPE_GRACE, caps_clear_at, gap_ends_at
 from recover.dunning.campaign import Campaign
-from recover.dunning.declines import Pace
+from recover.dunning.declines import DeclineRule, Pace
 from recover.dunning.engine.belief import Belief, NDInt, believe
 from recover.dunning.engine.model import Model
-from recover.dunning.engine.planner import Price, candidates, plan
+from recover.dunning.engine.planner import Plan, Room, candidates
 from recover.dunning.engine.reasons import clause, nothing
 from recover.dunning.facts import Facts, Trigger
 from recover.dunning.hours import local
@@ -20,44 +20,57 @@ from recover.dunning.timing import Proposal, Retry
 _HOUR = timedelta(hours=1)
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One case whose next try is looked for."""
+
+    facts: Facts
+    campaign: Campaign
+    room: Room
+    allowed: NDInt  # hours; those of the room are the ones that have not passed
+    wished: datetime | None  # before which the bank asked not to try
+
+
+def question(facts: Facts, campaign: Campaign, now: datetime, model: Model) -> Question:
+    belief = believe(facts, model, campaign.window)
+    latest = latest_failure(facts)
+    rule = rule_of(latest) if latest else current_rule(facts)
+    wished = latest.at + rule.not_before if latest and rule.not_before else None
+    hours = _allowed(belief, facts, campaign, rule, wished)
+    # The hour we are in stays a candidate, so that a due try is due and not put off again.
+    ahead = hours[hours.searchsorted(belief.grid.index(now, facts.timezone)) :]
+    gap = -(-campaign.min_gap // _HOUR)
+    room = Room(belief, ahead, _tries_left(facts, campaign), gap)
+    return Question(facts, campaign, room, hours, wished)
+
+
 def propose(
-    facts: Facts,
-    campaign: Campaign,
-    now: datetime,
-    model: Model,
-    price: Price,
-    *,
-    explore: float = 0.0,
-    draw: float | None = None,
+    asked: Question, found: Plan, *, explore: float = 0.0, draw: float | None = None
 ) -> Proposal:
     """The plan's first try. ``draw`` in [0, 1) decides over exploration; None: none."""
-    belief = believe(facts, model, campaign.window)
-    hours = _allowed(belief, facts, campaign)
-    # The hour we are in stays a candidate, so that a due try is due and not put off again.
-    ahead = hours[hours >= belief.grid.index(now, facts.timezone)]
-    gap = -(-campaign.min_gap // _HOUR)
-    found = plan(belief, ahead, _tries_left(facts, campaign), gap, price)
+    belief, facts = asked.room.belief, asked.facts
     if not found.hours:
-        return Proposal(None, _no_more(belief, ahead, facts, campaign), plan_chance=0.0)
-    first, propensity = _drawn(found.hours[0], hours, explore, draw)
+        return Proposal(None, _no_more(asked), plan_chance=0.0)
+    first, propensity = _drawn(found.hours[0], asked.allowed, explore, draw)
     at = belief.grid.moment(first, facts.timezone)
-    reason = clause(belief, first, floored=_floored(facts, at))
+    reason, chance = clause(belief, first, floored=_floored(asked, at))
     if first != found.hours[0]:
         reason = f"this hour is tried to learn from it; {reason}"
     return Proposal(
         Retry(at, reason),
         reason,
-        belief.chance(first),
+        chance,
         tuple(belief.grid.moment(hour, facts.timezone) for hour in found.hours),
         found.chance,
         propensity,
-        len(hours),
+        len(asked.allowed),
     )
 
 
-def _no_more(belief: Belief, hours: NDInt, facts: Facts, campaign: Campaign) -> str:
-    if not _tries_left(facts, campaign):
-        return f"All {campaign.max_retries} scheduled tries are used."
+def _no_more(asked: Question) -> str:
+    belief, hours = asked.room.belief, asked.room.hours
+    if not asked.room.tries:
+        return f"All {asked.campaign.max_retries} scheduled tries are used."
     if not len(hours):
         return "The window leaves no hour in which a further try is allowed."
     some = hours[:: max(1, len(hours) // 8)]
@@ -69,17 +82,18 @@ def _tries_left(facts: Facts, campaign: Campaign) -> int:
     return max(0, campaign.max_retries - ours)
 
 
-def _allowed(belief: Belief, facts: Facts, campaign: Campaign) -> NDInt:
+def _allowed(
+    belief: Belief, facts: Facts, campaign: Campaign, rule: DeclineRule, wished: datetime | None
+) -> NDInt:
     """Candidate hours under the gap, the caps, the network's wish, the window and Stripe's own.
 
     They follow from the facts alone: the choice among them is the same whenever it is asked for.
     """
-    rule = current_rule(facts)
     last_at = max((past.at for past in made(facts)), default=facts.failed_at)
     earliest = max(
-        allowance(facts, last_at).next_at,
+        caps_clear_at(facts, last_at),
         gap_ends_at(facts, campaign) or last_at,
-        _wished(facts) or last_at,
+        wished or last_at,
     )
     fine = rule.pace is Pace.SOON or rule.code == "try_again_later"
     zone, grid = facts.timezone, belief.grid
@@ -96,16 +110,9 @@ def _next_hour(belief: Belief, at: datetime, timezone: str) -> int:
     return belief.grid.index(at, timezone) + (not full)
 
 
-def _wished(facts: Facts) -> datetime | None:
-    latest = latest_failure(facts)
-    wish = rule_of(latest).not_before if latest else None
-    return latest.at + wish if latest and wish else None
-
-
-def _floored(facts: Facts, at: datetime) -> bool:
+def _floored(asked: Question, at: datetime) -> bool:
     """True where the bank's wish decided: the try comes within a day after it."""
-    wished = _wished(facts)
-    return wished is not None and at - wished < timedelta(hours=24)
+    return asked.wished is not None and at - asked.wished < timedelta(hours=24)
 
 
 def _clear_of_stripe(hours: NDInt, belief: Belief, facts: Facts, campaign: Campaign) -> NDInt:

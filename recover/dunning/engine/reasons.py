@@ -28,12 +28,15 @@ _LIMITS = {
 }
 
 
-def clause(belief: Belief, hour: int, *, floored: bool) -> str:
-    """Such as "many salaries are paid around the 1st and are in by now (chance about 31%)"."""
-    percent = f"chance about {max(1, round(100 * belief.chance(hour)))}%"
-    if floored:
-        return f"the bank asked to wait that long ({percent})"
-    return f"{_story(belief, hour)} ({percent})"
+def clause(belief: Belief, hour: int, *, floored: bool) -> tuple[str, float]:
+    """Such as "many salaries are paid around the 1st and are in by now (chance about 31%)", and
+    the chance itself.
+    """
+    carried = belief.weights * belief.by_story(hour)
+    chance = float(carried.sum())
+    percent = f"chance about {max(1, round(100 * chance))}%"
+    told = "the bank asked to wait that long" if floored else _story(belief, hour, carried)
+    return f"{told} ({percent})", chance
 
 
 def nothing(chance: float, tries: int) -> str:
@@ -42,8 +45,7 @@ def nothing(chance: float, tries: int) -> str:
     return f"{after}, the best further one would succeed with a chance of about {chance:.1%}."
 
 
-def _story(belief: Belief, hour: int) -> str:
-    carried = belief.weights * belief.by_story(hour)
+def _story(belief: Belief, hour: int, carried: Floats) -> str:
     totals = np.bincount(CAUSE_INDEX, carried, len(CAUSES))
     cause = CAUSES[int(np.argmax(totals))]
     of_cause = np.where(CAUSES.index(cause) == CAUSE_INDEX, carried, 0.0)
@@ -59,7 +61,7 @@ def _payday(belief: Belief, hour: int, carried: Floats) -> str:
     """Name the payday that most of the stories which carry the hour have just had."""
     today = belief.grid.start + timedelta(days=hour // 24)
     since = days_since_pay(today, _RECENT)
-    by_age = np.array([carried[since == age].sum() for age in range(_RECENT)])
+    by_age = np.bincount(since + 1, carried, _RECENT + 1)[1:]
     if by_age.max() < _ENOUGH * carried.sum():
         return "money often reaches an account that ran short within days"
     age = int(np.argmax(by_age))
