@@ -16,6 +16,7 @@ from recover.web import (
     health,
     present,
     problems,
+    retries,
     security,
     sign_in,
     stop,
@@ -30,6 +31,6 @@ def register(app: Flask, services: Services) -> None:
     problems.configure(app)
     site = Blueprint("web", __name__)
     site.before_request(partial(guard.check, services))
-    for part in (health, brand, sign_in, dashboard, case, card, stop):
+    for part in (health, brand, sign_in, dashboard, case, retries, card, stop):
         site.register_blueprint(part.blueprint(services))
     app.register_blueprint(site)
