@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,7 +14,6 @@ from recover.timings import FIXED
 
 SHIPPED = "shipped"
 ENOUGH_HELD_OUT = 30  # as the gate has it, which judges no version by fewer
-_SAME = 0.0005  # nats per try that nobody would call a difference
 _LONGEST_ID = 18  # digits
 
 
@@ -79,27 +76,30 @@ def standing(account: Account, row: RetryModel | None, made_on: str) -> str:
     return f"The retry engine times the tries, {on}{chosen if account.model_pinned else ''}"
 
 
-def judged(figures: Mapping[str, Any]) -> str:
+def judged(row: RetryModel) -> str:
     """How a version predicts the tries that no version learns from; "" where it never could.
 
     The percentages are geometric means of the chance that was given to what then happened.
     """
-    before, after = figures.get("loss_before"), figures.get("loss_after")
-    count = figures.get("held_out") or 0
+    before, after = row.figures.get("loss_before"), row.figures.get("loss_after")
+    count = row.figures.get("held_out") or 0
     if before is None or after is None or not count:
-        return "No try was kept to judge by yet." if figures.get("used") else ""
+        return "No try was kept to judge by yet." if row.figures.get("used") else ""
     tries = f"{count} held-out {'try' if count == 1 else 'tries'}"
     if count < ENOUGH_HELD_OUT:
         return f"{tries} to judge by: too few to say which version predicts better."
-    gave = f"it gave what happened a chance of {_likely(after)}, the one before {_likely(before)}"
-    return f"Predicts {tries} {_verdict(before, after)}: {gave}."
+    predicts = "Predicts" if row.accepted else "Would have predicted"
+    return f"{predicts} {tries} {_verdict(_likely(before), _likely(after), row.accepted)}"
 
 
-def _verdict(before: float, after: float) -> str:
-    if abs(before - after) < _SAME:
-        return "as well as the one before"
-    return f"{'better' if after < before else 'worse'} than the one before"
+def _verdict(before: float, after: float, accepted: bool) -> str:
+    """``before`` and ``after`` in per cent, as they are shown."""
+    if before == after:
+        return f"as well as the one before: both gave what happened a chance of {after}%."
+    gave = f"it gave what happened a chance of {after}%, the one before {before}%."
+    luck = " Luck explains that much." if accepted and after < before else ""
+    return f"{'better' if after > before else 'worse'} than the one before: {gave}{luck}"
 
 
-def _likely(loss: float) -> str:
-    return f"{100 * math.exp(-loss):.1f}%"
+def _likely(loss: float) -> float:
+    return round(100 * math.exp(-loss), 1)

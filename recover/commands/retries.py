@@ -86,7 +86,7 @@ def list_versions(account_id: int | None, limit: int) -> None:
             table.add_row(
                 str(row.id), versions.short(row) if row.accepted else "", _day(row),
                 str(row.figures.get("used") or 0), _state(found, row),
-                escape(" ".join(filter(None, (row.reason, versions.judged(row.figures))))),
+                escape(" ".join(filter(None, (row.reason, versions.judged(row))))),
             )  # fmt: skip
         _say(_who(services, found))
     console.print(table if table.row_count else "No version yet: every night learns, if it can.")
@@ -152,7 +152,7 @@ def _came_of_it(services: Services, account: Account, row: RetryModel | None) ->
             return f"Refused: {row.reason}"
         return " ".join(filter(None, (
             f"Version {versions.short(row)} ({row.id}).", row.reason,
-            versions.judged(row.figures), used,
+            versions.judged(row), used,
         )))  # fmt: skip
     with services.db.read() as session:
         body = session.get_one(AccountLesson, account.id).body

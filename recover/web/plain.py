@@ -95,8 +95,8 @@ VERBS = {
 VERDICTS = {
     "few": ("Too few to say", "quiet"),
     "fits": ("As said", "good"),
-    "more": ("Oftener than said", "warn"),
-    "less": ("Rarer than said", "warn"),
+    "more": ("More often than said", "warn"),
+    "less": ("Less often than said", "warn"),
 }
 
 

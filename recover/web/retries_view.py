@@ -16,7 +16,7 @@ from recover.errors import PermanentError
 from recover.models import Account, RecoveryCase, RetryModel
 from recover.web.present import day
 
-PAGE = 20
+PAGE = 10
 
 
 @dataclass(frozen=True, slots=True)
