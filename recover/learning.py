@@ -33,12 +33,14 @@ def learn(services: Services, account: Account) -> RetryModel | None:
         told = list(lessons.outcomes(session, account, now, steps.window))
         prior = _prior(session, account)
         in_use = timings.engine_of(session, account)
-    own = refit(timings.SHIPPED.model, told, window=steps.window).model
+    own = refit(timings.SHIPPED.model, told, window=steps.window)
     found = refit(prior, told, in_use.model, steps.window) if told else _without_outcomes(prior)
     row = _row(account, found, services)
     with services.db.begin() as session:
         current = session.get_one(Account, account.id, with_for_update=True)
-        session.merge(AccountLesson(account_id=account.id, body=own.to_json(), made_at=now))
+        if own.accepted:  # else what was taught before still counts for the others
+            body = own.model.to_json()
+            session.merge(AccountLesson(account_id=account.id, body=body, made_at=now))
         if _says_nothing(found, in_use) or _repeats(session, row, in_use):
             return None
         session.add(row)

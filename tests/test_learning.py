@@ -256,6 +256,21 @@ def test_a_second_account_begins_with_what_the_first_taught(services, account, s
     assert in_use(services, second).model.version == begun.version
 
 
+def test_a_refused_night_does_not_unteach_the_others(services, account, second):
+    add_cases(services, account, 300)
+    learn(services, account)
+    add_cases(services, account, 900, always)
+    assert not learn(services, account).accepted
+    assert "others here" in learn(services, second).reason
+
+
+def test_an_account_without_outcomes_teaches_nobody(services, account, second):
+    assert learn(services, account) is None
+    with services.db.read() as session:
+        assert session.get(AccountLesson, account.id) is None
+    assert learn(services, second) is None
+
+
 def test_an_account_s_own_lesson_is_left_out_of_its_prior(services, account, second):
     """Else its outcomes would count twice: with the second account empty nothing changes."""
     add_cases(services, account, 200)

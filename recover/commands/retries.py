@@ -13,7 +13,6 @@ from rich.table import Table
 
 from recover import accounts, config, learning, timings, versions
 from recover.dunning import campaign
-from recover.dunning.engine import Model
 from recover.models import Account, AccountLesson, RetryModel
 from recover.services import Services, build
 
@@ -155,8 +154,8 @@ def _came_of_it(services: Services, account: Account, row: RetryModel | None) ->
             versions.judged(row), used,
         )))  # fmt: skip
     with services.db.read() as session:
-        body = session.get_one(AccountLesson, account.id).body
-    if Model.from_json(body)[0].seen:
+        lesson = session.get(AccountLesson, account.id)
+    if lesson is not None:
         return "Nothing changed: all that the outcomes say is known already."
     return "There is nothing to learn from yet: no case with a retry is past its window."
 
