@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from recover import accounts, lessons, timings
 from recover.dunning import campaign
-from recover.dunning.engine import Learned, Model, differences, pool, refit
+from recover.dunning.engine import Engine, Learned, Model, differences, pool, refit
 from recover.errors import PermanentError
 from recover.models import Account, AccountLesson, RetryModel
 from recover.services import Services
@@ -32,18 +32,19 @@ def learn(services: Services, account: Account) -> RetryModel | None:
     with services.db.read() as session:
         told = list(lessons.outcomes(session, account, now, steps.window))
         prior = _prior(session, account)
-        in_use = timings.engine_of(session, account).model
-    own = refit(timings.SHIPPED.model, told, window=steps.window).model
-    found = refit(prior, told, in_use, steps.window) if told else _without_outcomes(prior)
-    unchanged = found.accepted and found.model.same_beliefs(in_use)
+        in_use = timings.engine_of(session, account)
+    own = refit(timings.SHIPPED.model, told, window=steps.window)
+    found = refit(prior, told, in_use.model, steps.window) if told else _without_outcomes(prior)
+    row = _row(account, found, services)
     with services.db.begin() as session:
-        session.merge(AccountLesson(account_id=account.id, body=own.to_json(), made_at=now))
-        if unchanged or (not found.accepted and not told):
+        current = session.get_one(Account, account.id, with_for_update=True)
+        if own.accepted:  # else what was taught before still counts for the others
+            body = own.model.to_json()
+            session.merge(AccountLesson(account_id=account.id, body=body, made_at=now))
+        if _says_nothing(found, in_use) or _repeats(session, row, in_use):
             return None
-        row = _row(account, found, services)
         session.add(row)
         session.flush()
-        current = session.get_one(Account, account.id)
         if found.accepted and not current.model_pinned:
             current.model_id = row.id
     log.info("account %s: %s", account.id, found.reason)
@@ -61,6 +62,25 @@ def _prior(session: Session, account: Account) -> Model:
 def _without_outcomes(prior: Model) -> Learned:
     reason = "No outcome of this account yet: it begins with what the others here have taught."
     return Learned(prior, accepted=True, reason=reason)
+
+
+def _says_nothing(found: Learned, in_use: Engine) -> bool:
+    """Nothing was to be learned, or nothing that the version in use does not say already."""
+    if not found.accepted:
+        return not found.used
+    return not in_use.warning and found.model.same_beliefs(in_use.model)
+
+
+def _repeats(session: Session, row: RetryModel, in_use: Engine) -> bool:
+    """The newest version came to the same: of a pinned account, or refused once more.
+
+    Not where the version in use is damaged, for then the same beliefs mend it.
+    """
+    newest = next(iter(versions(session, row.account_id, 1)), None)
+    if newest is None or in_use.warning:
+        return False
+    told = ("version", "accepted", "reason", "figures")
+    return all(getattr(newest, name) == getattr(row, name) for name in told)
 
 
 def _row(account: Account, found: Learned, services: Services) -> RetryModel:
@@ -88,16 +108,38 @@ def figures(found: Learned) -> dict[str, Any]:
     }
 
 
-def versions(session: Session, account_id: int, limit: int = 100) -> Sequence[RetryModel]:
-    """The account's versions, newest first, refused ones among them."""
+def versions(
+    session: Session, account_id: int, limit: int = 100, before: int | None = None
+) -> Sequence[RetryModel]:
+    """The account's versions, newest first, refused ones among them; without their bodies.
+
+    ``before``: only those with a smaller id.
+    """
     query = select(RetryModel).where(RetryModel.account_id == account_id)
-    return session.scalars(query.order_by(RetryModel.id.desc()).limit(limit)).all()
+    if before is not None:
+        query = query.where(RetryModel.id < before)
+    newest = query.order_by(RetryModel.id.desc()).limit(limit)
+    return session.scalars(newest.options(defer(RetryModel.body))).all()
 
 
-def compare(old: RetryModel | None, new: RetryModel) -> list[str]:
-    """What two versions believe differently, in sentences, the biggest first."""
-    before = Model.from_json(old.body)[0] if old else timings.SHIPPED.model
-    return differences(before, Model.from_json(new.body)[0])
+def compare(old: RetryModel | None, new: RetryModel | None) -> list[str]:
+    """What two versions believe differently, in sentences, the biggest first.
+
+    None is the shipped prior. Raises PermanentError where one is damaged or was refused: a refused
+    one keeps no beliefs.
+    """
+    return differences(_model(old), _model(new))
+
+
+def _model(row: RetryModel | None) -> Model:
+    if row is None:
+        return timings.SHIPPED.model
+    if not row.accepted:
+        raise PermanentError(f"Version {row.id} was refused, so there is nothing to compare.")
+    model, warning = Model.from_json(row.body)
+    if warning:
+        raise PermanentError(f"Version {row.version} cannot be compared. {warning}")
+    return model
 
 
 def use(services: Services, account_id: int, model_id: int | None) -> None:

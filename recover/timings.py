@@ -50,12 +50,20 @@ def engine_of(session: Session, account: Account) -> Engine:
 
 def _saved(session: Session, model_id: int) -> Engine:
     version = session.scalar(select(RetryModel.version).where(RetryModel.id == model_id)) or ""
-    if version not in _engines:
+    if version in _engines:
+        return _engines[version]
+    body = session.scalar(select(RetryModel.body).where(RetryModel.id == model_id)) or ""
+    engine = Engine.from_json(body)
+    if not engine.warning:  # a damaged one is not kept: its version may come again, and sound
         if len(_engines) >= _MOST_ENGINES:
             _engines.clear()
-        body = session.scalar(select(RetryModel.body).where(RetryModel.id == model_id)) or ""
-        _engines[version] = Engine.from_json(body)
-    return _engines[version]
+        _engines[version] = engine
+    return engine
+
+
+def warning(session: Session, account: Account) -> str:
+    """What is wrong with the model that times this account's tries; "" where nothing is."""
+    return "" if account.timing == FIXED else engine_of(session, account).warning
 
 
 def warnings(timing: Timing, facts: Facts, now: datetime) -> list[str]:

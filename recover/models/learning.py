@@ -32,9 +32,10 @@ class RetryModel(Base):
 
 
 class AccountLesson(Base):
-    """What one account alone taught, on the shipped prior. Overwritten every night.
+    """What one account alone taught, on the shipped prior.
 
-    Other accounts of the installation begin from these, pooled.
+    Overwritten every night that finds sound outcomes. Other accounts of the installation begin
+    from these, pooled.
     """
 
     __tablename__ = "account_lessons"

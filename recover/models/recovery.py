@@ -77,6 +77,7 @@ class Attempt(Base):
         ),
         Index("ix_attempts_card", "account_id", "card_fingerprint", "attempted_at"),
         Index("ix_attempts_issuer", "account_id", "card_issuer", "attempted_at"),
+        Index("ix_attempts_newest", "account_id", "trigger", "id"),
     )
     id: Mapped[Id]
     account_id: Mapped[AccountId]
@@ -106,7 +107,7 @@ class Attempt(Base):
     network_advice_code: Mapped[Short]
     outcome_type: Mapped[Short]
     network_status: Mapped[Short]
-    # What a scheduled try rested on when it was decided: see `engines.kept`. None for all others.
+    # What a scheduled try rested on when it was decided: see `timings.kept`. None for all others.
     proposal: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     attempted_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]

@@ -16,6 +16,7 @@ from recover.web import (
     health,
     present,
     problems,
+    retries,
     security,
     settings_area,
     sign_in,
@@ -31,6 +32,7 @@ def register(app: Flask, services: Services) -> None:
     problems.configure(app)
     site = Blueprint("web", __name__)
     site.before_request(partial(guard.check, services))
-    for part in (health, brand, sign_in, dashboard, case, settings_area, card, stop):
+    parts = (health, brand, sign_in, dashboard, case, retries, settings_area, card, stop)
+    for part in parts:
         site.register_blueprint(part.blueprint(services))
     app.register_blueprint(site)

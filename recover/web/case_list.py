@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, or_, select
 from sqlalchemy.orm import Session
 
 from recover import stats
@@ -15,6 +15,12 @@ from recover.models import RecoveryCase
 
 PAGE = 30
 MAX_QUERY = 100
+
+DOUBTED = and_(
+    RecoveryCase.state == CaseState.OPEN,
+    cast(RecoveryCase.warnings, Text).not_in(("[]", "null")),
+)
+"""Open cases of which the engine distrusts or does not know something."""
 
 FILTERS = {
     "all": None,
@@ -25,6 +31,7 @@ FILTERS = {
         RecoveryCase.state == CaseState.CLOSED,
         RecoveryCase.close_reason.not_in(stats.LOST_REASONS),
     ),
+    "doubted": DOUBTED,
 }
 """By the name in the address. "aside": ended by the company's own act, neither won nor lost."""
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from recover import truth
+from recover.calibration import LIKELIEST
 from recover.models import Attempt, LedgerLine, Message, RecordEntry, RecoveryCase
 from recover.web import plain
 
@@ -30,6 +31,7 @@ class Try:
     words: str
     tone: str
     code: str  # Stripe's own, beside our words
+    said: str  # of a try that the engine timed: the chance it gave
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,4 +62,22 @@ def _try(row: Attempt) -> Try:
     words, tone = plain.outcome(row)
     codes = (row.decline_code or row.error_code, row.network_decline_code, row.network_advice_code)
     failed = row.outcome in ("failed", "requires_action", "abandoned")
-    return Try(row, words, tone, " · ".join(filter(None, codes)) if failed else "")
+    return Try(row, words, tone, " · ".join(filter(None, codes)) if failed else "", _said(row))
+
+
+def _said(row: Attempt) -> str:
+    """Such as "Chance said: 31% · version 3f2a9c01"; "" where no model was asked."""
+    proposal = row.proposal or {}
+    if proposal.get("chance") is None:
+        return ""
+    parts = [f"Chance said: {_percent(proposal['chance'])}"]
+    if model := str(proposal.get("model") or "")[:8]:
+        parts.append(f"version {model}")
+    if proposal.get("propensity", 1.0) < LIKELIEST:
+        parts.append("at a random hour, to learn from it")
+    return " · ".join(parts)
+
+
+def _percent(chance: float) -> str:
+    """Small chances in tenths: 0.4% and none are not the same."""
+    return f"{chance:.0%}" if chance >= 0.1 else f"{chance:.1%}"  # noqa: PLR2004 - ten percent

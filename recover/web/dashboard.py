@@ -23,6 +23,7 @@ FILTERS = {
     "recovered": "Recovered",
     "lost": "Lost",
     "aside": "Set aside",
+    "doubted": "With a warning",  # offered where there is such a case
 }
 REFRESH_SECONDS = 4
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from flask import url_for
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from recover import learning, timings
 from recover.dunning import RetryMode
-from recover.models import Account, Message, StripeEvent, SweepReport
-from recover.web import plain
+from recover.models import Account, Message, RecoveryCase, StripeEvent, SweepReport
+from recover.web import case_list, plain
+from recover.web.present import day
 
 UNCERTAIN_FOR = timedelta(days=30)
 
@@ -20,6 +23,8 @@ class Notice:
     tone: str  # warn, bad or quiet
     text: str
     command: str = ""  # what to type to look into it
+    path: str = ""  # where to look into it
+    link: str = ""  # the words of the link there
 
 
 def notices(session: Session, accounts: list[Account], now: datetime) -> list[Notice]:
@@ -28,9 +33,7 @@ def notices(session: Session, accounts: list[Account], now: datetime) -> list[No
     found = []
     for account in accounts:
         name = f"{account.name}: " if several else ""
-        found += [
-            Notice(one.tone, name + one.text, one.command) for one in _of(session, account, now)
-        ]
+        found += [replace(one, text=name + one.text) for one in _of(session, account, now)]
     order = {"bad": 0, "warn": 1, "quiet": 2}
     return sorted(found, key=lambda notice: order[notice.tone])
 
@@ -39,6 +42,7 @@ def _of(session: Session, account: Account, now: datetime) -> list[Notice]:
     if account.disconnected_at:
         return [Notice("bad", "Stripe is disconnected. Nothing more is charged or sent.")]
     found = [_problem(account), _parked(session, account), _uncertain(session, account, now)]
+    found += [_model(session, account), _refused(session, account), _doubted(session, account)]
     return [one for one in [*found, _sweep(session, account), _mode(account)] if one]
 
 
@@ -72,6 +76,38 @@ def _uncertain(session: Session, account: Account, now: datetime) -> Notice | No
     mails = "mail" if count == 1 else "mails"
     text = f"{count} {mails} of the last 30 days may not have arrived. None was sent twice."
     return Notice("warn", text)
+
+
+def _model(session: Session, account: Account) -> Notice | None:
+    if not (warning := timings.warning(session, account)):
+        return None
+    return Notice("bad", f"Retries: {warning}", path=_retries(account), link="Choose a version")
+
+
+def _refused(session: Session, account: Account) -> Notice | None:
+    newest = next(iter(learning.versions(session, account.id, 1)), None)
+    if account.timing == timings.FIXED or newest is None or newest.accepted:
+        return None
+    on = day(newest.made_at, account.timezone or "UTC")
+    text = f"What the retry engine learned on {on} was refused; the version before stays in use."
+    return Notice("warn", text, path=_retries(account), link="See why")
+
+
+def _retries(account: Account) -> str:
+    return url_for("web.retries.show", account_id=account.id)
+
+
+def _doubted(session: Session, account: Account) -> Notice | None:
+    query = select(func.count(RecoveryCase.id)).where(
+        RecoveryCase.account_id == account.id, case_list.DOUBTED
+    )
+    count = session.scalar(query)
+    if not count:
+        return None
+    cases = "open case has" if count == 1 else "open cases have"
+    text = f"{count} {cases} facts that the retry engine distrusts or does not know."
+    path = url_for("web.dashboard.show", state="doubted", _anchor="cases")
+    return Notice("warn", text, path=path, link="Show them")
 
 
 def _sweep(session: Session, account: Account) -> Notice | None:

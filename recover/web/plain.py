@@ -92,6 +92,14 @@ VERBS = {
 }
 
 
+VERDICTS = {
+    "few": ("Too few to say", "quiet"),
+    "fits": ("As said", "good"),
+    "more": ("More often than said", "warn"),
+    "less": ("Less often than said", "warn"),
+}
+
+
 def state(case: RecoveryCase) -> tuple[str, str]:
     """A case's state and its tone: good, bad, warn or quiet."""
     if case.state == "open":

@@ -12,6 +12,7 @@ from babel.dates import format_datetime
 from flask import Flask, url_for
 from markupsafe import Markup
 
+from recover import versions
 from recover.money import format_money
 from recover.web import plain
 from recover.web.case_story import TONES
@@ -23,7 +24,7 @@ def configure(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(money=money, when=when, day=day)
-    app.jinja_env.globals.update(asset=asset, plain=plain, tones=TONES)
+    app.jinja_env.globals.update(asset=asset, plain=plain, tones=TONES, versions=versions)
 
 
 def money(amount_minor: int, currency: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Final
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from recover.dunning.engine.effects import effects
 from recover.dunning.engine.hypotheses import CAUSES, LIBRARY, Story
 from recover.dunning.engine.model import CAUSE_INDEX, Model
-from recover.dunning.wording import ordinal
+from recover.dunning.wording import ordinal, span
 
 _WORTH_TELLING = 0.01  # a point
 _GROUPS: Final[Mapping[str, str]] = {
@@ -95,8 +96,7 @@ def _calendar(story: Story) -> str:
     if story.lifts_days is None:
         return "to last"
     hours = round(24 * story.lifts_days)
-    length = f"{hours} hours" if hours < 24 else f"{hours // 24} days"  # noqa: PLR2004
-    return f"to last about {length}"
+    return f"to last about {span(timedelta(hours=hours))}"
 
 
 def ordinal_day(day: int) -> str:

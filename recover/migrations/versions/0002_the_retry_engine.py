@@ -50,6 +50,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('card_issuer', sa.String(length=255), nullable=False, server_default=''))
         batch_op.add_column(sa.Column('proposal', sa.JSON(), nullable=True))
         batch_op.create_index('ix_attempts_issuer', ['account_id', 'card_issuer', 'attempted_at'], unique=False)
+        batch_op.create_index('ix_attempts_newest', ['account_id', 'trigger', 'id'], unique=False)
 
     with op.batch_alter_table('cases', schema=None) as batch_op:
         batch_op.add_column(sa.Column('card_issuer', sa.String(length=255), nullable=False, server_default=''))
@@ -69,6 +70,7 @@ def downgrade() -> None:
         batch_op.drop_column('card_issuer')
 
     with op.batch_alter_table('attempts', schema=None) as batch_op:
+        batch_op.drop_index('ix_attempts_newest')
         batch_op.drop_index('ix_attempts_issuer')
         batch_op.drop_column('proposal')
         batch_op.drop_column('card_issuer')
