@@ -44,7 +44,7 @@ def sync(services: Services, account: Account, invoice_id: str) -> RecoveryCase 
         case = case or lifecycle.open_case(session, services, account, evidence)
         if case is None:
             return None
-        lifecycle.absorb(session, case, evidence)
+        lifecycle.absorb(session, account, case, evidence)
         if attempts.pending(session, case) is None:
             plan(session, services, account, case, evidence)
         due = case.next_step_at is not None and case.next_step_at <= evidence.at
@@ -133,7 +133,7 @@ def begin_payment(
         case = case or lifecycle.open_case(session, services, account, evidence)
         if case is None:
             return 0
-        lifecycle.absorb(session, case, evidence)
+        lifecycle.absorb(session, account, case, evidence)
         if not _may_charge(session, account, case, evidence):
             return 0
         if case.state != CaseState.OPEN:  # the clock looks after open cases only

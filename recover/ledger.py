@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from recover import truth
 from recover.dunning import Outcome, credit
 from recover.models import Attempt, CardUpdate, LedgerLine, RecoveryCase
+from recover.past import past_attempt
 from recover.record import note
 from recover.stripe_objects import Charge
 from recover.truth import Evidence
@@ -26,8 +27,8 @@ def recover(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
     winner = next((row for row in rows if row.outcome == Outcome.SUCCEEDED), None)
     invoice = evidence.invoice
     share = credit(
-        tuple(truth.past_attempt(row) for row in rows),
-        truth.past_attempt(winner) if winner else None,
+        tuple(past_attempt(row) for row in rows),
+        past_attempt(winner) if winner else None,
         paid_out_of_band=bool(invoice and invoice.paid_out_of_band),
         saved_on_our_page=winner is not None and _saved_on_our_page(session, winner),
         stripe_was_due=winner is not None and _stripe_was_due(case, winner),

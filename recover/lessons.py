@@ -17,6 +17,7 @@ from recover import truth
 from recover.dunning import Facts, Outcome, PastAttempt, RetryMode
 from recover.dunning.engine import TryOutcome
 from recover.models import Account, Attempt, RecoveryCase
+from recover.past import card_of_attempt, past_attempt
 
 MOST_CASES = 15_000
 """The newest ones are learned from: enough for every number the model has, and minutes at most."""
@@ -52,7 +53,7 @@ def outcomes(
 def _of_case(account: Account, case: RecoveryCase, rows: Sequence[Attempt]) -> Iterator[TryOutcome]:
     before: list[PastAttempt] = []
     for row in rows:
-        this = truth.past_attempt(row)
+        this = past_attempt(row)
         if before and _tells(before[-1], this):
             facts = _facts(account, case, row, tuple(before))
             yield TryOutcome(facts, this.at, this.outcome is Outcome.SUCCEEDED)
@@ -76,7 +77,7 @@ def _facts(
         invoice_status="open",
         amount_remaining_minor=row.amount_minor,
         currency=row.currency,
-        card=truth.card_of_attempt(row),
+        card=card_of_attempt(row),
         attempts=before,
         timezone=case.timezone or account.timezone or "UTC",
         paid_hours=tuple(map(datetime.fromisoformat, case.paid_hours or ())),

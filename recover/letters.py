@@ -29,6 +29,7 @@ from recover.dunning import (
 )
 from recover.links import Payload, Purpose
 from recover.models import Account, Message, RecoveryCase
+from recover.past import card_of_attempt
 from recover.services import Services
 from recover.stripe_objects import Subscription
 from recover.truth import Evidence
@@ -69,7 +70,7 @@ def paid_details(session: Session, case: RecoveryCase) -> dict[str, Any]:
     """What the thank-you mail says, as JSON."""
     rows = truth.attempts_of(session, case)
     winner = next((row for row in rows if row.outcome == Outcome.SUCCEEDED), None)
-    card = truth.card_of_attempt(winner) if winner else None
+    card = card_of_attempt(winner) if winner else None
     return {
         "amount_minor": case.amount_minor,
         "new_card": winner is not None and winner.trigger == Trigger.SUBSCRIBER,

@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from recover import ledger, sightings, truth
+from recover import ledger, sightings, truth, whereabouts
 from recover.dunning import (
     DEFAULT,
     CaseState,
@@ -25,6 +25,7 @@ from recover.dunning import (
 )
 from recover.dunning.situation import barring_rule
 from recover.models import Account, RecoveryCase
+from recover.past import past_attempt
 from recover.record import note
 from recover.services import Services
 from recover.stripe_objects import Charge, Invoice, Subscription
@@ -98,7 +99,7 @@ def _left_by_choice(subscription: Subscription) -> bool:
     )
 
 
-def absorb(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
+def absorb(session: Session, account: Account, case: RecoveryCase, evidence: Evidence) -> None:
     """Write down what Stripe shows now: what is owed, by whom, and every authorisation."""
     invoice, subscription = evidence.invoice, evidence.subscription
     if invoice:
@@ -110,7 +111,10 @@ def absorb(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
     if subscription:
         customer = subscription.customer
         case.customer_email, case.customer_name = customer.email, customer.name
-        case.locale, case.timezone = customer.locale, customer.timezone
+        card_country = evidence.method.country if evidence.method else ""
+        countries = (customer.country, card_country)
+        case.locale = customer.locale
+        case.timezone = whereabouts.timezone_of(customer.timezone, countries, account.timezone)
         case.product = subscription.product_name or (invoice.description if invoice else "")
     case.paid_hours = [at.isoformat() for at in evidence.paid_hours(case.failed_at)]
     sightings.absorb(session, case, evidence)
@@ -123,8 +127,9 @@ def _describe_latest_failure(session: Session, case: RecoveryCase) -> None:
     if not failed:
         return
     case.decline_code = failed[-1].decline_code or failed[-1].error_code
-    case.decline_category = rule_of(truth.past_attempt(failed[-1])).category
+    case.decline_category = rule_of(past_attempt(failed[-1])).category
     case.card_brand, case.card_last4 = failed[-1].card_brand, failed[-1].card_last4
+    case.card_issuer = failed[-1].card_issuer
 
 
 def card_may_be_tried(

@@ -11,8 +11,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from recover import issuers
 from recover.dunning import Outcome, Trigger
 from recover.models import Attempt, RecoveryCase
+from recover.past import issuer_of
 from recover.stripe_objects import Charge, PaymentMethod
 from recover.truth import Evidence, attempts_of
 
@@ -35,6 +37,7 @@ def absorb(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
             session.add(row)
             rows.append(row)
         _settle_with_charge(row, charge, evidence.at)
+        issuers.heard(session, case, row, rows, evidence.at)
     _settle_unconfirmed(rows, evidence)
     session.flush()
 
@@ -139,6 +142,7 @@ def put_card(row: Attempt, method: PaymentMethod | None) -> None:
     row.card_brand = method.brand
     row.card_funding = method.funding
     row.card_country = method.country
+    row.card_issuer = issuer_of(method)
     row.card_last4 = method.last4
     row.card_exp_month = method.exp_month
     row.card_exp_year = method.exp_year

@@ -72,7 +72,7 @@ def _next_act(services: Services, account: Account, invoice_id: str) -> Act | No
         case = lifecycle.locked(session, account, invoice_id)
         if case is None:
             return None
-        lifecycle.absorb(session, case, evidence)
+        lifecycle.absorb(session, account, case, evidence)
         waiting = attempts.pending(session, case)
         if waiting:
             standing = attempts.standing(waiting, evidence, account.mode)

@@ -33,6 +33,7 @@ class PaymentMethod:
     last4: str = ""
     exp_month: int | None = None
     exp_year: int | None = None
+    issuer: str = ""  # the bank's name, where Stripe tells it; most often it does not
     customer_id: str = ""
 
 

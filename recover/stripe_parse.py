@@ -78,6 +78,7 @@ def _method(json: Json, kind: str, details: Json) -> PaymentMethod:
         last4=details.get("last4") or "",
         exp_month=details.get("exp_month"),
         exp_year=details.get("exp_year"),
+        issuer=details.get("issuer") or "",
         customer_id=id_of(json.get("customer")),
     )
 

@@ -15,15 +15,16 @@ from sqlalchemy.orm import Session
 from recover.dunning import (
     Card,
     CardUse,
-    Decline,
     Facts,
+    IssuerAnswer,
     Outcome,
-    PastAttempt,
     PastMessage,
     RetryMode,
-    Trigger,
 )
+from recover.dunning.outages import MEMORY as OUTAGE_MEMORY
+from recover.dunning.outages import technical_failures
 from recover.models import Account, Attempt, Message, RecoveryCase, Suppression
+from recover.past import issuer_answers, past_attempt
 from recover.stripe_gateway import StripeAccount
 from recover.stripe_objects import CardField, Charge, Invoice, PaymentMethod, Subscription
 
@@ -116,42 +117,6 @@ def card_of(method: PaymentMethod | None) -> Card | None:
     )
 
 
-def card_of_attempt(row: Attempt) -> Card | None:
-    if not row.payment_method_id:
-        return None
-    return Card(
-        payment_method_id=row.payment_method_id,
-        type=row.card_type,
-        fingerprint=row.card_fingerprint,
-        brand=row.card_brand,
-        funding=row.card_funding,
-        country=row.card_country,
-        last4=row.card_last4,
-        exp_month=row.card_exp_month,
-        exp_year=row.card_exp_year,
-    )
-
-
-def past_attempt(row: Attempt) -> PastAttempt:
-    decline = Decline(
-        error_code=row.error_code,
-        decline_code=row.decline_code,
-        advice_code=row.advice_code,
-        network_decline_code=row.network_decline_code,
-        network_advice_code=row.network_advice_code,
-        outcome_type=row.outcome_type,
-        network_status=row.network_status,
-    )
-    failed = row.outcome in (Outcome.FAILED, Outcome.REQUIRES_ACTION)
-    return PastAttempt(
-        at=row.attempted_at,
-        trigger=Trigger(row.trigger),
-        outcome=Outcome(row.outcome),
-        card=card_of_attempt(row),
-        decline=decline if failed else None,
-    )
-
-
 def attempts_of(session: Session, case: RecoveryCase) -> list[Attempt]:
     query = (
         select(Attempt)
@@ -164,7 +129,7 @@ def attempts_of(session: Session, case: RecoveryCase) -> list[Attempt]:
 def facts(session: Session, account: Account, case: RecoveryCase, evidence: Evidence) -> Facts:
     """Everything `decide` may look at, for one case."""
     invoice, subscription = evidence.invoice, evidence.subscription
-    card = card_of(evidence.method)
+    card, rows = card_of(evidence.method), attempts_of(session, case)
     return Facts(
         mode=RetryMode(account.mode),
         failed_at=case.failed_at,
@@ -176,8 +141,9 @@ def facts(session: Session, account: Account, case: RecoveryCase, evidence: Evid
         pause_collection=bool(subscription and subscription.pause_collection),
         card=card,
         next_stripe_attempt_at=invoice.next_payment_attempt_at if invoice else None,
-        attempts=tuple(past_attempt(row) for row in attempts_of(session, case)),
+        attempts=tuple(past_attempt(row) for row in rows),
         card_uses=_card_uses(session, account, card, evidence),
+        issuer_answers=_issuer_answers(session, card, rows, evidence.at),
         messages=_messages(session, case, evidence.at),
         has_email=bool(case.customer_email),
         suppressed=suppressed(session, case.account_id, case.stripe_customer_id),
@@ -215,6 +181,17 @@ def _card_uses(
         and charge.network_status != "not_sent_to_network"
     ]
     return tuple(sorted(uses, key=lambda use: use.at))
+
+
+def _issuer_answers(
+    session: Session, card: Card | None, rows: Sequence[Attempt], now: datetime
+) -> tuple[IssuerAnswer, ...]:
+    """Nothing, and no query, unless a recent technical failure is the card's latest news."""
+    failures = technical_failures([past_attempt(row) for row in rows], card)
+    if not failures or now - failures[-1] > OUTAGE_MEMORY:
+        return ()
+    failed = next(row for row in reversed(rows) if row.attempted_at == failures[-1])
+    return issuer_answers(session, failed, failures)
 
 
 def _messages(session: Session, case: RecoveryCase, now: datetime) -> tuple[PastMessage, ...]:

@@ -123,6 +123,18 @@ class Seeding:
             truth = self.state.truths[self._method_of(card)]
             truth.script.extend("" if answer == APPROVE else answer for answer in answers)
 
+    def bank_with(self, customer: Obj, issuer: int) -> None:
+        """The customer's default card is this issuer's from now on."""
+        with self.state.lock:
+            self.state.truths[self._method_of(customer["id"])].issuer = issuer
+
+    def break_issuer(self, issuer: int) -> None:
+        """No card of this issuer gets an answer before `mend_issuer`, unless it has a script."""
+        self.state.issuers.out_of_order.add(issuer)
+
+    def mend_issuer(self, issuer: int) -> None:
+        self.state.issuers.out_of_order.discard(issuer)
+
     def _method_of(self, holder: str) -> str:
         if not holder.startswith("cus_"):
             return holder

@@ -310,3 +310,10 @@ def test_an_account_falls_back_to_what_it_has():
         "America/New_York",
         "help@acme.example",
     )
+
+
+@pytest.mark.parametrize(("told", "read"), [("Elm Street Bank", "Elm Street Bank"), (None, "")])
+def test_a_card_s_bank_is_read_where_stripe_names_it(told, read):
+    card = CARD | {"card": CARD["card"] | {"issuer": told}}
+
+    assert parse.payment_method(card).issuer == read

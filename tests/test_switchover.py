@@ -25,7 +25,7 @@ def fail(world):
     try again by itself."""
 
     def make(code="insufficient_funds", *, known=True, stripe_after=None) -> str:
-        customer = world.sandbox.add_customer()
+        customer = world.sandbox.add_customer(timezone="UTC")
         invoice = world.sandbox.fail_renewal(world.sandbox.add_subscription(customer), code)
         if stripe_after:
             at = int((world.clock.now() + stripe_after).timestamp())

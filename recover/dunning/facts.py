@@ -94,6 +94,15 @@ class CardUse:
 
 
 @dataclass(frozen=True, slots=True)
+class IssuerAnswer:
+    """How a try on another card of the same issuer, or group of issuers, was answered."""
+
+    at: datetime
+    card: str  # its fingerprint
+    technical: bool  # the issuer was out of reach; False: it judged the payment, either way
+
+
+@dataclass(frozen=True, slots=True)
 class PastMessage:
     """One mail to this customer. ``step`` is "" where it was not about this case."""
 
@@ -118,6 +127,8 @@ class Facts:
     next_stripe_attempt_at: datetime | None = None
     attempts: tuple[PastAttempt, ...] = ()  # oldest first
     card_uses: tuple[CardUse, ...] = ()  # on `card`, last 60 days, oldest first
+    # From an hour before `card` last began to fail technically, oldest first; else empty.
+    issuer_answers: tuple[IssuerAnswer, ...] = ()
     messages: tuple[PastMessage, ...] = ()  # to this customer, last 60 days, oldest first
     has_email: bool = True
     suppressed: bool = False  # the customer asked for no more mail, or their address bounces

@@ -11,6 +11,7 @@ from recover.dunning.decisions import RetryPayment, Wait
 from recover.dunning.declines import DeclineCategory
 from recover.dunning.facts import Facts, Outcome, PastAttempt, RetryMode, Trigger
 from recover.dunning.hours import out_of_the_night
+from recover.dunning.outages import may_be_canary, next_canary_at, over_since
 from recover.dunning.situation import (
     barring_rule,
     current_rule,
@@ -19,7 +20,7 @@ from recover.dunning.situation import (
     made,
     rule_of,
 )
-from recover.dunning.timing import Proposal, Timing
+from recover.dunning.timing import Proposal, Retry, Timing
 from recover.dunning.wording import card_name, moment, ordinal, span
 
 MAX_CARDS_PER_DAY = 4
@@ -95,16 +96,55 @@ def _our_tries(facts: Facts) -> int:
 def scheduled(
     facts: Facts, campaign: Campaign, timing: Timing, now: datetime
 ) -> PlannedRetry | Idle:
-    """The next scheduled try within every limit but Stripe's own next one, or why there is none."""
+    """The next scheduled try within every limit but Stripe's own next one, or why there is none.
+
+    An outage comes before the timing: one card finds out when it is over, then all are tried.
+    """
     if idle := barred(facts, campaign):
         return Idle(idle)
+    if known := _bank_is_back(facts, campaign, now) or _canary(facts, campaign, now):
+        return known
     proposal = timing.propose(facts, campaign, now)
     if proposal.retry is None:
         return Idle(proposal.reason)
     at, earliest = proposal.retry.at, _earliest(facts, campaign, now)
     if at < earliest:
         at = out_of_the_night(earliest, facts.timezone)
+    hold = next_canary_at(facts, now)
+    if hold and at < hold:
+        reason = "the bank's systems are down, and another card was turned away meanwhile"
+        return PlannedRetry(out_of_the_night(hold, facts.timezone), reason, proposal)
     return PlannedRetry(at, proposal.retry.reason, proposal)
+
+
+def _bank_is_back(facts: Facts, campaign: Campaign, now: datetime) -> PlannedRetry | None:
+    """The try at once, ahead of the timing, where the outage that this one failed in is over."""
+    since = over_since(facts)
+    if since is None:
+        return None
+    back = moment(since, facts.timezone)
+    reason = f"the bank's systems were down at the last try and have answered again since {back}"
+    return _untimed(facts, campaign, now, now, reason)
+
+
+def _canary(facts: Facts, campaign: Campaign, now: datetime) -> PlannedRetry | None:
+    """The try that finds out whether an outage still lasts, if this card is the first to make it.
+
+    At the same moment it is planned for every card; those that come later find it put off.
+    """
+    at = next_canary_at(facts, now)
+    if at is None or not may_be_canary(facts):
+        return None
+    reason = "the bank's systems are down, and one card in two hours finds out if they still are"
+    return _untimed(facts, campaign, at, now, reason)
+
+
+def _untimed(
+    facts: Facts, campaign: Campaign, at: datetime, now: datetime, reason: str
+) -> PlannedRetry:
+    """A try that no timing asked for, within the limits all the same."""
+    at = out_of_the_night(max(at, _earliest(facts, campaign, now)), facts.timezone)
+    return PlannedRetry(at, reason, Proposal(Retry(at, reason), reason))
 
 
 def planned_retry(

@@ -96,7 +96,7 @@ class Attempt(Base):
     card_brand: Mapped[Short]
     card_funding: Mapped[Short]
     card_country: Mapped[Short]
-    card_issuer: Mapped[Short]  # as Stripe names it, else what it is known by: see `truth`
+    card_issuer: Mapped[Short]  # as Stripe names it, else what it is known by: see `past`
     card_last4: Mapped[Short]
     card_exp_month: Mapped[int | None]
     card_exp_year: Mapped[int | None]

@@ -10,10 +10,11 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from recover import card_update, truth
+from recover import card_update
 from recover.card_update import Finished
 from recover.dunning import CaseState, Outcome, Trigger, classify
 from recover.models import Account, Attempt, CardUpdate, Link, RecoveryCase
+from recover.past import past_attempt
 from recover.services import Services
 from recover.stripe_objects import PaymentMethod
 
@@ -129,6 +130,6 @@ def _asked_by_the_bank(
 
 
 def _kind(attempt: Attempt) -> str:
-    decline = truth.past_attempt(attempt).decline
+    decline = past_attempt(attempt).decline
     rule = classify(decline, attempt.card_brand, on=attempt.attempted_at.date())
     return rule.subscriber_reason

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from recover import truth
 from recover.dunning import CloseReason, Outcome, RetryMode, Source, Trigger, classify
 from recover.models import Attempt, RecoveryCase
+from recover.past import past_attempt
 from recover.stats import LOST_REASONS
 
 SOURCES = {
@@ -116,7 +116,7 @@ def outcome(attempt: Attempt) -> tuple[str, str]:
     tone = {"succeeded": "good", "failed": "bad", "requires_action": "warn"}
     if known:
         return known, tone.get(attempt.outcome, "quiet")
-    decline = truth.past_attempt(attempt).decline
+    decline = past_attempt(attempt).decline
     rule = classify(decline, attempt.card_brand, on=attempt.attempted_at.date())
     return rule.text, "bad"
 

@@ -15,6 +15,7 @@ from recover.dunning import (
     Decline,
     Facts,
     FixedTiming,
+    IssuerAnswer,
     Outcome,
     Pace,
     PastAttempt,
@@ -35,6 +36,7 @@ from recover.dunning import (
 from recover.dunning.decline_table import TABLE
 from recover.dunning.engine import Engine
 from recover.dunning.hours import local
+from recover.dunning.outages import over_since
 from recover.dunning.situation import same_number
 
 START = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
@@ -61,6 +63,7 @@ cards = st.builds(
 )
 codes = st.one_of(
     st.sampled_from(["insufficient_funds", "generic_decline", "processing_error"]),
+    st.sampled_from(["issuer_not_available", "processing_error"]),
     st.sampled_from(sorted(HARD_CODES)),
     st.sampled_from(sorted(TABLE)),
     st.just("a_code_of_next_year"),
@@ -74,6 +77,24 @@ declines = st.builds(
     network_advice_code=st.sampled_from(["", "", "02", "03", "25", "27"]),
 )
 zones = st.sampled_from(["UTC", "Europe/Madrid", "America/New_York", "Asia/Tokyo", "no zone"])
+words = st.builds(  # about other cards of the issuer, in minutes after the first failure
+    lambda minute, card, technical: IssuerAnswer(
+        START + timedelta(minutes=minute), card, technical
+    ),
+    st.integers(-60, 60) | st.integers(-60, 3 * 24 * 60),
+    st.sampled_from(["a", "b", "c", "d"]),
+    st.booleans(),
+)
+gossip = st.lists(words, max_size=30).map(
+    lambda said: tuple(sorted(said, key=lambda word: word.at))
+)
+DOWN = Decline(error_code="card_declined", decline_code="issuer_not_available")
+outages = gossip.map(  # two other cards are turned away with ours; what follows is anything
+    lambda said: (
+        *(IssuerAnswer(START + timedelta(minutes=5), card, technical=True) for card in "ab"),
+        *(word for word in said if word.at > START + timedelta(minutes=5)),
+    )
+)
 instants = st.datetimes(
     datetime(2026, 9, 1),  # noqa: DTZ001  hypothesis adds the zone
     datetime(2027, 2, 1),  # noqa: DTZ001
@@ -97,9 +118,14 @@ class World:
     timing: object
     uses: list[tuple[Card, datetime]] = field(default_factory=list)
     ours: list[PastAttempt] = field(default_factory=list)
+    gossip: tuple[IssuerAnswer, ...] = ()
+    ends: list[datetime] = field(default_factory=list)  # of outages that moved a try
+    declines: st.SearchStrategy = declines
 
     def live(self):
         for _ in range(150):
+            heard = tuple(word for word in self.gossip if word.at <= self.now)
+            self.facts = replace(self.facts, issuer_answers=heard)
             decision = decide(self.facts, DEFAULT, self.timing, self.now)
             if isinstance(decision, Stop):
                 return decision
@@ -120,7 +146,7 @@ class World:
 
     def attempt(self, trigger, at):
         card = self.facts.card
-        past = PastAttempt(at, trigger, Outcome.FAILED, card, self.answers.draw(declines))
+        past = PastAttempt(at, trigger, Outcome.FAILED, card, self.answers.draw(self.declines))
         if trigger is not Trigger.STRIPE:
             self.ours.append(past)
         self.uses.append((card, at))
@@ -154,6 +180,7 @@ class World:
             return
         assert self.facts.mode is not RetryMode.STRIPE
         assert not [p for p in on_this if rule_of(p).bars_card]
+        self.check_outage(decision)
         self.check_gaps(card, on_this)
 
     def check_caps(self, card):
@@ -170,6 +197,12 @@ class World:
         stripe_at = self.facts.next_stripe_attempt_at
         if stripe_at is not None and stripe_at > self.now:
             assert stripe_at - self.now >= DEFAULT.min_gap
+
+    def check_outage(self, decision):
+        if "have answered again since" in decision.reason:
+            end = over_since(self.facts)
+            assert end not in self.ends
+            self.ends.append(end)
 
     def check_mail(self):
         times = [past.at for past in self.facts.messages]
@@ -190,24 +223,49 @@ class World:
     zones,
     used_before,
     st.sampled_from([None, 1, 3]),
+    gossip,
 )
 def test_no_life_of_a_case_breaks_a_rule(
-    data, mode, timing, card, decline, timezone, earlier, stripe_days
+    data, mode, timing, card, decline, timezone, earlier, stripe_days, said
 ):
-    first = PastAttempt(START, Trigger.STRIPE, Outcome.FAILED, card, decline)
-    told = Facts(
+    told = failed(
+        card,
+        decline,
         mode=mode,
-        failed_at=START,
-        invoice_status="open",
-        amount_remaining_minor=100,
-        currency="usd",
-        card=card,
-        attempts=(first,),
         next_stripe_attempt_at=START + days(stripe_days) if stripe_days else None,
         timezone=timezone,
     )
-    world = World(told, START, data, timing)
+    world = World(told, START, data, timing, gossip=said)
     world.uses = [(card, START), *((card, START - timedelta(hours=ago)) for ago in earlier)]
+    live_within_the_rules(world)
+
+
+@settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data(), timings, outages, used_before)
+def test_no_outage_makes_a_case_break_a_rule(data, timing, said, earlier):
+    card = Card("pm_a", fingerprint="fp_a", brand="visa", country="ES")
+    world = World(failed(card, DOWN), START, data, timing, gossip=said)
+    world.declines = st.just(DOWN) | declines
+    world.uses = [(card, START), *((card, START - timedelta(hours=ago)) for ago in earlier)]
+    live_within_the_rules(world)
+
+
+def failed(card, decline, **more):
+    """A renewal that has just failed for the first time."""
+    first = PastAttempt(START, Trigger.STRIPE, Outcome.FAILED, card, decline)
+    told = {
+        "mode": RetryMode.RECOVER,
+        "failed_at": START,
+        "invoice_status": "open",
+        "amount_remaining_minor": 100,
+        "currency": "usd",
+        "card": card,
+        "attempts": (first,),
+    }
+    return Facts(**(told | more))
+
+
+def live_within_the_rules(world):
     world.tell()
     world.live()
     scheduled = [past for past in world.ours if past.trigger is Trigger.SCHEDULE]
@@ -237,6 +295,8 @@ any_facts = st.builds(
     next_stripe_attempt_at=st.none() | instants,
     attempts=any_attempts.map(tuple),
     card_uses=st.lists(st.builds(CardUse, instants, st.just(1), st.booleans())).map(tuple),
+    issuer_answers=gossip
+    | st.lists(st.builds(IssuerAnswer, instants, st.text(max_size=1), st.booleans())).map(tuple),
     messages=st.lists(
         st.builds(PastMessage, instants, st.just("t"), st.sampled_from(["", "card-0", "soft-1"]))
     ).map(tuple),

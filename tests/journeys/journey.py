@@ -100,7 +100,11 @@ class Journey:
     # -- what is asked of the pretend world -----------------------------------------------------
 
     def subscriber(self, email: str | None = "ada@example.test", amount: int = 2900, **about):
-        """A customer with one monthly subscription; ``about`` goes to `Sandbox.add_customer`."""
+        """A customer with one monthly subscription; ``about`` goes to `Sandbox.add_customer`.
+
+        They live where the company does, unless told otherwise.
+        """
+        about.setdefault("timezone", self.account.timezone)
         customer = self.sandbox.add_customer(email=email, **about)
         return self.sandbox.add_subscription(
             customer, amount, currency=about.get("currency", "usd")

@@ -37,7 +37,7 @@ def test_a_subscriber_replaces_an_expired_card_on_the_page_and_it_is_paid_at_onc
 
 def test_the_new_card_is_saved_in_the_field_that_failed(journey):
     sandbox = journey.sandbox
-    customer = sandbox.add_customer()
+    customer = sandbox.add_customer(timezone="UTC")
     old = sandbox.add_card(customer["id"], "4242424242424242")
     subscription = sandbox.add_subscription(customer, method=old)
     default = customer["invoice_settings"]["default_payment_method"]
@@ -52,7 +52,7 @@ def test_the_new_card_is_saved_in_the_field_that_failed(journey):
 
 def test_a_customer_without_any_card_saves_a_first_one(journey):
     sandbox = journey.sandbox
-    customer = sandbox.add_customer(card=None)
+    customer = sandbox.add_customer(card=None, timezone="UTC")
     invoice = sandbox.renew(sandbox.add_subscription(customer))["id"]
     journey.settle()
     assert journey.case(invoice).decline_code == "missing"
@@ -66,7 +66,7 @@ def test_a_customer_without_any_card_saves_a_first_one(journey):
 
 def test_a_legacy_source_gives_way_to_the_new_card(journey):
     sandbox = journey.sandbox
-    customer = sandbox.add_customer(legacy_source=True)
+    customer = sandbox.add_customer(legacy_source=True, timezone="UTC")
     invoice = sandbox.fail_renewal(sandbox.add_subscription(customer), "expired_card")
     journey.settle()
 
@@ -79,7 +79,7 @@ def test_a_legacy_source_gives_way_to_the_new_card(journey):
 
 def test_a_legacy_source_is_retried_like_any_card(journey):
     sandbox = journey.sandbox
-    customer = sandbox.add_customer(legacy_source=True)
+    customer = sandbox.add_customer(legacy_source=True, timezone="UTC")
     invoice = sandbox.fail_renewal(sandbox.add_subscription(customer), "insufficient_funds")
 
     journey.run(days=2)
@@ -164,7 +164,7 @@ def test_a_new_card_that_is_declined_is_not_tried_again_at_once(journey):
 
 def test_one_page_pays_two_failed_invoices_of_one_customer(journey):
     sandbox = journey.sandbox
-    customer = sandbox.add_customer()
+    customer = sandbox.add_customer(timezone="UTC")
     first = sandbox.fail_renewal(sandbox.add_subscription(customer, 2900), "expired_card")
     second = sandbox.fail_renewal(sandbox.add_subscription(customer, 1900), "expired_card")
     journey.settle()

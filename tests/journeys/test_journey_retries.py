@@ -62,6 +62,17 @@ def test_retries_keep_out_of_the_subscribers_night(begin):
     assert journey.times(invoice) == [1 * DAY + 5 * HOUR]
 
 
+def test_a_subscriber_s_hours_are_those_of_their_country(begin):
+    journey = begin(timezone="America/New_York")
+    invoice = journey.fail("insufficient_funds", "approve", timezone="", country="GB")
+
+    journey.run(days=3)
+
+    assert journey.case(invoice).timezone == "Europe/London"
+    assert journey.times(invoice) == [1 * DAY]  # nine in the morning there
+    assert "09:00 in London" in journey.attempts(invoice)[-1].reason
+
+
 def test_a_technical_decline_is_tried_again_within_hours(journey):
     invoice = journey.fail("processing_error", "approve")
 

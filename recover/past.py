@@ -1,0 +1,89 @@
+"""Tries on record as the core reads them, and what other cards of an issuer have been answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from recover.dunning import Card, Decline, IssuerAnswer, Outcome, PastAttempt, Trigger
+from recover.dunning.outages import MEMORY, NEAR, answer_of
+from recover.models import Attempt
+from recover.stripe_objects import PaymentMethod
+
+MOST_ANSWERS = 1000  # of one issuer's cards that are looked at together
+
+
+def card_of_attempt(row: Attempt) -> Card | None:
+    if not row.payment_method_id:
+        return None
+    return Card(
+        payment_method_id=row.payment_method_id,
+        type=row.card_type,
+        fingerprint=row.card_fingerprint,
+        brand=row.card_brand,
+        funding=row.card_funding,
+        country=row.card_country,
+        last4=row.card_last4,
+        exp_month=row.card_exp_month,
+        exp_year=row.card_exp_year,
+    )
+
+
+def past_attempt(row: Attempt) -> PastAttempt:
+    decline = Decline(
+        error_code=row.error_code,
+        decline_code=row.decline_code,
+        advice_code=row.advice_code,
+        network_decline_code=row.network_decline_code,
+        network_advice_code=row.network_advice_code,
+        outcome_type=row.outcome_type,
+        network_status=row.network_status,
+    )
+    failed = row.outcome in (Outcome.FAILED, Outcome.REQUIRES_ACTION)
+    return PastAttempt(
+        at=row.attempted_at,
+        trigger=Trigger(row.trigger),
+        outcome=Outcome(row.outcome),
+        card=card_of_attempt(row),
+        decline=decline if failed else None,
+    )
+
+
+def issuer_of(method: PaymentMethod) -> str:
+    """The key of the bank behind a card, "" for other methods.
+
+    Stripe seldom names it. Cards are then known by brand, funding and country, which is a group of
+    banks: their answers tell of an outage only where many agree, see `dunning.outages`.
+    """
+    if method.type != "card" or not method.fingerprint:
+        return ""
+    return method.issuer[:255] or f"{method.brand} {method.funding} {method.country}"
+
+
+def issuer_answers(
+    session: Session, row: Attempt, failures: Sequence[datetime]
+) -> tuple[IssuerAnswer, ...]:
+    """What became of tries on other cards of the row's issuer since its card's ``failures`` began.
+
+    The first thousand: in an account with more of them, an outage's end may go unnoticed.
+    """
+    if not row.card_issuer:
+        return ()
+    since = max(failures[0], failures[-1] - MEMORY) - NEAR
+    query = (
+        select(Attempt)
+        .where(
+            Attempt.account_id == row.account_id,
+            Attempt.card_issuer == row.card_issuer,
+            Attempt.attempted_at >= since,
+            Attempt.card_fingerprint != row.card_fingerprint,
+            Attempt.outcome.in_((Outcome.SUCCEEDED, Outcome.FAILED)),
+        )
+        .order_by(Attempt.attempted_at, Attempt.id)
+        .limit(MOST_ANSWERS)
+    )
+    answers = (answer_of(past_attempt(other)) for other in session.scalars(query))
+    return tuple(answer for answer in answers if answer)
