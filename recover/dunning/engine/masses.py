@@ -27,7 +27,7 @@ def takings(belief: Belief, hours: NDInt) -> Floats:
     less is open after it, as success ends the case and failure speaks against an open card.
     """
     if belief.corrected:
-        return _takings(belief.grid, hours, _correction(belief, hours))
+        return _takings(belief.grid, hours, *_correction(belief, hours))
     found, daily = _of_daily(belief.grid), hours_of(belief.grid.hours, DAILY)
     start = int(np.searchsorted(daily, hours[0]))
     run = slice(start, start + len(hours))
@@ -36,26 +36,30 @@ def takings(belief: Belief, hours: NDInt) -> Floats:
     return _takings(belief.grid, hours)
 
 
-def _takings(grid: Grid, hours: NDInt, corrected: Floats | float = 1.0) -> Floats:
+def _takings(
+    grid: Grid, hours: NDInt, success: Floats | float = 1.0, failure: Floats | float = 1.0
+) -> Floats:
     carry, inflow, rates = grid.carry[hours], grid.inflow[hours], open_rates(hours)[:, None]
     found = np.empty((len(hours), 2, 2, carry.shape[1]))
-    from_open = corrected * (rates - CLOSED) * carry
-    from_alive = corrected * CLOSED + from_open * inflow
+    from_open = success * (rates - CLOSED) * carry
+    from_alive = success * CLOSED + from_open * inflow
+    shut = 1 - failure * (1 - rates)
     found[:, 0, 0], found[:, 0, 1] = from_alive, from_open
-    found[:, 1, 0], found[:, 1, 1] = inflow * (rates - from_alive), rates - inflow * from_open
+    found[:, 1, 0], found[:, 1, 1] = inflow * (shut - from_alive), shut - inflow * from_open
     return found
 
 
-def _correction(belief: Belief, hours: NDInt) -> Floats:
-    """By which factor the learned correction changes each story's chance: (hours, stories).
+def _correction(belief: Belief, hours: NDInt) -> tuple[Floats, Floats]:
+    """By which factors the learned correction changes the chances of success and of failure in
+    each story: (hours, stories).
 
-    It is that of the case as it stands, also behind other planned tries: what is linear can be
-    planned fast, and the correction is small.
+    They are those of the case as it stands, also behind other planned tries: so a try stays
+    linear, and no chance leaves 0 .. 1.
     """
     plain = approval(belief.open_at(hours).T, hours[:, None])
     odds = np.exp(belief.shift(hours))[:, None]
-    found: Floats = odds / (1 + plain * (odds - 1))
-    return found
+    failure: Floats = 1 / (1 + plain * (odds - 1))
+    return odds * failure, failure
 
 
 @lru_cache(maxsize=24)

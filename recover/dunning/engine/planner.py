@@ -98,10 +98,12 @@ class _Sets:
         self.void = max(len(room.hours) for room in rooms)
         shape = (len(rooms), self.void + 1)
         self.hours = np.full(shape, _FAR)
-        self.takings = np.zeros((*shape, 2, 2, len(rooms[0].belief.weights)))
+        self.takings = np.empty((*shape, 2, 2, len(rooms[0].belief.weights)))
         for nth, room in enumerate(rooms):
-            self.hours[nth, : len(room.hours)] = room.hours
-            self.takings[nth, : len(room.hours)] = takings(room.belief, room.hours)
+            count = len(room.hours)
+            self.hours[nth, :count] = room.hours
+            self.takings[nth, :count] = takings(room.belief, room.hours)
+            self.takings[nth, count:] = 0.0
         self.barred = self.hours == _FAR
         self.price = np.where(self.barred, 0.0, price.per_try)
         last = np.array([[room.belief.last] for room in rooms])
@@ -152,10 +154,8 @@ class _Sets:
         tries after it would have won anyway, less its price where it is reached.
         """
         rooms, width, size = *self.before.shape, 2 * self.takings.shape[-1]
-        reaching, following = (
-            self.reaching[:, : self.count + 1],
-            self.following[:, : self.count + 1],
-        )
+        tries = self.count + 1
+        reaching, following = self.reaching[:, :tries], self.following[:, :tries]
         wins = _product(self.takings[:, :, 0].reshape(rooms, width, size), reaching)
         gains = wins * self.worth[:, :, None]
         gains -= self.price[:, :, None] * reaching[:, None, :, 0].sum(axis=3)

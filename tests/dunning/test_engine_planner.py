@@ -1,0 +1,137 @@
+"""Plans beside a plain walk through their tries, hour by hour and story by story."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from dunning_cast import FAILED_AT, VISA, days, facts, tried
+
+from recover.dunning import DEFAULT
+from recover.dunning.budget import allowance, caps_clear_at
+from recover.dunning.engine import Engine, Model, Price
+from recover.dunning.engine.belief import CLOSED, believe, open_rates
+from recover.dunning.engine.planner import Room, candidates, plan, plans
+
+PRIOR, PRICE = Model.prior(), Price()
+LEARNED = replace(PRIOR, coefficients=np.linspace(-0.3, 0.3, len(PRIOR.coefficients)))
+CARD = replace(VISA, country="US", funding="debit")
+
+
+def believed(code, *after, model=PRIOR):
+    tries = [tried(code=code, card=CARD), *(tried(days(n), code, CARD) for n in after)]
+    return believe(facts(*tries, card=CARD, timezone="America/New_York"), model, DEFAULT.window)
+
+
+def room(belief, tries=8, gap=12, *, fine=False):
+    end = belief.first + 24 * DEFAULT.window.days
+    return Room(belief, candidates(belief, belief.last + 12, end, fine=fine), tries, gap)
+
+
+def walked(belief, hours):
+    """The value and chance of trying at these hours: the two-state chain, one try after another."""
+    alive, last, opened = belief.weights, belief.last, belief.open_at(np.array([belief.last]))[:, 0]
+    value = chance = 0.0
+    for hour in hours:
+        carry, inflow = belief.grid.carry, belief.grid.inflow
+        opened = carry[hour] * (opened / carry[last] + inflow[hour] - inflow[last])
+        rate = float(open_rates(np.array([hour]))[0])
+        wins = CLOSED + opened * (rate - CLOSED)
+        share = float((alive * wins).sum())
+        value += share * (1 - PRICE.per_day * (hour - belief.last) / 24)
+        value -= PRICE.per_try * (1 - chance)
+        chance += share
+        alive, opened, last = alive * (1 - wins), opened * (1 - rate) / (1 - wins), hour
+    return value, chance
+
+
+BELIEFS = [
+    believed("insufficient_funds"),
+    believed("insufficient_funds", 2, 5),
+    believed("generic_decline", 4),
+    believed("processing_error"),
+    believed("card_velocity_exceeded", 1, 3, 9),
+]
+
+
+@pytest.mark.parametrize("belief", BELIEFS)
+def test_a_plan_is_worth_what_a_walk_through_it_says(belief):
+    found = plan(room(belief), PRICE)
+    assert len(found.hours) > 1
+    assert (found.value, found.chance) == pytest.approx(walked(belief, found.hours), abs=1e-9)
+
+
+@pytest.mark.parametrize("belief", BELIEFS)
+def test_each_hour_is_the_one_that_added_most(belief):
+    for limit in (1, 2, 3):
+        few = set(plan(room(belief, limit), PRICE).hours)
+        more = set(plan(room(belief, limit + 1), PRICE).hours)
+        assert few <= more
+        free = [
+            hour for hour in room(belief).hours if all(abs(hour - other) >= 12 for other in few)
+        ]
+        best = max(walked(belief, sorted({*few, int(hour)}))[0] for hour in free)
+        assert walked(belief, sorted(more))[0] == pytest.approx(best, abs=1e-9)
+
+
+@pytest.mark.parametrize("model", [PRIOR, LEARNED], ids=["prior", "learned"])
+def test_a_plan_of_one_try_has_the_chance_of_that_try(model):
+    belief = believed("insufficient_funds", 3, model=model)
+    found = plan(room(belief, tries=1), PRICE)
+    (hour,) = found.hours
+    assert found.chance == pytest.approx(belief.chance(hour), abs=1e-9)
+
+
+def test_a_learned_correction_never_promises_more_than_is_left():
+    sure = replace(PRIOR, coefficients=np.full(len(PRIOR.coefficients), 3.0))
+    found = plan(room(believed("generic_decline", model=sure)), PRICE)
+    assert 0 < found.chance <= 1
+
+
+def test_plans_made_in_step_are_those_made_alone():
+    rooms = [
+        room(belief, tries, gap, fine=fine)
+        for belief in [*BELIEFS, believed("generic_decline", model=LEARNED)]
+        for tries, gap in ((0, 12), (1, 12), (4, 48), (8, 12), (8, 24 * 9))
+        for fine in (False, True)
+    ]
+    rooms.append(replace(rooms[0], hours=rooms[0].hours[:0], tries=3))
+    together = plans(rooms, PRICE)
+    for its, found in zip(rooms, together, strict=True):
+        alone = plan(its, PRICE)
+        assert found.hours == alone.hours
+        assert found.chance == pytest.approx(alone.chance, abs=1e-9)
+        assert len(found.hours) <= its.tries
+        assert all(b - a >= its.gap for a, b in zip(found.hours, found.hours[1:], strict=False))
+
+
+def test_hours_that_may_be_tried_leave_the_night_alone_and_are_dense_at_first_where_it_pays():
+    belief = BELIEFS[0]
+    start, end = belief.last + 2, belief.last + 24 * 9
+    daily = candidates(belief, start, end, fine=False)
+    fine = candidates(belief, start, end, fine=True)
+    assert set(daily) < set(fine)
+    assert np.diff(fine).min() == 1
+    for hours in (daily, fine):
+        assert (np.diff(hours) > 0).all()
+        assert start <= hours[0] <= hours[-1] < end
+        assert not any(1 <= hour % 24 < 6 for hour in hours)
+
+
+def test_an_engine_asked_about_many_answers_as_if_asked_about_each():
+    engine = Engine(LEARNED)
+    cases = [
+        (facts(*(tried(days(n), code, CARD) for n in range(count)), card=CARD), FAILED_AT + days(5))
+        for code in ("insufficient_funds", "processing_error", "lost_card", "try_again_later")
+        for count in (1, 2, 4)
+    ]
+    assert engine.next_times(cases) == [engine.explain(f, DEFAULT, n).retry for f, n in cases]
+
+
+def test_when_the_caps_clear_is_said_alike_with_and_without_words():
+    for count in (1, 5, 9, 16):
+        told = facts(*(tried(days(n)) for n in range(count)))
+        now = FAILED_AT + days(count)
+        assert caps_clear_at(told, now) == allowance(told, now).next_at
+    assert caps_clear_at(replace(told, card=None), now) == now
