@@ -8,7 +8,7 @@ from datetime import datetime
 
 from recover.dunning.campaign import DEFAULT, Campaign
 from recover.dunning.declines import DeclineCategory, Pace
-from recover.dunning.engine.doubts import doubts, remarks
+from recover.dunning.engine.doubts import doubts, remarks, unusable
 from recover.dunning.engine.learning import learned
 from recover.dunning.engine.model import Model
 from recover.dunning.engine.outcomes import TryOutcome
@@ -62,6 +62,8 @@ class Engine:
         ``draw`` in [0, 1) is the randomness exploration may use; it must stay the same while the
         same try is asked for again. None: no exploration.
         """
+        if absurd := unusable(facts, now):
+            return Proposal(None, absurd, warnings=(absurd,))
         rule = current_rule(facts)
         if rule.category is not DeclineCategory.RETRY_LATER or rule.pace is Pace.NONE:
             return Proposal(None, f"{rule.text} No retry is made before the customer acts.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from functools import lru_cache
+from math import log10
 from typing import Final
 
 import numpy as np
@@ -96,7 +97,7 @@ def of_case(facts: Facts, tries: int) -> Floats:
     """The features that do not change with the hour of the next try: shape (7,)."""
     card = facts.card
     brand, kind = (card.brand, card.funding) if card else ("", "")
-    amount = np.log10(max(facts.amount_remaining_minor, 1)) - 3.5
+    amount = log10(max(facts.amount_remaining_minor, 1)) - 3.5
     abroad = region(card) != "US"
     flags = (kind == "credit", kind == "prepaid", brand == "mastercard", brand == "amex", abroad)
     return np.array([min(tries, 10) / 5, *map(float, flags), float(np.clip(amount, -2, 2))])
