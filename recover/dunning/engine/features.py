@@ -27,6 +27,8 @@ FEATURES: Final = (
 )  # fmt: skip
 """The learned correction's inputs, all roughly within -2 .. 2. The first 12 belong to the hour."""
 _OF_THE_HOUR = 12
+FAMILIES: Final = (slice(0, 4), slice(4, 9), slice(9, 12), slice(12, 15), slice(15, 21))
+"""Features of one kind: hour, weekday, day of month, waiting, card and amount."""
 _REGION_OF: dict[str, str] = {"NZ": "AU"} | {region: region for region in REGIONS}
 _GROUP_OF_REASON = {"limit": "limit", "technical": "technical", "insufficient_funds": "funds"}
 _BANK = frozenset({"do_not_honor", "call_issuer", "no_action_taken", "refer_to_customer"})

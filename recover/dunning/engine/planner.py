@@ -16,7 +16,7 @@ from recover.dunning.engine.paydays import Floats
 
 _LIGHT = 3e-3
 """Stories with less weight than this are left out of planning; together they hardly matter."""
-_DAILY_HOURS = (7, 9, 13, 18, 22)  # local; the night from 1 to 6 is left in peace
+_DAILY_HOURS = (7, 9, 11, 13, 15, 18, 22)  # local; the night from 1 to 6 is left in peace
 _NIGHT = (1, 6)
 _FINE_HOURS = 36
 _AHEAD = 5
@@ -28,8 +28,13 @@ first."""
 class Price:
     """What a plan pays with, in units of one recovered invoice."""
 
-    per_try: float = 0.023  # an authorisation: fees, the issuer's patience, the decline ratio
+    per_try: float = 0.010  # an authorisation: fees, the issuer's patience, the decline ratio
     per_day: float = 0.007  # each day a recovery comes later
+    growth: float = 0.4  # by what share of `per_try` each further try on an invoice costs more
+
+    def of(self, number: int) -> float:
+        """Of one more try after ``number`` retries on the invoice."""
+        return self.per_try * (1 + self.growth * number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,7 @@ class _Board:
         self.rates = open_rates(hours)
         self.shift = belief.shift[hours]
         self.corrected = bool(self.shift.any())
+        self.tries = max(0, belief.tries - 1)  # the renewal itself was not ours
         self.worth = 1 - price.per_day * (hours - belief.last) / 24
 
     def play(self, chosen: list[int]) -> tuple[Floats, Floats]:
@@ -94,14 +100,14 @@ class _Board:
         alive = np.repeat(self.weights[:, None], width, axis=1)
         state = np.repeat(self.state[:, None], width, axis=1)
         values, chances = np.zeros(width), np.zeros(width)
-        for at in grown:
+        for number, at in enumerate(grown, start=self.tries):
             carry, inflow, rates = self.carry[:, at], self.inflow[:, at], self.rates[at]
             opened = carry * (state + inflow)
             plain = CLOSED + opened * (rates - CLOSED)
             gained = alive * (shifted(plain, self.shift[at]) if self.corrected else plain)
             share = gained.sum(axis=0)
             # A try is paid for only where all before it failed.
-            values += share * self.worth[at] - self.price.per_try * (1 - chances)
+            values += share * self.worth[at] - self.price.of(number) * (1 - chances)
             chances += share
             alive -= gained
             state = opened * ((1 - rates) / carry) / (1 - plain) - inflow
