@@ -13,7 +13,7 @@ from recover.dunning.engine.hypotheses import CAUSES
 from recover.dunning.engine.model import CAUSE_INDEX, Model
 from recover.dunning.engine.paydays import Floats
 
-STEP: Final = {"causes": 0.25, "schedules": 0.15, "coefficients": 0.5}
+STEP: Final = {"causes": 0.25, "schedules": 0.15, "coefficients": 1.0}
 """How far one version goes at most: in total variation of a group's causes or of the calendars of
 one cause in a region, and in logits."""
 TOO_FAR: Final = {"causes": 0.5, "schedules": 0.25, "coefficients": 4.0}
