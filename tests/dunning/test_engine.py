@@ -102,6 +102,17 @@ def test_a_higher_price_makes_fewer_tries():
     assert asked(told, engine=Engine(ENGINE.model, Price(per_try=1.0))).retry is None
 
 
+def test_each_further_try_costs_more_and_so_hopeless_cases_get_fewer():
+    flat = Engine(ENGINE.model, Price(growth=0.0))
+    steep = Engine(ENGINE.model, Price(growth=2.0))
+    tries = [
+        len(after_tries("generic_decline", 8, engine=engine)[0].attempts)
+        for engine in (flat, ENGINE, steep)
+    ]
+    assert tries == sorted(tries, reverse=True)
+    assert tries[0] > tries[2]
+
+
 def test_every_failure_lowers_the_chance_that_the_rest_recovers_it():
     told, now = after_tries("insufficient_funds", 0)
     before = asked(told, now).plan_chance

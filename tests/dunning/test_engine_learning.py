@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from random import Random
+
+import numpy as np
 import pytest
 from dunning_cast import FAILED_AT, days, hours
 from engine_cast import NEW_YORK, PRIOR, case, loss, never, often, outcomes, share
 
 from recover.dunning import DEFAULT
-from recover.dunning.engine import Engine, TryOutcome, learned
+from recover.dunning.engine import Engine, TryOutcome, learned, refit
+from recover.dunning.engine.hypotheses import PRIOR as NUMBERS
 from recover.dunning.hours import local
+
+PRIOR_SPREAD = NUMBERS["strength"]["correction"]
 
 
 def test_in_a_world_other_than_its_prior_it_predicts_better_after_learning():
@@ -80,3 +86,40 @@ def test_every_share_of_the_prior_sums_to_one():
         assert counts.sum() == pytest.approx(120.0), group
         for region in PRIOR.schedules:
             assert PRIOR.weights(group, region, "credit").sum() == pytest.approx(1.0)
+
+
+def in_the_evening(at, dice):
+    return local(at, NEW_YORK).hour in range(18, 24) and dice.random() < 0.9
+
+
+def at_all_hours(count, succeeds, first=0):
+    """First retries two days after the failure, at every hour of the day in turn."""
+    dice, told = Random(first), []
+    for number in range(first, first + count):
+        facts = case(number)
+        at = facts.failed_at + days(2) + hours(5 * number % 24)
+        told.append(TryOutcome(facts, at, succeeds(at, dice)))
+    return told
+
+
+def test_where_no_story_can_say_it_the_correction_opens_up_over_the_nights():
+    model, told = PRIOR, at_all_hours(1500, in_the_evening)
+    later = at_all_hours(400, in_the_evening, first=7000)
+    seen = [loss(model, later)]
+    for _ in range(6):
+        found = refit(PRIOR, told, model)
+        assert found.accepted
+        model = found.model
+        seen.append(loss(model, later))
+    assert np.abs(model.coefficients).max() > 5 * PRIOR_SPREAD
+    assert seen == sorted(seen, reverse=True)
+    assert seen[-1] < 0.7 * seen[0]
+
+
+def test_where_the_stories_hold_the_correction_stays_narrow():
+    def as_believed(at, dice):
+        return dice.random() < 0.2
+
+    model = refit(PRIOR, at_all_hours(1500, as_believed)).model
+    hours_of_day = model.coefficients[:4]
+    assert np.abs(hours_of_day).max() < 2 * PRIOR_SPREAD

@@ -15,6 +15,7 @@ from recover.dunning.engine.belief import CLOSED, believe, open_rates
 from recover.dunning.engine.planner import Room, candidates, plan, plans
 
 PRIOR, PRICE = Model.prior(), Price()
+FLAT, STEEP = Price(per_try=0.002, growth=0.0), Price(per_try=0.002, growth=2.0)
 LEARNED = replace(PRIOR, coefficients=np.linspace(-0.3, 0.3, len(PRIOR.coefficients)))
 CARD = replace(VISA, country="US", funding="debit")
 
@@ -29,18 +30,18 @@ def room(belief, tries=8, gap=12, *, fine=False):
     return Room(belief, candidates(belief, belief.last + 12, end, fine=fine), tries, gap)
 
 
-def walked(belief, hours):
+def walked(belief, hours, price=PRICE):
     """The value and chance of trying at these hours: the two-state chain, one try after another."""
     alive, last, opened = belief.weights, belief.last, belief.open_at(np.array([belief.last]))[:, 0]
     value = chance = 0.0
-    for hour in hours:
+    for number, hour in enumerate(hours, start=belief.tries - 1):  # the renewal was not ours
         carry, inflow = belief.grid.carry, belief.grid.inflow
         opened = carry[hour] * (opened / carry[last] + inflow[hour] - inflow[last])
         rate = float(open_rates(np.array([hour]))[0])
         wins = CLOSED + opened * (rate - CLOSED)
         share = float((alive * wins).sum())
-        value += share * (1 - PRICE.per_day * (hour - belief.last) / 24)
-        value -= PRICE.per_try * (1 - chance)
+        value += share * (1 - price.per_day * (hour - belief.last) / 24)
+        value -= price.per_try * (1 + price.growth * number) * (1 - chance)
         chance += share
         alive, opened, last = alive * (1 - wins), opened * (1 - rate) / (1 - wins), hour
     return value, chance
@@ -55,24 +56,28 @@ BELIEFS = [
 ]
 
 
+@pytest.mark.parametrize("price", [PRICE, FLAT, STEEP], ids=["shipped", "flat", "steep"])
 @pytest.mark.parametrize("belief", BELIEFS)
-def test_a_plan_is_worth_what_a_walk_through_it_says(belief):
-    found = plan(room(belief), PRICE)
+def test_a_plan_is_worth_what_a_walk_through_it_says(belief, price):
+    found = plan(room(belief), price)
     assert len(found.hours) > 1
-    assert (found.value, found.chance) == pytest.approx(walked(belief, found.hours), abs=1e-9)
+    walk = walked(belief, found.hours, price)
+    assert (found.value, found.chance) == pytest.approx(walk, abs=1e-9)
 
 
+@pytest.mark.parametrize("price", [PRICE, FLAT, STEEP], ids=["shipped", "flat", "steep"])
 @pytest.mark.parametrize("belief", BELIEFS)
-def test_each_hour_is_the_one_that_added_most(belief):
+def test_each_hour_is_the_one_that_added_most(belief, price):
     for limit in (1, 2, 3):
-        few = set(plan(room(belief, limit), PRICE).hours)
-        more = set(plan(room(belief, limit + 1), PRICE).hours)
+        few = set(plan(room(belief, limit), price).hours)
+        more = set(plan(room(belief, limit + 1), price).hours)
         assert few <= more
         free = [
             hour for hour in room(belief).hours if all(abs(hour - other) >= 12 for other in few)
         ]
-        best = max(walked(belief, sorted({*few, int(hour)}))[0] for hour in free)
-        assert walked(belief, sorted(more))[0] == pytest.approx(best, abs=1e-9)
+        best = max(walked(belief, sorted({*few, int(hour)}), price)[0] for hour in free)
+        best = max(best, walked(belief, sorted(few), price)[0])  # none may be worth its price
+        assert walked(belief, sorted(more), price)[0] == pytest.approx(best, abs=1e-9)
 
 
 @pytest.mark.parametrize("model", [PRIOR, LEARNED], ids=["prior", "learned"])

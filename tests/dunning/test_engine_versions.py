@@ -122,7 +122,7 @@ def test_a_version_goes_a_bounded_step_however_far_it_has_to_go():
     found = refit(PRIOR, TOLD[:40], elsewhere)
     assert not found.accepted
     near = Model(
-        PRIOR.causes, PRIOR.schedules, PRIOR.coefficients + 0.5, PRIOR.precision
+        PRIOR.causes, PRIOR.schedules, PRIOR.coefficients + 2.5, PRIOR.precision
     )  # fmt: skip
     nights = [near]
     while len(nights) < 6 and not nights[-1].same_beliefs(FIRST.model):

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from recover.dunning.campaign import DEFAULT, Campaign
 from recover.dunning.declines import DeclineCategory, Pace
-from recover.dunning.engine.doubts import doubts, remarks
+from recover.dunning.engine.doubts import doubts, remarks, unusable
 from recover.dunning.engine.learning import learned
 from recover.dunning.engine.model import Model
 from recover.dunning.engine.outcomes import TryOutcome
@@ -92,7 +92,9 @@ class Engine:
         return with_context(found, self.warnings(facts, now), self.model)
 
     def _settled(self, facts: Facts, campaign: Campaign, now: datetime) -> Proposal | None:
-        """What needs no plan: a decline that forbids tries, and facts that cannot be true."""
+        """What needs no plan: a decline that forbids tries, facts that cannot be true."""
+        if absurd := unusable(facts, now):
+            return Proposal(None, absurd, warnings=(absurd,))
         rule = current_rule(facts)
         if rule.category is not DeclineCategory.RETRY_LATER or rule.pace is Pace.NONE:
             return Proposal(None, f"{rule.text} No retry is made before the customer acts.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from functools import lru_cache
+from math import log10
 from typing import Final
 
 import numpy as np
@@ -25,6 +26,8 @@ FEATURES: Final = (
 )  # fmt: skip
 """The learned correction's inputs, all roughly within -2 .. 2. The first 12 belong to the hour."""
 _OF_THE_HOUR = 12
+FAMILIES: Final = (slice(0, 4), slice(4, 9), slice(9, 12), slice(12, 15), slice(15, 21))
+"""Features of one kind: hour, weekday, day of month, waiting, card and amount."""
 _REGION_OF: dict[str, str] = {"NZ": "AU"} | {region: region for region in REGIONS}
 _GROUP_OF_REASON = {"limit": "limit", "technical": "technical", "insufficient_funds": "funds"}
 _BANK = frozenset({"do_not_honor", "call_issuer", "no_action_taken", "refer_to_customer"})
@@ -95,7 +98,7 @@ def of_case(facts: Facts, tries: int) -> Floats:
     """The features that do not change with the hour of the next try: shape (7,)."""
     card = facts.card
     brand, kind = (card.brand, card.funding) if card else ("", "")
-    amount = np.log10(max(facts.amount_remaining_minor, 1)) - 3.5
+    amount = log10(max(facts.amount_remaining_minor, 1)) - 3.5
     abroad = region(card) != "US"
     flags = (kind == "credit", kind == "prepaid", brand == "mastercard", brand == "amex", abroad)
     return np.array([min(tries, 10) / 5, *map(float, flags), float(np.clip(amount, -2, 2))])

@@ -8,13 +8,18 @@ from typing import Final
 import numpy as np
 
 from recover.dunning.engine.belief import shifted
+from recover.dunning.engine.features import FAMILIES
 from recover.dunning.engine.hypotheses import CAUSES
 from recover.dunning.engine.model import CAUSE_INDEX, FUNDING_TILT, SHIPPED, Model
-from recover.dunning.engine.moves import STEP, drawn_back
+from recover.dunning.engine.moves import STEP, drawn_back, shortened
 from recover.dunning.engine.outcomes import Rows
 from recover.dunning.engine.paydays import Floats
 
 _ROUNDS = 8
+_LOOSENINGS = 4
+_FIRMNESS = 4
+_LOOSEST = 0.01  # of the prior's precision: ten times its standard deviation
+_NEWTON = 3  # steps, each from where the last ones ended
 _LEAST: Final = 0.01
 """Of the shipped counts stays whatever is seen: what has no chance could not be learned again."""
 
@@ -65,9 +70,9 @@ def bounded(prior: Model, previous: Model, free: Model, rows: Rows) -> Model:
         for name, counts in free.schedules.items()
     }
     held = _corrections(prior, replace(free, causes=causes, schedules=schedules), rows)
-    step = np.clip(
-        held.coefficients - previous.coefficients, -STEP["coefficients"], STEP["coefficients"]
-    )
+    step = held.coefficients - previous.coefficients
+    for family in FAMILIES:
+        step[family] = shortened(step[family], STEP["coefficients"])
     return replace(held, coefficients=previous.coefficients + step)
 
 
@@ -104,15 +109,44 @@ def _counted(prior: Model, current: Model, rows: Rows) -> Model:
 
 
 def _corrections(prior: Model, current: Model, rows: Rows) -> Model:
-    """Newton's steps to the mode of a logistic regression on top of the mixture: Laplace."""
+    """The mode of a logistic regression on top of the mixture, with Laplace's precision.
+
+    How far the stories may be wrong is learned too: the prior of each family of coefficients is
+    loosened where these outcomes ask for more than it allows (MacKay's evidence, with
+    `_FIRMNESS` imagined coefficients that behaved as the prior says). The precision kept is the
+    prior's own and the outcomes': what was loosened tonight is no knowledge.
+    """
     before = before_each(current, rows)
     chance = np.clip((before * rows.chances).sum(axis=1), 1e-4, 1 - 1e-4)
     offset = np.log(chance / (1 - chance))
-    x, start, found = rows.features, prior.coefficients, prior.coefficients
-    hessian = prior.precision
-    for _ in range(6):
-        predicted = 1 / (1 + np.exp(-(offset + x @ found)))
-        slope = x.T @ (rows.succeeded - predicted) - prior.precision @ (found - start)
-        hessian = prior.precision + (x * (predicted * (1 - predicted))[:, None]).T @ x
-        found = found + np.linalg.solve(hessian, slope)
-    return replace(current, coefficients=found, precision=hessian)
+    found, allowed = prior.coefficients, prior.precision
+    for _ in range(_LOOSENINGS):
+        found, seen = _mode(prior.coefficients, found, allowed, offset, rows)
+        tight = np.sqrt(_tightness(prior, found, allowed + seen))
+        allowed = prior.precision * np.outer(tight, tight)
+    found, seen = _mode(prior.coefficients, found, allowed, offset, rows)
+    return replace(current, coefficients=found, precision=prior.precision + seen)
+
+
+def _mode(
+    start: Floats, found: Floats, precision: Floats, offset: Floats, rows: Rows
+) -> tuple[Floats, Floats]:
+    """Newton's steps to the (coefficients of the posterior, information in the rows)."""
+    x, seen = rows.features, np.zeros_like(precision)
+    for _ in range(_NEWTON):
+        predicted = 1 / (1 + np.exp(-np.clip(offset + x @ found, -30, 30)))
+        slope = x.T @ (rows.succeeded - predicted) - precision @ (found - start)
+        seen = (x * (predicted * (1 - predicted))[:, None]).T @ x
+        found = found + np.clip(np.linalg.solve(precision + seen, slope), -1, 1)
+    return found, seen
+
+
+def _tightness(prior: Model, found: Floats, hessian: Floats) -> Floats:
+    """By what the prior's precision of each coefficient is multiplied: 0 .. 1, per family."""
+    spread = np.linalg.inv(hessian) + np.outer(*[found - prior.coefficients] * 2)
+    tight = np.ones(len(found))
+    for family in FAMILIES:
+        asked = float((prior.precision[family, family] * spread[family, family]).sum())
+        size = family.stop - family.start
+        tight[family] = min(1.0, max(_LOOSEST, (_FIRMNESS + size) / (_FIRMNESS + asked)))
+    return tight

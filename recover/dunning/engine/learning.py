@@ -15,7 +15,7 @@ import numpy as np
 
 from recover.dunning.campaign import DEFAULT
 from recover.dunning.declines import DeclineCategory
-from recover.dunning.engine.doubts import doubts
+from recover.dunning.engine.doubts import doubts, unusable
 from recover.dunning.engine.fitting import bounded, fitted, losses
 from recover.dunning.engine.model import Model
 from recover.dunning.engine.moves import Move, moves
@@ -101,8 +101,9 @@ def _judged(prior: Model, previous: Model, taught: Rows, judged: Rows) -> Learne
 
 def _sound(outcome: TryOutcome) -> bool:
     facts = outcome.facts
-    retryable = current_rule(facts).category is DeclineCategory.RETRY_LATER
-    return retryable and not doubts(facts, outcome.at)
+    if unusable(facts, outcome.at) or doubts(facts, outcome.at):
+        return False
+    return current_rule(facts).category is DeclineCategory.RETRY_LATER
 
 
 def _too_far(largest: Move) -> str:

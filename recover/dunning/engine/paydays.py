@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 MAX_DAYS = 35
 """Longer campaigns are planned over this many days; the products below need bounded length."""
 _HOUR = timedelta(hours=1)
-DAILY: Final = (7, 9, 13, 18, 22)  # the local hours at which a day is tried
+DAILY: Final = (7, 9, 11, 13, 15, 18, 22)  # the local hours at which a day is tried
 WAKING: Final = (0, *range(6, 24))  # those at which it may be; the night from 1 to 6 is left alone
 _NOT_ABOVE = 0.9
 

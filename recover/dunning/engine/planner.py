@@ -35,8 +35,13 @@ _IN_STEP = 32
 class Price:
     """What a plan pays with, in units of one recovered invoice."""
 
-    per_try: float = 0.023  # an authorisation: fees, the issuer's patience, the decline ratio
+    per_try: float = 0.010  # an authorisation: fees, the issuer's patience, the decline ratio
     per_day: float = 0.007  # each day a recovery comes later
+    growth: float = 0.4  # by what share of `per_try` each further try on an invoice costs more
+
+    def of(self, number: int) -> float:
+        """Of one more try after ``number`` retries on the invoice."""
+        return self.per_try * (1 + self.growth * number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +110,24 @@ class _Sets:
             self.takings[nth, :count] = takings(room.belief, room.hours)
             self.takings[nth, count:] = 0.0
         self.barred = self.hours == _FAR
-        self.price = np.where(self.barred, 0.0, price.per_try)
         last = np.array([[room.belief.last] for room in rooms])
         self.worth = 1 - price.per_day / 24 * (self.hours - last)
         self.gap = np.array([[room.gap] for room in rooms])
+        made = [max(0, room.belief.tries - 1) for room in rooms]  # the renewal was not ours
+        # Of the first planned try, the second, ...; the last column is that of a set's next one.
+        self.price = np.array([[price.of(n + k) for k in range(_AHEAD + 1)] for n in made])
         self.most = np.array([min(room.tries, _AHEAD) for room in rooms])
         self.rows, self.places = np.arange(len(rooms))[:, None], np.arange(self.void + 1)
         self.count = 0
         self.tries = np.full((len(rooms), _AHEAD), self.void)  # places of candidates, ascending
         self.before = np.zeros(shape, dtype=np.int64)  # how many tries come before each candidate
         self.value = np.zeros(len(rooms))
-        # The masses that reach each try, and at last those that all leave; and what a unit of each
-        # mass is worth to the tries from there on.
+        # The masses that reach each try, and at last those that all leave; what a unit of each
+        # mass is worth to the tries from there on; and what it is if these cost one step more,
+        # since another came before them.
         self.reaching = np.empty((len(rooms), _AHEAD + 1, 2, self.takings.shape[-1]))
         self.following = np.zeros_like(self.reaching)
+        self.raised = np.zeros_like(self.reaching)
         self.reaching[:, 0] = [masses(room.belief) for room in rooms]
 
     def grown(self) -> list[Plan]:
@@ -151,17 +160,20 @@ class _Sets:
 
     def _gains(self) -> Floats:
         """By how much each candidate makes its set worth more: what that try wins, less what the
-        tries after it would have won anyway, less its price where it is reached.
+        tries after it would have won anyway, less its price where it is reached, and less the step
+        by which those after it cost more.
         """
         rooms, width, size = *self.before.shape, 2 * self.takings.shape[-1]
         tries = self.count + 1
-        reaching, following = self.reaching[:, :tries], self.following[:, :tries]
+        reaching, raised = self.reaching[:, :tries], self.raised[:, :tries]
         wins = _product(self.takings[:, :, 0].reshape(rooms, width, size), reaching)
         gains = wins * self.worth[:, :, None]
-        gains -= self.price[:, :, None] * reaching[:, None, :, 0].sum(axis=3)
+        costs = self.price[:, :tries] * reaching[:, :, 0].sum(axis=2)
         if self.count:
-            pairs = following[:, :, :, None] * reaching[:, :, None]
+            costs += (reaching * (self.following[:, :tries] - raised)).sum(axis=(2, 3))
+            pairs = raised[:, :, :, None] * reaching[:, :, None]
             gains -= _product(self.takings.reshape(rooms, width, 2 * size), pairs)
+        gains -= costs[:, None]
         found: Floats = gains[self.rows, self.places, self.before]
         return found
 
@@ -173,13 +185,15 @@ class _Sets:
             from_alive, from_open = taken[:, at, :, 0], taken[:, at, :, 1]
             left = self.reaching[:, at]
             self.reaching[:, at + 1] = left - from_alive * left[:, :1] - from_open * left[:, 1:]
-        own = taken[:, :, 0] * self.worth[self.rows, tries][:, :, None, None]
-        own[:, :, 0] -= self.price[self.rows, tries][:, :, None]
-        self.following[:, self.count] = 0.0
-        for at in range(self.count - 1, -1, -1):
-            wins, closes = taken[:, at, 0], taken[:, at, 1]
-            after = self.following[:, at + 1]
-            self.following[:, at] = own[:, at] + after - wins * after[:, :1] - closes * after[:, 1:]
+        wins = taken[:, :, 0] * self.worth[self.rows, tries][:, :, None, None]
+        asked = tries != self.void
+        for price, value in ((self.price, self.following), (self.price[:, 1:], self.raised)):
+            own = wins.copy()
+            own[:, :, 0] -= (price[:, : self.count] * asked)[:, :, None]
+            value[:, self.count] = 0.0
+            for at in range(self.count - 1, -1, -1):
+                after, (wins_, closes) = value[:, at + 1], (taken[:, at, 0], taken[:, at, 1])
+                value[:, at] = own[:, at] + after - wins_ * after[:, :1] - closes * after[:, 1:]
 
 
 def _product(takings: Floats, masses: Floats) -> Floats:
