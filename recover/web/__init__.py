@@ -14,12 +14,31 @@ from recover.web import (
     dashboard,
     guard,
     health,
+    invitations,
+    members,
+    passkey_sign_in,
+    passkeys,
+    places,
     present,
     problems,
     security,
+    sessions,
     settings_area,
     sign_in,
     stop,
+    team,
+    welcome,
+)
+
+PEOPLE = (
+    passkey_sign_in,
+    welcome,
+    places,
+    team,
+    members,
+    invitations,
+    sessions,
+    passkeys,
 )
 
 
@@ -31,6 +50,6 @@ def register(app: Flask, services: Services) -> None:
     problems.configure(app)
     site = Blueprint("web", __name__)
     site.before_request(partial(guard.check, services))
-    for part in (health, brand, sign_in, dashboard, case, settings_area, card, stop):
+    for part in (health, brand, sign_in, dashboard, case, settings_area, card, stop, *PEOPLE):
         site.register_blueprint(part.blueprint(services))
     app.register_blueprint(site)
