@@ -143,6 +143,14 @@ def test_a_session_survives_a_change_of_the_secret_key(scene):
     assert fresh.get("/").status_code == 200
 
 
+def test_what_changes_no_session_sends_no_cookie(scene):
+    client = scene.sign_in()
+    client.get("/")  # makes the CSRF token, which the session keeps
+    for path in ("/", "/static/recover.css", "/settings/sessions"):
+        with client.get(path) as answer:
+            assert "Set-Cookie" not in answer.headers
+
+
 def test_a_large_form_is_refused_before_it_is_read(scene):
     answer = scene.client.post("/sign-in", data={"email": "a" * security.MAX_FORM_BYTES})
     assert answer.status_code == 413
