@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from emails import mails
+from emails import mails, team_mails
 from emails.brand import Brand
 from emails.envelope import Outgoing, message_id, to_message
 from emails.reasons import REASONS
@@ -151,6 +151,19 @@ def _others() -> Iterator[tuple[str, Brand, Rendered]]:
     yield "thank_you", BRAND, mails.thank_you(BRAND, **reader, **paid_for, **owed, new_card=True)
     yield "fresh_link", BRAND, mails.fresh_link(BRAND, **reader, link=_LINK, works_until=_ENDS)
     yield "sign_in_link", _product(), mails.sign_in_link("Recover", _LINK, minutes=15)
+    yield "invitation", _product(), _invitation("Northwind Notes")
+    yield "invitation-long", _product(), _invitation(LONG_BRAND.company_name)
+
+
+def _invitation(company: str) -> Rendered:
+    return team_mails.invitation(
+        "Recover",
+        company=company,
+        inviter="grace@northwind.example.com",
+        may="Works on cases and changes settings.",
+        link=_LINK,
+        days=7,
+    )
 
 
 def _product() -> Brand:

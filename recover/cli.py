@@ -14,12 +14,12 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import select
 
-from recover import accounts, cards, config, migrate, people, sweep, switchover
+from recover import accounts, cards, config, migrate, sweep, switchover
 from recover.backtest import command as backtest
-from recover.commands import retries
+from recover.commands import retries, users
 from recover.dunning import RetryMode
 from recover.errors import RecoverError
-from recover.models import Account, Company
+from recover.models import Account
 from recover.services import Services, build
 from webhooks import inbox
 from webhooks.handlers import HANDLED_TYPES
@@ -153,30 +153,6 @@ def account_list() -> None:
 
 
 @cli.group()
-def user() -> None:
-    """People who may sign in."""
-
-
-@user.command("add")
-@click.argument("email")
-@click.option("--company", help="The company's name; needed where there are several.")
-def user_add(email: str, company: str | None) -> None:
-    """Let EMAIL sign in, by a link mailed to them."""
-    services = _services()
-    with services.db.read() as session:
-        query = select(Company).order_by(Company.id)
-        found = list(session.scalars(query.where(Company.name == company) if company else query))
-    if len(found) != 1:
-        names = ", ".join(row.name for row in found) or "none"
-        raise click.ClickException(f"Name one company with --company. There are: {names}.")
-    try:
-        people.add_user(services, found[0], email)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
-    console.print(f"{email} can sign in at {services.settings.base_url}/sign-in")
-
-
-@cli.group()
 def events() -> None:
     """Stripe's events that could not be handled."""
 
@@ -263,6 +239,7 @@ def emails_preview(directory: Path) -> None:
 
 
 cli.add_command(backtest.command)
+cli.add_command(users.group)
 cli.add_command(switchover.command)
 cli.add_command(retries.group)
 account.add_command(retries.account_set)

@@ -43,6 +43,8 @@ class Settings:
     log_level: str
     max_webhook_bytes: int
     trusted_proxies: int
+    session_days: int
+    session_idle_days: int
 
     def __repr__(self) -> str:
         return f"Settings(base_url={self.base_url!r})"
@@ -237,6 +239,8 @@ SETTINGS = (
         "0",
         "how many reverse proxies stand in front; their X-Forwarded-For and -Proto are believed",
     ),
+    Setting("SESSION_DAYS", count(1, 365), "30", "a sign-in ends after so many days, used or not"),
+    Setting("SESSION_IDLE_DAYS", count(1, 365), "14", "a sign-in not used for so many days ends"),
 )
 
 

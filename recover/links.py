@@ -30,6 +30,7 @@ class Purpose(StrEnum):
 
     CARD_PAGE = "card-page"
     FRESH_LINK = "fresh-link"
+    INVITATION = "invitation"
     SIGN_IN = "sign-in"
     STOP_MAIL = "stop-mail"
 
@@ -37,6 +38,7 @@ class Purpose(StrEnum):
 MAX_AGE = {
     Purpose.CARD_PAGE: timedelta(days=30),  # outlives a campaign: a subscriber reads mail late
     Purpose.FRESH_LINK: timedelta(hours=1),  # the form on the page of an expired link
+    Purpose.INVITATION: timedelta(days=7),
     Purpose.SIGN_IN: timedelta(minutes=15),
     Purpose.STOP_MAIL: timedelta(days=730),  # "no more mail" has to work from an old mail too
 }

@@ -1,8 +1,7 @@
-"""Who may sign in at a company, and the sessions they hold.
+"""Who may sign in at a company, and the mailed links they do it by.
 
-Signing in is by mailed link: the link carries a nonce that is good once. Using it replaces the
-nonce by the session's own token, so that nothing mailed is ever a key to a session, and a session
-ends for good when its token is replaced again.
+The link carries a nonce that is good once. Using it replaces the nonce by the session's own token,
+so that nothing mailed is ever a key to a session.
 """
 
 from __future__ import annotations
@@ -17,20 +16,24 @@ from sqlalchemy.orm import Session
 
 from emails import mails
 from emails.envelope import Outgoing, message_id
+from emails.render import Rendered
 from recover.errors import MailRefused, PermanentError, RecoverError
 from recover.links import MAX_AGE, Purpose
 from recover.models import Company, SignIn, User
+from recover.roles import Role
 from recover.services import Services
+from recover.sessions import Visit, seen, sign_out, tell, user_of
+
+__all__ = ["add_user", "ask", "mail", "sign_in", "sign_out", "user_of"]
 
 log = logging.getLogger(__name__)
 
 PRODUCT = "Recover"
-SESSION_LIFE = timedelta(days=30)
 LINKS_PER_USER, LINKS_PER_ORIGIN, CAPS_FOR = 5, 20, timedelta(hours=1)
 
 
 class LinkUsed(PermanentError):
-    """A sign-in link that has let somebody in already."""
+    """A sign-in link that has let somebody in already, or was called back."""
 
 
 @dataclass(frozen=True)
@@ -41,22 +44,46 @@ class SignInMail:
     nonce: str
 
 
-def add_user(services: Services, company: Company, email: str) -> User:
+def add_user(
+    services: Services, company: Company, email: str, role: str = Role.OWNER, actor: str = "command"
+) -> User:
     """Let the holder of a mail address sign in. The user that is there already is returned.
 
-    Raises ValueError where ``email`` is no address, or belongs to a user of another company.
+    Raises ValueError where ``email`` is no address.
     """
     email = normal(email)
     if not plausible(email):
         raise ValueError(f"{email!r} is not a mail address")
     with services.db.begin() as session:
-        user = session.scalar(select(User).where(User.email == email))
-        if user is None:
-            user = User(company_id=company.id, email=email, created_at=services.now())
-            session.add(user)
-        if user.company_id != company.id:
-            raise ValueError(f"{email} signs in at another company already")
+        there = place_at(session, company.id, email)
+        return there or place(session, services, company.id, email, role, actor)
+
+
+def place(
+    session: Session, services: Services, company_id: int, email: str, role: str, actor: str = ""
+) -> User:
+    """A new place at a company, or the one they once had, in the caller's transaction."""
+    now = services.now()
+    user = session.scalar(select(User).where(User.company_id == company_id, User.email == email))
+    if user is None:
+        user = User(company_id=company_id, email=email, created_at=now)
+        session.add(user)
+    user.role, user.removed_at = Role(role), None
+    session.flush()
+    reason = f"{email} may sign in as {Role(role)}."
+    tell(session, user, "add_user", reason, now, actor=actor, details={"role": role})
     return user
+
+
+def places(session: Session, email: str) -> list[User]:
+    """Where a person may sign in; the place they were at last, first."""
+    query = select(User).where(User.email == normal(email), User.removed_at.is_(None))
+    return list(session.scalars(query.order_by(User.signed_in_at.desc().nulls_last(), User.id)))
+
+
+def place_at(session: Session, company_id: int, email: str) -> User | None:
+    """The place a person has at a company now."""
+    return next((one for one in places(session, email) if one.company_id == company_id), None)
 
 
 def normal(email: str) -> str:
@@ -76,45 +103,43 @@ def ask(services: Services, email: str, origin: str) -> SignInMail | None:
     Nothing is mailed yet: see `mail`. What the asker is told must not depend on the answer.
     """
     with services.db.begin() as session:
-        user = session.scalar(select(User).where(User.email == normal(email)))
-        if user is None or _capped(session, services, user, origin):
+        found = places(session, email)
+        if not found or _capped(session, services, found, origin):
             return None
-        nonce = token_urlsafe(24)
-        session.add(
-            SignIn(user_id=user.id, nonce=nonce, origin_hash=origin, created_at=services.now())
-        )
+        return fresh_link(session, services, found[0], origin)
+
+
+def fresh_link(session: Session, services: Services, user: User, origin: str = "") -> SignInMail:
+    """A sign-in link without regard to caps, in the caller's transaction."""
+    nonce = token_urlsafe(24)
+    now = services.now()
+    session.add(SignIn(user_id=user.id, nonce=nonce, origin_hash=origin, created_at=now))
     return SignInMail(user.email, nonce)
 
 
-def _capped(session: Session, services: Services, user: User, origin: str) -> bool:
+def _capped(session: Session, services: Services, found: list[User], origin: str) -> bool:
     def count(condition: ColumnElement[bool]) -> int:
         recent = SignIn.created_at > services.now() - CAPS_FOR
         return session.scalar(select(func.count(SignIn.id)).where(condition, recent)) or 0
 
     return (
-        count(SignIn.user_id == user.id) >= LINKS_PER_USER
+        count(SignIn.user_id.in_([user.id for user in found])) >= LINKS_PER_USER
         or count(SignIn.origin_hash == origin) >= LINKS_PER_ORIGIN
     )
 
 
+def link(services: Services, wanted: SignInMail) -> str:
+    """The address that the mail carries."""
+    payload: dict[str, str | int] = {"nonce": wanted.nonce}
+    return services.links.url("sign-in", Purpose.SIGN_IN, payload, services.now())
+
+
 def mail(services: Services, wanted: SignInMail) -> bool:
     """Send the link. False where the mail server would not have it; the asker may ask again."""
-    now = services.now()
-    link = services.links.url("sign-in", Purpose.SIGN_IN, {"nonce": wanted.nonce}, now)
     minutes = int(MAX_AGE[Purpose.SIGN_IN].total_seconds() // 60)
-    letter = mails.sign_in_link(product_name=PRODUCT, link=link, minutes=minutes)
-    outgoing = Outgoing(
-        to=wanted.email,
-        subject=letter.subject,
-        text=letter.text,
-        html=letter.html,
-        sender=services.settings.mail_from,
-        sender_name=PRODUCT,
-        message_id=message_id(f"sign-in:{wanted.nonce}", services.settings.mail_domain),
-        sent_at=now,
-    )
+    letter = mails.sign_in_link(PRODUCT, link(services, wanted), minutes)
     try:
-        services.mailer.send(outgoing)
+        send(services, letter, wanted.email, f"sign-in:{wanted.nonce}")
     except RecoverError as error:
         level = logging.INFO if isinstance(error, MailRefused) else logging.ERROR
         log.log(level, "a sign-in mail could not be sent: %s", error)
@@ -122,47 +147,65 @@ def mail(services: Services, wanted: SignInMail) -> bool:
     return True
 
 
+def send(services: Services, letter: Rendered, to: str, about: str) -> None:
+    """Mail a letter from the installation itself; ``about`` makes its Message-ID.
+
+    Raises MailRefused, MailUnavailable, DeliveryUncertain.
+    """
+    outgoing = Outgoing(
+        to=to,
+        subject=letter.subject,
+        text=letter.text,
+        html=letter.html,
+        sender=services.settings.mail_from,
+        sender_name=PRODUCT,
+        message_id=message_id(about, services.settings.mail_domain),
+        sent_at=services.now(),
+    )
+    services.mailer.send(outgoing)
+
+
 def nonce_of(services: Services, token: str) -> str:
     """The nonce a mailed link carries. Raises LinkExpired, LinkInvalid."""
     return str(services.links.read(Purpose.SIGN_IN, token, services.now()).get("nonce", ""))
 
 
-def sign_in(services: Services, token: str) -> str:
+def waiting(services: Services, token: str) -> str:
+    """The address a link would sign in. Changes nothing.
+
+    Raises LinkExpired, LinkInvalid, LinkUsed.
+    """
+    query = select(User.email).join(SignIn, SignIn.user_id == User.id)
+    with services.db.read() as session:
+        email = session.scalar(query.where(_usable(nonce_of(services, token))))
+    if email is None:
+        raise LinkUsed("This sign-in link was used already.")
+    return email
+
+
+def sign_in(services: Services, token: str, visit: Visit | None = None) -> str:
     """Use up a mailed link, once: the new session's token.
 
     Raises LinkExpired, LinkInvalid, LinkUsed.
     """
+    visit = visit or Visit()
     session_token, now = token_urlsafe(24), services.now()
-    use = (
-        update(SignIn)
-        .where(SignIn.nonce == nonce_of(services, token), SignIn.used_at.is_(None))
-        .values(used_at=now, nonce=session_token)
-        .returning(SignIn.user_id)
-    )
+    values = {"used_at": now, "nonce": session_token, **seen(now, visit)}
+    use = update(SignIn).where(_usable(nonce_of(services, token))).values(**values)
     with services.db.begin() as session:
-        user_id = session.scalar(use)
-        if user_id is None:
+        user_id = session.scalar(use.returning(SignIn.user_id))
+        user = session.get(User, user_id) if user_id else None
+        if user is None or user.removed_at:
             raise LinkUsed("This sign-in link was used already.")
-        session.execute(update(User).where(User.id == user_id).values(signed_in_at=now))
+        arrive(session, user, services, "by mailed link")
     return session_token
 
 
-def user_of(services: Services, session_token: str) -> User | None:
-    """Who holds this session; None where it has ended."""
-    query = (
-        select(User)
-        .join(SignIn, SignIn.user_id == User.id)
-        .where(
-            SignIn.nonce == session_token,
-            SignIn.used_at > services.now() - SESSION_LIFE,
-        )
-    )
-    with services.db.read() as session:
-        return session.scalar(query)
+def arrive(session: Session, user: User, services: Services, how: str) -> None:
+    """Note that somebody signed in, in the caller's transaction."""
+    user.signed_in_at = services.now()
+    tell(session, user, "sign_in", f"{user.email} signed in {how}.", services.now())
 
 
-def sign_out(services: Services, session_token: str) -> None:
-    """End this session everywhere its cookie may have been copied to."""
-    end = update(SignIn).where(SignIn.nonce == session_token, SignIn.used_at.is_not(None))
-    with services.db.begin() as session:
-        session.execute(end.values(nonce=token_urlsafe(24)))
+def _usable(nonce: str) -> ColumnElement[bool]:
+    return (SignIn.nonce == nonce) & SignIn.used_at.is_(None) & SignIn.ended_at.is_(None)

@@ -73,6 +73,8 @@ def test_missing_and_wrong_settings_are_named_together(nowhere):
         LOG_LEVEL="loud",
         MAX_WEBHOOK_BYTES="1",
         TRUSTED_PROXIES="-1",
+        SESSION_DAYS="0",
+        SESSION_IDLE_DAYS="soon",
     )
 
     named = {line.split()[1] for line in text.splitlines()[1:]}

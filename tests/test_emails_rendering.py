@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 from jinja2 import UndefinedError
 
-from emails import mails, render
+from emails import mails, render, team_mails
 from emails.brand import Brand, contrast
 from emails.preview import samples, write_previews
 from emails.reader import card_name, day, expiry_month, greeting, one_line
@@ -190,6 +190,24 @@ def test_a_sign_in_mail_with_a_link_that_is_no_web_address_is_not_written(link):
         mails.sign_in_link("Recover", link, 15)
 
 
+def test_an_invitation_says_who_invites_whereto_and_for_what():
+    said = prose(
+        team_mails.invitation(
+            "Recover", company="Acme", inviter="ada@acme.test", may="Sees all.", link=LINK, days=7
+        ).text
+    )
+    for part in ("ada@acme.test invites you", "of Acme on Recover", "Sees all.", "for 7 days"):
+        assert part in said
+
+
+def test_what_an_inviter_typed_stays_one_line_and_text():
+    mail = team_mails.invitation(
+        "Recover", company="<b>Acme\nBcc: x", inviter="a@b.test", may="", link=LINK, days=7
+    )
+    assert mail.subject == "Join <b>Acme Bcc: x on Recover"
+    assert "<b>Acme" not in mail.html
+
+
 @pytest.mark.parametrize("argument", ["link", "stop_link"])
 def test_a_script_address_never_gets_into_a_mail(argument):
     with pytest.raises(ValueError, match=argument):
@@ -365,7 +383,8 @@ def test_a_value_a_template_misses_is_an_error_not_a_gap():
 
 
 def test_there_is_a_function_and_a_sample_for_every_template():
-    assert [name for name in render.template_names() if not hasattr(mails, name)] == []
+    written = {*vars(mails), *vars(team_mails)}
+    assert [name for name in render.template_names() if name not in written] == []
     sampled = {name.split("-")[0] for name, _, _ in samples()}
     assert sampled == set(render.template_names())
 

@@ -13,20 +13,14 @@ from recover.web import guard, security
 
 pytest_plugins = ("web_cast",)
 
-TOKENS = {
-    "token": "nonsense",
-    "case_id": "1",
-    "color": "1f6feb",
-    "account_id": "1",
-    "name": "shipped",
-}
+TOKENS = {"token": "nonsense", "color": "1f6feb", "name": "shipped"}  # all others are numbers
 
 
 def addresses(app):
     """Each of our endpoints with an address and a method to call it by."""
     for rule in app.url_map.iter_rules():
         if rule.endpoint.startswith("web."):
-            path = re.sub(r"<(?:\w+:)?(\w+)>", lambda match: TOKENS[match[1]], rule.rule)
+            path = re.sub(r"<(?:\w+:)?(\w+)>", lambda match: TOKENS.get(match[1], "1"), rule.rule)
             for method in rule.methods & {"GET", "POST"}:
                 yield rule.endpoint, method, path
 
@@ -147,6 +141,14 @@ def test_a_session_survives_a_change_of_the_secret_key(scene):
     fresh = create_app(dataclasses.replace(scene.services, settings=settings)).test_client()
     fresh.set_cookie("recover_session", cookie)
     assert fresh.get("/").status_code == 200
+
+
+def test_what_changes_no_session_sends_no_cookie(scene):
+    client = scene.sign_in()
+    client.get("/")  # makes the CSRF token, which the session keeps
+    for path in ("/", "/static/recover.css", "/settings/sessions"):
+        with client.get(path) as answer:
+            assert "Set-Cookie" not in answer.headers
 
 
 def test_a_large_form_is_refused_before_it_is_read(scene):

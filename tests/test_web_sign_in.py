@@ -54,9 +54,10 @@ def test_a_link_works_once(scene):
     link = link_in(scene.mailbox.messages()[0])
     other = scene.app.test_client()
     assert scene.post(scene.client, link, link).status_code == 303
-    answer = scene.post(other, link, link)
-    assert answer.status_code == 410
-    assert "used already" in answer.text
+    for answer in (other.get(link), scene.post(other, link, "/sign-in")):
+        assert answer.status_code == 410
+        assert "used already" in answer.text
+        assert 'href="/sign-in"' in answer.text
     assert other.get("/").status_code == 303
 
 
@@ -102,3 +103,23 @@ def test_signing_in_starts_a_new_session(scene):
     with scene.client.session_transaction() as session:
         assert set(session) == {"token", "_permanent"}
     assert scene.client.get_cookie("recover_session").value != before
+
+
+def test_the_page_of_a_link_says_whom_it_signs_in_and_where_it_was_asked_for(scene):
+    ask(scene, "ada@acme.test")
+    link = link_in(scene.mailbox.messages()[0])
+    here, elsewhere = scene.client.get(link).text, scene.app.test_client().get(link).text
+    assert "ada@acme.test" in here
+    assert "ada@acme.test" in elsewhere
+    assert "another browser" in elsewhere
+    assert "another browser" not in here
+
+
+def test_signing_in_again_in_one_browser_ends_the_session_it_had(scene):
+    scene.sign_in(client=scene.client)
+    cookie = scene.client.get_cookie("recover_session").value
+    scene.sign_in(client=scene.client)
+    before = scene.app.test_client()
+    before.set_cookie("recover_session", cookie)
+    assert before.get("/").status_code == 303
+    assert scene.client.get("/").status_code == 200

@@ -1,14 +1,16 @@
-"""Companies and who of them may sign in."""
+"""Companies, who of them may sign in, who is invited, and what they sign in with."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from recover.db import Base
 from recover.models.columns import BigId, Id, Short
+
+OPEN = text("accepted_at IS NULL AND withdrawn_at IS NULL")
 
 
 class Company(Base):
@@ -21,19 +23,24 @@ class Company(Base):
 
 
 class User(Base):
-    """Someone at a company who may sign in."""
+    """One person's place at one company. A person is a mail address: who serves two companies has
+    a row at each (docs/adr/0020). Rows stay when a person leaves, so that the record can name them.
+    """
 
     __tablename__ = "users"
+    __table_args__ = (UniqueConstraint("company_id", "email"),)
     id: Mapped[Id]
     company_id: Mapped[int] = mapped_column(BigId, ForeignKey("companies.id"), index=True)
-    email: Mapped[str] = mapped_column(String(255), unique=True)
-    role: Mapped[str] = mapped_column(String(255), default="owner")  # see `recover.roles`
+    email: Mapped[str] = mapped_column(String(255), index=True)
+    role: Mapped[str] = mapped_column(String(255), default="owner")  # `recover.roles`; "": removed
     created_at: Mapped[datetime]
     signed_in_at: Mapped[datetime | None]
+    removed_at: Mapped[datetime | None]
+    sessions_ended_at: Mapped[datetime | None]  # no session begun before opens this company
 
 
 class SignIn(Base):
-    """A mailed sign-in link, single use, and the session it began."""
+    """A mailed sign-in link, single use, and the session it began; or a session begun otherwise."""
 
     __tablename__ = "sign_ins"
     id: Mapped[Id]
@@ -42,3 +49,56 @@ class SignIn(Base):
     origin_hash: Mapped[Short]  # keyed hash of the asker's network address, for the caps
     created_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+    way: Mapped[str] = mapped_column(String(255), default="mail", server_default="mail")
+    narrow: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
+    proof: Mapped[str | None] = mapped_column(String(64), unique=True)  # a passkey's challenge
+    device: Mapped[str] = mapped_column(String(255), default="", server_default="")  # user agent
+    seen_hash: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    last_seen_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+
+class Invitation(Base):
+    """A place at a company that waits for somebody to take it."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (
+        Index(
+            "uq_invitations_open",
+            "company_id",
+            "email",
+            unique=True,
+            sqlite_where=OPEN,
+            postgresql_where=OPEN,
+        ),
+    )
+    id: Mapped[Id]
+    company_id: Mapped[int] = mapped_column(BigId, ForeignKey("companies.id"), index=True)
+    email: Mapped[str] = mapped_column(String(255), index=True)
+    role: Mapped[Short]
+    mailed_nonce: Mapped[str] = mapped_column(String(64), unique=True)  # known to the mail alone
+    shown_nonce: Mapped[str] = mapped_column(String(64), unique=True)  # of the link to copy
+    invited_by: Mapped[int] = mapped_column(BigId, ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    mails: Mapped[int] = mapped_column(default=0)
+    mailed_at: Mapped[datetime | None]
+    mail_trouble: Mapped[Short]  # "": the mail server took the latest mail
+    accepted_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
+
+
+class Passkey(Base):
+    """A key that a person's device or password manager holds; we have its public half."""
+
+    __tablename__ = "passkeys"
+    id: Mapped[Id]
+    email: Mapped[str] = mapped_column(String(255), index=True)
+    name: Mapped[Short]
+    handle: Mapped[Short]  # the person's id towards their devices: random, says nothing
+    credential_id: Mapped[str] = mapped_column(String(1400), unique=True)  # base64url
+    public_key: Mapped[str] = mapped_column(Text)  # COSE, base64url
+    sign_count: Mapped[int] = mapped_column(BigId, default=0)
+    backed_up: Mapped[bool] = mapped_column(default=False)  # synced by a password manager
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    suspect_at: Mapped[datetime | None]  # its count went back: it may have been copied

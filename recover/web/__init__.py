@@ -14,13 +14,32 @@ from recover.web import (
     dashboard,
     guard,
     health,
+    invitations,
+    members,
+    passkey_sign_in,
+    passkeys,
+    places,
     present,
     problems,
     retries,
     security,
+    sessions,
     settings_area,
     sign_in,
     stop,
+    team,
+    welcome,
+)
+
+PEOPLE = (
+    passkey_sign_in,
+    welcome,
+    places,
+    team,
+    members,
+    invitations,
+    sessions,
+    passkeys,
 )
 
 
@@ -32,7 +51,7 @@ def register(app: Flask, services: Services) -> None:
     problems.configure(app)
     site = Blueprint("web", __name__)
     site.before_request(partial(guard.check, services))
-    parts = (health, brand, sign_in, dashboard, case, retries, settings_area, card, stop)
+    parts = (health, brand, sign_in, dashboard, case, retries, settings_area, card, stop, *PEOPLE)
     for part in parts:
         site.register_blueprint(part.blueprint(services))
     app.register_blueprint(site)

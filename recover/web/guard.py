@@ -6,11 +6,12 @@ from flask import Flask, abort, g, redirect, request, session, url_for
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.wrappers import Response
 
-from recover import people
+from recover import sessions
 from recover.models import User
 from recover.roles import Role
 from recover.services import Services
-from recover.web import security
+from recover.sessions import Current
+from recover.web import device, security
 
 PUBLIC = frozenset(
     {
@@ -20,6 +21,11 @@ PUBLIC = frozenset(
         "web.sign_in.ask",
         "web.sign_in.confirm",
         "web.sign_in.enter",
+        "web.passkey_sign_in.options",
+        "web.passkey_sign_in.enter",
+        # Signed by the link itself, and nothing happens before a button is pressed:
+        "web.welcome.show",
+        "web.welcome.accept",
         # Signed by the link itself:
         "web.card.show",
         "web.card.start",
@@ -35,11 +41,24 @@ PUBLIC = frozenset(
 )
 """Endpoints that ask for no sign-in. Everything else does."""
 
-OWNERS_ONLY: frozenset[str] = frozenset()
+OWNERS_ONLY: frozenset[str] = frozenset({"web.members", "web.invitations"})
 """Endpoints, or their beginnings up to a dot, for owners alone: people, keys, connections."""
 
-FOR_ONESELF = frozenset({"web.sign_in.leave"})
-"""What everybody signed in may change: nothing but their own session and keys."""
+MEMBERS_ONLY: frozenset[str] = frozenset({"web.case.confirm_retry"})
+"""Pages that do nothing but ask to confirm what a viewer may not do."""
+
+FOR_ONESELF = frozenset(
+    {
+        "web.sign_in.leave",
+        "web.team.leave",
+        "web.places",
+        "web.sessions",
+        "web.passkeys",
+    }
+)
+"""What everybody signed in may change: nothing but their own session, keys and place. Endpoints, or
+their beginnings up to a dot.
+"""
 
 WITHOUT_CSRF = frozenset({"web.stop.stop"})
 """A mail program posts here by itself (RFC 8058): it has the signed link and no session."""
@@ -55,6 +74,7 @@ def configure(app: Flask) -> None:
         WTF_CSRF_SSL_STRICT=False,
     )
     csrf.init_app(app)
+    app.jinja_env.globals.update(may=may)
 
 
 def check(services: Services) -> Response | None:
@@ -65,25 +85,40 @@ def check(services: Services) -> Response | None:
     if request.endpoint in PUBLIC:
         return None
     security.allow().private = True
-    g.user = people.user_of(services, session.get("token", ""))
-    if g.user is None:
+    g.here = sessions.current(services, session.get("token", ""))
+    g.user = g.here.user if g.here else None
+    if g.here is None:
         if request.method == "GET":
             session["next"] = request.full_path.rstrip("?")
         return redirect(url_for("web.sign_in.form"), 303)
     if not Role(g.user.role).may(needed(request.endpoint or "", request.method)):
         abort(403)
+    sessions.touch(services, g.here.sign_in, device.visit(services))
     return None
 
 
 def needed(endpoint: str, method: str) -> Role:
     """The least role that may call this."""
-    if endpoint in OWNERS_ONLY or endpoint.rpartition(".")[0] in OWNERS_ONLY:
+    names = {endpoint, endpoint.rpartition(".")[0]}
+    if names & OWNERS_ONLY:
         return Role.OWNER
-    looks = method in ("GET", "HEAD", "OPTIONS") or endpoint in FOR_ONESELF
-    return Role.VIEWER if looks else Role.MEMBER
+    looks = method in ("GET", "HEAD", "OPTIONS") and not names & MEMBERS_ONLY
+    return Role.VIEWER if looks or names & FOR_ONESELF else Role.MEMBER
+
+
+def may(role: str) -> bool:
+    """For templates: may whoever looks at this do what that role may? No button without it."""
+    user = g.get("user")
+    return user is not None and Role(user.role).may(Role(role))
 
 
 def current_user() -> User:
     """Who is signed in; only behind `check`."""
     user: User = g.user
     return user
+
+
+def current_session() -> Current:
+    """The session of who is signed in; only behind `check`."""
+    here: Current = g.here
+    return here

@@ -48,7 +48,10 @@ def configure(app: Flask, settings: Settings) -> None:
         SESSION_COOKIE_SECURE=settings.secure_cookies,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        PERMANENT_SESSION_LIFETIME=timedelta(days=30),
+        PERMANENT_SESSION_LIFETIME=timedelta(days=settings.session_days),
+        # Only what changes the session sends its cookie: a late answer for a picture would
+        # otherwise put an older session back.
+        SESSION_REFRESH_EACH_REQUEST=False,
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(hours=1),
         MAX_FORM_MEMORY_SIZE=MAX_FORM_BYTES,
     )

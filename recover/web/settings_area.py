@@ -14,7 +14,11 @@ class Page:
     about: str  # one sentence
 
 
-PAGES: tuple[Page, ...] = ()
+PAGES: tuple[Page, ...] = (
+    Page("web.team.show", "Team", "Who may come in, and what they may do."),
+    Page("web.passkeys.show", "Passkeys", "Sign in by fingerprint, face or PIN."),
+    Page("web.sessions.show", "Sessions", "Where you are signed in, and how to end it."),
+)
 """Add a page here, and let its template extend settings.html."""
 
 

@@ -5,30 +5,32 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from recover import card_update, people
+from recover import card_update, passkeys, people, sessions
 from recover.errors import LinkExpired, LinkInvalid
 from recover.services import Services
-from recover.web import security
+from recover.web import device, security
+
+ASKED = "asked"  # set in a browser that asked for a link
 
 
 def blueprint(services: Services) -> Blueprint:
     routes = Blueprint("sign_in", __name__)
+    possible = passkeys.site(services.settings).possible
 
     @routes.get("/sign-in")
     def form() -> str:
-        return render_template("sign_in.html")
+        return render_template("sign_in.html", passkeys=possible)
 
     @routes.post("/sign-in")
     def ask() -> Response | str:
         email = people.normal(request.form.get("email", ""))
         if not people.plausible(email):
-            return render_template("sign_in.html", email=email, fault=True)
+            return render_template("sign_in.html", email=email, fault=True, passkeys=possible)
         origin = card_update.origin_hash(services, request.remote_addr or "")
-        wanted = people.ask(services, email, origin)
+        session[ASKED] = True
         response = Response(render_template("sign_in_sent.html", email=email), mimetype="text/html")
-        if wanted:
-            # After the answer: how long it takes must not tell whether the address is known.
-            response.call_on_close(lambda: people.mail(services, wanted))
+        # After the answer: how long it takes must not tell whether the address is known.
+        response.call_on_close(lambda: _ask_and_mail(services, email, origin))
         return response
 
     @routes.get("/sign-in/<token>")
@@ -36,23 +38,22 @@ def blueprint(services: Services) -> Blueprint:
         """A button only: mail scanners open links, and must not use this one up."""
         security.allow().private = True
         try:
-            people.nonce_of(services, token)
-        except (LinkExpired, LinkInvalid) as error:
+            email = people.waiting(services, token)
+        except (LinkExpired, LinkInvalid, people.LinkUsed) as error:
             return _useless(error)
-        return render_template("sign_in_confirm.html", token=token)
+        elsewhere = ASKED not in session
+        return render_template(
+            "sign_in_confirm.html", token=token, email=email, elsewhere=elsewhere
+        )
 
     @routes.post("/sign-in/<token>")
     def enter(token: str) -> Response | tuple[str, int]:
         security.allow().private = True
         try:
-            session_token = people.sign_in(services, token)
+            session_token = people.sign_in(services, token, device.visit(services))
         except (LinkExpired, LinkInvalid, people.LinkUsed) as error:
             return _useless(error)
-        wanted = session.get("next", "")
-        session.clear()
-        session.permanent = True
-        session["token"] = session_token
-        return redirect(wanted or url_for("web.dashboard.show"), 303)
+        return welcome_in(services, session_token)
 
     @routes.post("/sign-out")
     def leave() -> Response:
@@ -61,6 +62,29 @@ def blueprint(services: Services) -> Blueprint:
         return redirect(url_for("web.sign_in.form"), 303)
 
     return routes
+
+
+def welcome_in(services: Services, session_token: str) -> Response:
+    """Give this browser a new session, end the one it had, and lead it to where it wanted to go.
+
+    Whoever serves several companies says first which one.
+    """
+    people.sign_out(services, session.get("token", ""))
+    wanted = session.get("next", "")
+    session.clear()
+    session.permanent = True
+    session["token"] = session_token
+    here = sessions.current(services, session_token)
+    if here and len(sessions.reachable(services, here)) > 1:
+        session["next"] = wanted
+        return redirect(url_for("web.places.show"), 303)
+    return redirect(wanted or url_for("web.dashboard.show"), 303)
+
+
+def _ask_and_mail(services: Services, email: str, origin: str) -> None:
+    wanted = people.ask(services, email, origin)
+    if wanted:
+        people.mail(services, wanted)
 
 
 def _useless(error: Exception) -> tuple[str, int]:

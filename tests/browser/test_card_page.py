@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from app import create_app
 from recover.links import Links
@@ -19,34 +16,6 @@ pytest_plugins = ("web_cast",)
 pytestmark = pytest.mark.browser
 
 GOOD, DECLINES, ASKS = "4242424242424242", "4000000000000341", "4000002760003184"
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture
-def database_url(sqlite_template: Path, tmp_path: Path) -> str:
-    """The database makes no difference to a browser: one kind is enough."""
-    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path / 'recover.db')}"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("no Chromium here, and CI has to have one")
-        pytest.skip("no Chromium here: apt install chromium")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=ARGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

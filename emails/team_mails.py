@@ -1,0 +1,30 @@
+"""Mails to the people of a company, other than the sign-in link. Values in, a finished mail out."""
+
+from __future__ import annotations
+
+from emails import reader
+from emails.brand import Brand, require_web_address
+from emails.render import Rendered, render
+
+
+def invitation(
+    product_name: str, *, company: str, inviter: str, may: str, link: str, days: int
+) -> Rendered:
+    """For somebody invited to a company's dashboard. ``may``: a sentence on what they may do there.
+
+    ``company`` and ``inviter`` may be anything a person typed; ``link`` is good for ``days``.
+    """
+    brand, theirs = Brand(company_name=product_name), Brand(company_name=company or "a company")
+    context = {
+        "headline": f"You are invited to {brand.short_name}",
+        "company": theirs.company_name,
+        "short_company": theirs.short_name,
+        "inviter": reader.one_line(inviter),
+        "may": may,
+        "link": require_web_address(link, "link"),
+        "button": "See the invitation",
+        "days": days,
+        "stop_link": "",
+        "proof": "",
+    }
+    return render("invitation", context, brand)

@@ -1,0 +1,51 @@
+"""Settings: where one is signed in, and ending it."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
+from werkzeug.wrappers import Response
+
+from recover import sessions
+from recover.services import Services
+from recover.web import device
+from recover.web.guard import current_session
+
+WAYS = {
+    "mail": "by mailed link",
+    "passkey": "with a passkey",
+    "handed": "by an invitation that was handed on",
+}
+
+
+def blueprint(services: Services) -> Blueprint:
+    routes = Blueprint("sessions", __name__)
+
+    @routes.get("/settings/sessions")
+    def show() -> str:
+        here = current_session()
+        return render_template(
+            "sessions.html", found=sessions.listed(services, here), here=here.sign_in,
+            network=device.visit(services).origin, named=device.named, ways=WAYS,
+            settings=services.settings, several=len(sessions.reachable(services, here)) > 1,
+        )  # fmt: skip
+
+    @routes.post("/settings/sessions/<int:session_id>/end")
+    def end(session_id: int) -> Response:
+        if not sessions.end(services, current_session(), session_id):
+            abort(404)
+        flash("That session is ended.")
+        return _back()
+
+    @routes.post("/settings/sessions/end-others")
+    def end_others() -> Response:
+        count = sessions.end(services, current_session(), None)
+        flash({0: "There was no other session.", 1: "The other session is ended."}.get(
+            count, f"{count} other sessions are ended."
+        ))  # fmt: skip
+        return _back()
+
+    return routes
+
+
+def _back() -> Response:
+    return redirect(url_for("web.sessions.show"), 303)
