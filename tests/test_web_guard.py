@@ -13,7 +13,7 @@ from recover.web import guard, security
 
 pytest_plugins = ("web_cast",)
 
-TOKENS = {"token": "nonsense", "case_id": "1", "color": "1f6feb"}
+TOKENS = {"token": "nonsense", "case_id": "1", "color": "1f6feb", "account_id": "1"}
 
 
 def addresses(app):

@@ -14,12 +14,15 @@ from recover.web import (
     dashboard,
     guard,
     health,
+    mode,
     present,
     problems,
     security,
     settings_area,
     sign_in,
     stop,
+    stripe_accounts,
+    stripe_connect,
 )
 
 
@@ -32,5 +35,7 @@ def register(app: Flask, services: Services) -> None:
     site = Blueprint("web", __name__)
     site.before_request(partial(guard.check, services))
     for part in (health, brand, sign_in, dashboard, case, settings_area, card, stop):
+        site.register_blueprint(part.blueprint(services))
+    for part in (mode, stripe_accounts, stripe_connect):
         site.register_blueprint(part.blueprint(services))
     app.register_blueprint(site)

@@ -35,10 +35,10 @@ PUBLIC = frozenset(
 )
 """Endpoints that ask for no sign-in. Everything else does."""
 
-OWNERS_ONLY: frozenset[str] = frozenset()
+OWNERS_ONLY: frozenset[str] = frozenset({"web.stripe_connect"})
 """Endpoints, or their beginnings up to a dot, for owners alone: people, keys, connections."""
 
-FOR_ONESELF = frozenset({"web.sign_in.leave"})
+FOR_ONESELF = frozenset({"web.sign_in.leave", "web.mode.switch"})
 """What everybody signed in may change: nothing but their own session and keys."""
 
 WITHOUT_CSRF = frozenset({"web.stop.stop"})

@@ -14,7 +14,13 @@ class Page:
     about: str  # one sentence
 
 
-PAGES: tuple[Page, ...] = ()
+PAGES: tuple[Page, ...] = (
+    Page(
+        "web.stripe_accounts.show",
+        "Stripe accounts",
+        "Connect and disconnect, and see whether Stripe reaches this installation.",
+    ),
+)
 """Add a page here, and let its template extend settings.html."""
 
 
