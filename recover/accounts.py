@@ -64,7 +64,8 @@ def connect(
 
     Asks Stripe for the account's name, zone and mode first, so that a wrong key is found here.
     Connecting again updates the keys and keeps everything else, also after a disconnection. The
-    account joins the company ``company_id``; without one, a new company of that name.
+    account joins the company ``company_id``; without one, a new company. Either is called
+    ``company_name``, or where that is "", as Stripe calls it.
 
     Raises ConnectedElsewhere, StripeAccessLost, StripeUnavailable; nothing is stored then.
     """
@@ -109,6 +110,7 @@ def _store(
         if account is None:
             company_id = company_id or _new_company(session, services, new["name"])
             account = _new_account(services, info, company_id, new)
+            account.name = account.name or session.get_one(Company, company_id).name
             session.add(account)
         elif company_id not in (None, account.company_id):
             raise ConnectedElsewhere(

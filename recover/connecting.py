@@ -19,7 +19,7 @@ from recover.account_health import listen
 from recover.delivery import TEAM
 from recover.errors import PermanentError, RecoverError, StripeRejected, StripeUnavailable
 from recover.leaving import remove_endpoints
-from recover.models import Account, Company, ConnectRequest, User
+from recover.models import Account, ConnectRequest, User
 from recover.services import Services
 from recover.stripe_gateway import StripeConnect
 from recover.stripe_gateway_connect import SCOPE
@@ -116,7 +116,7 @@ def finish(services: Services, user: User, session_token: str, state: str, code:
     try:
         account = accounts.connect(
             services,
-            "" if before else _name_of(services, user),
+            "",
             company_id=user.company_id,
             stripe_account_id=grant.stripe_account_id,
             publishable_key=grant.publishable_key,
@@ -189,15 +189,6 @@ def _known(
         return session.scalar(query)
 
 
-def _name_of(services: Services, user: User) -> str:
-    """The company's name for its first account; later ones are told apart by Stripe's."""
-    query = select(Account.id).where(Account.company_id == user.company_id).limit(1)
-    with services.db.read() as session:
-        if session.scalar(query) is not None:
-            return ""
-        return session.get_one(Company, user.company_id).name
-
-
 def _tidy(services: Services, before: Account) -> None:
     """The account's own endpoint is of no use beside the platform's; its old key removes it."""
     try:
@@ -214,7 +205,7 @@ def connect_key(services: Services, user: User, key: str, publishable_key: str) 
     try:
         account = accounts.connect(
             services,
-            _name_of(services, user),
+            "",
             company_id=user.company_id,
             secret_key=key,
             publishable_key=publishable_key,

@@ -85,7 +85,7 @@ NEEDED: tuple[Permission, ...] = (
     ),
     Permission(
         "Checkout", "Checkout Sessions", WRITE, "checkout_session_write",
-        "the card page without JavaScript", _nobody("/v1/checkout/sessions/cs_{}/expire"),
+        "offer the card page without JavaScript", _nobody("/v1/checkout/sessions/cs_{}/expire"),
     ),
     Permission(
         "Webhook", "Webhook Endpoints and Event Destinations", WRITE, "webhook_write",
@@ -111,7 +111,7 @@ NEEDED: tuple[Permission, ...] = (
     ),
     Permission(
         "Connect", "Accounts", READ, "accounts_kyc_basic_read",
-        "the account's own name, time zone and support address",
+        "learn the account's name, time zone and support address",
         Probe("GET", "/v1/account", "reads the account's own details"),
     ),
 )  # fmt: skip
