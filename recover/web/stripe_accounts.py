@@ -50,10 +50,10 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.post("/settings/stripe/<int:account_id>/test-mail")
     def test_mail(account_id: int) -> Response:
-        wanted = request.form.get("who", "")
+        account, wanted = find(services, account_id), request.form.get("who", "")
         if wanted not in MAIL_WORDS:
             abort(400)
-        _set_test_mail(services, find(services, account_id), wanted)
+        _set_test_mail(services, account, wanted)
         flash(MAIL_WORDS[wanted])
         return redirect(url_for("web.stripe_accounts.one", account_id=account_id), 303)
 
