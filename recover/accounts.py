@@ -8,21 +8,25 @@ from datetime import datetime
 from secrets import token_urlsafe
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from emails.brand import DEFAULT_COLOR
 from recover import timings
+from recover.delivery import EVERYONE
 from recover.dunning import DEFAULT, CaseState, CloseReason, RetryMode
 from recover.dunning.network_rules import CEILING
 from recover.errors import PermanentError
 from recover.letters import brand
 from recover.models import Account, Company, RecoveryCase
-from recover.record import note
+from recover.record import COMMAND, RECOVER, STRIPE, note, write
 from recover.services import Services
+from recover.stripe_objects import StripeAccountInfo
 
 log = logging.getLogger(__name__)
 
 __all__ = [
+    "ConnectedElsewhere",
     "add_webhook_endpoint",
     "brand",
     "connect",
@@ -36,56 +40,116 @@ __all__ = [
 ]
 
 
+PLATFORM, KEY = "platform", "key"  # how an account is connected
+
+
+class ConnectedElsewhere(PermanentError):
+    """The Stripe account belongs to another company of this installation, and stays there."""
+
+
 def connect(
     services: Services,
     company_name: str,
     *,
+    company_id: int | None = None,
     secret_key: str = "",
     stripe_account_id: str = "",
     publishable_key: str = "",
     webhook_secrets: Sequence[str] = (),
     mode: str = RetryMode.OBSERVE,
+    test_mail: str = EVERYONE,
+    actor: str = COMMAND,
 ) -> Account:
     """Connect an account with its own key, or (without one) through the platform's.
 
     Asks Stripe for the account's name, zone and mode first, so that a wrong key is found here.
-    Connecting again updates the keys and keeps everything else. Raises StripeAccessLost,
-    StripeUnavailable.
+    Connecting again updates the keys and keeps everything else, also after a disconnection. The
+    account joins the company ``company_id``; without one, a new company. Either is called
+    ``company_name``, or where that is "", as Stripe calls it.
+
+    Raises ConnectedElsewhere, StripeAccessLost, StripeUnavailable; nothing is stored then.
     """
     key = secret_key or services.settings.stripe_secret_key
     info = services.gateway.account(key, "" if secret_key else stripe_account_id).account_info()
+    new = {
+        "hook_token": token_urlsafe(24),
+        "name": company_name or info.name,
+        "mode": mode,
+        "test_mail": test_mail,
+    }
+    access = {
+        "connection": KEY if secret_key else PLATFORM,
+        "secret_key_sealed": services.vault.seal(secret_key),
+        "disconnected_at": None,
+        "leaving_at": None,
+        "problem": "",
+    }
+    if shown := publishable_key or ("" if secret_key else services.settings.stripe_publishable_key):
+        access["publishable_key"] = shown
+    if webhook_secrets:
+        access["webhook_secrets_sealed"] = services.vault.seal(",".join(webhook_secrets))
+    try:
+        return _store(services, info, company_id, new, access, actor)
+    except IntegrityError:  # somebody else stored the same account a moment ago
+        return _store(services, info, company_id, new, access, actor)
+
+
+def _store(
+    services: Services,
+    info: StripeAccountInfo,
+    company_id: int | None,
+    new: Mapping[str, str],
+    access: Mapping[str, str | None],
+    actor: str,
+) -> Account:
+    query = select(Account).where(
+        Account.stripe_account_id == info.id, Account.livemode == info.livemode
+    )
     with services.db.begin() as session:
-        account = session.scalar(
-            select(Account).where(
-                Account.stripe_account_id == info.id, Account.livemode == info.livemode
-            )
-        )
+        account = session.scalar(query)
         if account is None:
-            company = Company(name=company_name, created_at=services.now())
-            session.add(company)
-            session.flush()
-            account = Account(
-                company_id=company.id,
-                stripe_account_id=info.id,
-                livemode=info.livemode,
-                hook_token=token_urlsafe(24),
-                name=company_name or info.name,
-                mode=mode,
-                timezone=info.timezone or "UTC",
-                support_email=info.support_email,
-                color=DEFAULT_COLOR,
-                campaign_key=DEFAULT.key,
-                campaign_version=DEFAULT.version,
-                connected_at=services.now(),
-            )
+            company_id = company_id or _new_company(session, services, new["name"])
+            account = _new_account(services, info, company_id, new)
+            account.name = account.name or session.get_one(Company, company_id).name
             session.add(account)
-        account.connection = "key" if secret_key else "platform"
-        account.secret_key_sealed = services.vault.seal(secret_key)
-        account.publishable_key = publishable_key or services.settings.stripe_publishable_key
-        if webhook_secrets:
-            account.webhook_secrets_sealed = services.vault.seal(",".join(webhook_secrets))
-        account.disconnected_at, account.problem = None, ""
+        elif company_id not in (None, account.company_id):
+            raise ConnectedElsewhere(
+                f"The Stripe account {info.id} is connected to another company on this"
+                " installation. Nothing was changed."
+            )
+        for name, value in access.items():
+            setattr(account, name, value)
+        session.flush()
+        ways = {KEY: "with a key of its own", PLATFORM: "through Stripe Connect"}
+        write(
+            session, "connect", f"{info.id} was connected {ways[account.connection]}.",
+            services.now(), actor=actor, about=f"account:{account.id}", account_id=account.id,
+        )  # fmt: skip
     return account
+
+
+def _new_company(session: Session, services: Services, name: str) -> int:
+    company = Company(name=name, created_at=services.now())
+    session.add(company)
+    session.flush()
+    return company.id
+
+
+def _new_account(
+    services: Services, info: StripeAccountInfo, company_id: int, new: Mapping[str, str]
+) -> Account:
+    return Account(
+        company_id=company_id,
+        stripe_account_id=info.id,
+        livemode=info.livemode,
+        timezone=info.timezone or "UTC",
+        support_email=info.support_email,
+        color=DEFAULT_COLOR,
+        campaign_key=DEFAULT.key,
+        campaign_version=DEFAULT.version,
+        connected_at=services.now(),
+        **new,
+    )
 
 
 def add_webhook_endpoint(services: Services, account: Account, events: Sequence[str]) -> str:
@@ -146,19 +210,31 @@ def plan_anew(session: Session, account_id: int, now: datetime) -> None:
     )
 
 
-def disconnect(services: Services, account_id: int) -> None:
-    """Stripe told us we have no access any more: every open case ends, nothing more is sent."""
+def disconnect(
+    services: Services,
+    account_id: int,
+    *,
+    actor: str = STRIPE,
+    leaving: bool = False,
+    reason: str = "Stripe took our access away.",
+) -> bool:
+    """Every open case ends, nothing more is charged or sent. False where it was so already.
+
+    ``leaving``: it is we who go, and Stripe has still to be told (see `recover.leaving`).
+    """
     now = services.now()
     with services.db.begin() as session:
-        account = session.get_one(Account, account_id)
+        account = session.get_one(Account, account_id, with_for_update=True)
         if account.disconnected_at:
-            return
-        account.disconnected_at = now
+            return False
+        account.disconnected_at, account.problem = now, ""
+        account.leaving_at = now if leaving else None
         open_cases = select(RecoveryCase).where(
             RecoveryCase.account_id == account_id, RecoveryCase.state == CaseState.OPEN
         )
         for case in session.scalars(open_cases):
-            note(session, case, "close", "The Stripe account was disconnected.", now)
+            by = actor if leaving else RECOVER
+            note(session, case, "close", "The Stripe account was disconnected.", now, actor=by)
         session.execute(
             update(RecoveryCase)
             .where(RecoveryCase.account_id == account_id, RecoveryCase.state == CaseState.OPEN)
@@ -170,7 +246,12 @@ def disconnect(services: Services, account_id: int) -> None:
                 next_step_reason="",
             )
         )
+        write(
+            session, "disconnect", reason, now,
+            actor=actor, about=f"account:{account_id}", account_id=account_id,
+        )  # fmt: skip
     log.warning("account %s was disconnected", account_id)
+    return True
 
 
 def note_trouble(services: Services, account_id: int, problem: str) -> None:

@@ -12,17 +12,15 @@ from cryptography.fernet import Fernet
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy import select
 
 from recover import accounts, cards, config, migrate, sweep, switchover
 from recover.backtest import command as backtest
+from recover.commands import accounts as account_commands
 from recover.commands import retries, users
-from recover.dunning import RetryMode
 from recover.errors import RecoverError
 from recover.models import Account
 from recover.services import Services, build
 from webhooks import inbox
-from webhooks.handlers import HANDLED_TYPES
 
 console = Console()
 
@@ -75,81 +73,6 @@ def keys_new() -> None:
     """Print a new SECRET_KEYS and a new ENCRYPTION_KEYS entry."""
     click.echo(f"SECRET_KEYS={Fernet.generate_key().decode()}")
     click.echo(f"ENCRYPTION_KEYS={Fernet.generate_key().decode()}")
-
-
-@cli.group()
-def account() -> None:
-    """Connected Stripe accounts."""
-
-
-@account.command("connect")
-@click.argument("name")
-@click.option(
-    "--key", default="", help="The account's own secret or restricted key; asked for if empty."
-)
-@click.option("--stripe-account", default="", help="acct_..., to use the platform's key instead.")
-@click.option("--publishable-key", default="", help="pk_..., for the card page.")
-@click.option("--webhook-secret", multiple=True, help="whsec_..., of an endpoint you made by hand.")
-@click.option(
-    "--mode",
-    type=click.Choice([mode.value for mode in RetryMode]),
-    default=RetryMode.OBSERVE.value,
-    show_default=True,
-    help="observe: nothing leaves; recover: we retry and write; stripe: Stripe retries, we write.",
-)
-def account_connect(
-    name: str,
-    key: str,
-    stripe_account: str,
-    publishable_key: str,
-    webhook_secret: tuple[str, ...],
-    mode: str,
-) -> None:
-    """Connect the Stripe account of the company NAME, or renew its keys."""
-    if not stripe_account and not key:
-        key = click.prompt("Secret or restricted key", hide_input=True)
-    services = _services()
-    connected = accounts.connect(
-        services,
-        name,
-        secret_key=key,
-        stripe_account_id=stripe_account,
-        publishable_key=publishable_key,
-        webhook_secrets=webhook_secret,
-        mode=mode,
-    )
-    console.print(
-        f"Connected {connected.stripe_account_id} ({connected.name}) in {connected.mode} mode."
-    )
-    if connected.connection == "key" and not connected.webhook_secrets_sealed:
-        url = accounts.add_webhook_endpoint(services, connected, HANDLED_TYPES)
-        console.print(f"Stripe will send its events to {url}")
-
-
-@account.command("mode")
-@click.argument("account_id", type=int)
-@click.argument("mode", type=click.Choice([mode.value for mode in RetryMode]))
-def account_mode(account_id: int, mode: str) -> None:
-    """Change who retries: recover, stripe, or observe."""
-    services = _services()
-    with services.db.read() as session:
-        if session.get(Account, account_id) is None:
-            raise click.ClickException(f"There is no account {account_id}: recover account list")
-    accounts.set_mode(services, account_id, mode)
-    console.print(f"Account {account_id} is now in {mode} mode.")
-
-
-@account.command("list")
-def account_list() -> None:
-    """Show the connected accounts."""
-    table = Table("id", "Stripe account", "name", "mode", "live", "trouble")
-    with _services().db.read() as session:
-        for row in session.scalars(select(Account).order_by(Account.id)):
-            state = "disconnected" if row.disconnected_at else row.problem
-            table.add_row(
-                str(row.id), row.stripe_account_id, row.name, row.mode, str(row.livemode), state
-            )
-    console.print(table if table.row_count else "No account is connected: recover account connect")
 
 
 @cli.group()
@@ -238,11 +161,12 @@ def emails_preview(directory: Path) -> None:
     console.print(f"Written. Open {write_previews(directory)}")
 
 
+cli.add_command(account_commands.account)
 cli.add_command(backtest.command)
 cli.add_command(users.group)
 cli.add_command(switchover.command)
 cli.add_command(retries.group)
-account.add_command(retries.account_set)
+account_commands.account.add_command(retries.account_set)
 
 
 def main() -> None:

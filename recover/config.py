@@ -39,6 +39,8 @@ class Settings:
     stripe_secret_key: str
     stripe_publishable_key: str
     stripe_webhook_secrets: tuple[str, ...]
+    stripe_client_id: str
+    stripe_connect_base: str
     clock_file: str
     log_level: str
     max_webhook_bytes: int
@@ -209,6 +211,18 @@ SETTINGS = (
         "signing secrets of the platform's webhook endpoint; several while rotating",
     ),
     Setting(
+        "STRIPE_CLIENT_ID",
+        prefix("ca_"),
+        "",
+        "the platform's Connect client id, so that accounts can be connected with one click",
+    ),
+    Setting(
+        "STRIPE_CONNECT_BASE",
+        url("https", "http"),
+        "https://connect.stripe.com",
+        "where Stripe asks for consent; another address only for rehearsals",
+    ),
+    Setting(
         "STRIPE_API_BASE",
         url("https", "http"),
         "https://api.stripe.com",
@@ -276,6 +290,8 @@ def _contradictions(values: dict[str, Any]) -> list[str]:
     key, public = values["stripe_secret_key"], values["stripe_publishable_key"]
     if key and not public:
         faults.append("STRIPE_PUBLISHABLE_KEY is missing: STRIPE_SECRET_KEY is set")
+    if values["stripe_client_id"] and not key:
+        faults.append("STRIPE_SECRET_KEY is missing: STRIPE_CLIENT_ID is set")
     if key and public and ("_live_" in key) != ("_live_" in public):
         faults.append("STRIPE_SECRET_KEY and STRIPE_PUBLISHABLE_KEY mix live and test mode")
     if "_live_" in key and not values["base_url"].startswith("https://"):

@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from emails.envelope import Outgoing
 from recover import letters, truth
@@ -26,6 +27,7 @@ from recover.errors import (
 from recover.messages import (
     ASKED_FOR,
     LEASE,
+    OBSERVED,
     PENDING,
     REFUSED,
     SENDING,
@@ -33,12 +35,15 @@ from recover.messages import (
     SKIPPED,
     UNCERTAIN,
 )
-from recover.models import Account, Message, RecoveryCase, Suppression
+from recover.models import Account, Message, RecoveryCase, Suppression, User
 from recover.record import note
 from recover.services import Services
 
 # What has to be asked before a mail that is about no case leaves, by its template.
 GATES: dict[str, Callable[[Services, Account, Message], bool]] = {}
+
+EVERYONE, TEAM = "everyone", "team"  # who gets mail in test mode
+TEST_MODE = "test mode: mail goes only to your own people"
 
 BACK_OFF = (1, 5, 30, 120)  # minutes, while the mail server is away
 GIVE_UP = timedelta(hours=48)  # a mail this late says things that are no longer so
@@ -58,7 +63,22 @@ def send(services: Services, message_id: int) -> str:
         message = session.get_one(Message, message_id)
         account = session.get_one(Account, message.account_id)
         outgoing = letters.write(session, services, account, message)
+        held_back = _for_the_team_only(session, account, message)
+    if held_back:
+        return _settle(services, message, OBSERVED, error=TEST_MODE)
     return _deliver(services, message, outgoing)
+
+
+def _for_the_team_only(session: Session, account: Account, message: Message) -> bool:
+    """Test customers may carry real people's addresses: unless the company says otherwise, mail
+    in test mode goes to its own people alone.
+    """
+    if account.livemode or account.test_mail == EVERYONE:
+        return False
+    own = select(User.id).where(
+        User.company_id == account.company_id, User.email == message.to_email.strip().lower()
+    )
+    return session.scalar(own) is None
 
 
 def _deliver(services: Services, message: Message, outgoing: Outgoing) -> str:

@@ -38,7 +38,15 @@ class StripeRejected(PermanentError):
 
 
 class StripeAccessLost(PermanentError):
-    """The key was revoked, lacks a permission, or the account was disconnected."""
+    """The key was revoked, lacks a permission, or the account was disconnected.
+
+    ``status`` is 401 (who are you?) or 403 (you may not); ``code`` is Stripe's, or "".
+    """
+
+    def __init__(self, message: str, *, status: int = 403, code: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
 
 
 class MailUnavailable(TransientError):

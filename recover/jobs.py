@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from functools import cache
 
-from recover import accounts, cards, config, delivery, learning, record, steps, sweep
+from recover import accounts, cards, config, delivery, learning, leaving, record, steps, sweep
 from recover.errors import StripeAccessLost, TransientError
 from recover.models import Account
 from recover.services import CHORES, Services, build
@@ -76,6 +76,10 @@ def learn_account(account_id: int) -> None:
 
 def seal_record() -> int:
     return record.seal(services().db)
+
+
+def finish_leaving() -> int:
+    return leaving.finish_leaving(services())
 
 
 def _for_each_account(job: str) -> None:

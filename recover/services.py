@@ -101,7 +101,7 @@ def build(settings: Settings) -> Services:
     return Services(
         settings=settings,
         db=Database.connect(settings.database_url),
-        gateway=StripeGateway(settings.stripe_api_base),
+        gateway=StripeGateway(settings.stripe_api_base, connect_base=settings.stripe_connect_base),
         vault=Vault(settings.encryption_keys),
         links=Links(settings.secret_keys, settings.base_url),
         mailer=Mailer(settings.smtp_url, helo=urlsplit(settings.base_url).hostname or ""),

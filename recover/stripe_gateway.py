@@ -19,12 +19,14 @@ from recover.stripe_gateway_account import StripeAccount
 from recover.stripe_gateway_client import (
     API_VERSION,
     DEFAULT_API_BASE,
+    DEFAULT_CONNECT_BASE,
     Connections,
     signed_by,
 )
+from recover.stripe_gateway_connect import StripeConnect
 from recover.stripe_objects import WebhookEvent
 
-__all__ = ["API_VERSION", "StripeAccount", "StripeGateway", "verify_webhook"]
+__all__ = ["API_VERSION", "StripeAccount", "StripeConnect", "StripeGateway", "verify_webhook"]
 
 
 class StripeGateway:
@@ -36,9 +38,15 @@ class StripeGateway:
     """
 
     def __init__(
-        self, api_base: str = DEFAULT_API_BASE, timeout: float = 30.0, *, retries: int = 2
+        self,
+        api_base: str = DEFAULT_API_BASE,
+        timeout: float = 30.0,
+        *,
+        retries: int = 2,
+        connect_base: str = DEFAULT_CONNECT_BASE,
     ) -> None:
         self._api_base = api_base
+        self._connect_base = connect_base
         self._retries = retries
         self._connections = Connections(timeout)
 
@@ -48,6 +56,10 @@ class StripeGateway:
             secret_key, stripe_account_id, self._api_base, self._retries
         )
         return StripeAccount(client, livemode="_live_" in secret_key)
+
+    def connect(self, secret_key: str, client_id: str) -> StripeConnect:
+        """OAuth for the platform whose key and client id these are."""
+        return StripeConnect(self._connections.platform(secret_key, client_id, self._connect_base))
 
 
 def verify_webhook(

@@ -7,7 +7,8 @@ from typing import Any
 
 from recover import stripe_gateway_answers as answers
 from recover import stripe_parse as parse
-from recover.errors import RecoverError, StripeRejected
+from recover.errors import RecoverError, StripeAccessLost, StripeRejected
+from recover.key_permissions import Probe
 from recover.stripe_gateway_client import API_VERSION, InvoicePayParams, errors, found
 from recover.stripe_gateway_lists import CUSTOMER_CARDS, SUBSCRIPTION_CARDS, StripeLists
 from recover.stripe_objects import (
@@ -23,6 +24,7 @@ from recover.stripe_objects import (
 )
 from recover.stripe_parse import NOTHING, Json
 
+FORBIDDEN = 403
 INVOICE_INTENT = ["payments.data.payment.payment_intent"]
 
 # Ids of legacy cards, sources and bank accounts, which `pay` takes as another parameter.
@@ -35,9 +37,7 @@ class StripeAccount(StripeLists):
     """One company's Stripe. Each method is one request unless it says otherwise.
 
     A case is refreshed by three: `invoice`, `subscription` (with every card that may be charged)
-    and `customer_charges`. A restricted key needs write on Invoices, Subscriptions, Customers,
-    SetupIntents, Checkout Sessions and Webhook Endpoints, and read on PaymentIntents,
-    PaymentMethods, Charges, Products and the account.
+    and `customer_charges`. What a restricted key needs for all of it: `recover.key_permissions`.
     """
 
     # Reading: one object
@@ -188,6 +188,27 @@ class StripeAccount(StripeLists):
                 {"url": url, "enabled_events": names, "api_version": API_VERSION}
             ).to_dict()
         return parse.id_of(made), made.get("secret") or ""
+
+    def delete_webhook_endpoint(self, endpoint_id: str) -> None:
+        """One that is gone already is no error."""
+        found(lambda: self._v1.webhook_endpoints.delete(endpoint_id))
+
+    def permitted(self, probe: Probe) -> str:
+        """What Stripe says the key lacks for this request; "" where it may make it.
+
+        What the request itself comes to, such as "no such invoice", is of no interest. Raises
+        StripeAccessLost where the key is no good at all, StripeUnavailable.
+        """
+        try:
+            with errors():
+                self._client.raw_request(probe.method.lower(), probe.path, **probe.params)
+        except StripeAccessLost as refused:
+            if refused.status != FORBIDDEN:
+                raise
+            return str(refused)
+        except StripeRejected:
+            pass  # understood and refused for another reason: the permission is there
+        return ""
 
     def _invoice(self, invoice_id: str) -> Json | None:
         return found(lambda: self._v1.invoices.retrieve(invoice_id, {"expand": INVOICE_INTENT}))

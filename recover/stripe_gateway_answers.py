@@ -104,8 +104,8 @@ def refusal(status: int | None, error: Json, headers: Mapping[str, str]) -> Reco
     """The error to raise for an HTTP ``status``; None where nothing came back."""
     code = error.get("code") or ("resource_missing" if status == 404 else "")  # noqa: PLR2004
     text = _text(status, error, headers)
-    if status in {401, 403}:
-        return StripeAccessLost(text)
+    if status is not None and status in {401, 403}:
+        return StripeAccessLost(text, status=status, code=code)
     # A 2xx here is an answer that could not be read: a proxy's page, or half of one.
     if status is None or status >= 500 or status < 400 or status in {409, 429} or code in BUSY:  # noqa: PLR2004
         return StripeUnavailable(text, retry_after=_retry_after(headers))

@@ -29,6 +29,7 @@ from recover.stripe_parse import NOTHING, Json, child
 __all__ = [
     "API_VERSION",
     "DEFAULT_API_BASE",
+    "DEFAULT_CONNECT_BASE",
     "ChargeListParams",
     "Client",
     "Connections",
@@ -43,6 +44,7 @@ __all__ = [
 
 API_VERSION: Literal["2026-10-28.endive"] = "2026-10-28.endive"
 DEFAULT_API_BASE = stripe.DEFAULT_API_BASE
+DEFAULT_CONNECT_BASE = stripe.DEFAULT_CONNECT_API_BASE
 Client = stripe.StripeClient
 
 # Below WARNING the SDK logs requests, at DEBUG whole bodies with their client secrets.
@@ -81,6 +83,18 @@ class Connections(stripe.RequestsClient):
             http_client=self,
         )
 
+    def platform(self, secret_key: str, client_id: str, connect_base: str) -> Client:
+        """A client for the platform's OAuth. It repeats nothing: a code is good for one use, and
+        Stripe takes back what it granted where a code comes twice.
+        """
+        return stripe.StripeClient(
+            secret_key,
+            client_id=client_id,
+            base_addresses={"connect": connect_base.rstrip("/")},
+            max_network_retries=0,
+            http_client=self,
+        )
+
 
 @contextmanager
 def errors() -> Iterator[None]:
@@ -88,10 +102,17 @@ def errors() -> Iterator[None]:
     try:
         yield
     except stripe.StripeError as error:
-        json = child({"body": error.json_body}, "body", "error")
-        raise refusal(error.http_status, json, error.headers or NOTHING) from None
+        raise refusal(error.http_status, _said(error), error.headers or NOTHING) from None
     except UnicodeDecodeError:  # a proxy's page in another encoding; the SDK does not expect one
         raise StripeUnavailable("Stripe's answer could not be read.") from None
+
+
+def _said(error: stripe.StripeError) -> Json:
+    """Stripe's error object; OAuth's, which is two strings, in the same form."""
+    body = error.json_body if isinstance(error.json_body, dict) else {}
+    if isinstance(body.get("error"), str):
+        return {"code": body["error"], "message": body.get("error_description")}
+    return child({"body": body}, "body", "error")
 
 
 def found(read: Callable[[], stripe.StripeObject]) -> Json | None:

@@ -33,6 +33,7 @@ class StripeLists:
     """The listings of one account, in pages of 100, one request each."""
 
     def __init__(self, client: Client, *, livemode: bool) -> None:
+        self._client = client
         self._v1 = client.v1
         self._livemode = livemode
 

@@ -187,3 +187,13 @@ class WebhookEndpoint:
     status: str  # enabled, disabled
     events: tuple[str, ...] = ()
     api_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthGrant:
+    """What a company allowed the platform on Stripe's page of consent."""
+
+    stripe_account_id: str
+    livemode: bool
+    scope: str  # read_write, read_only
+    publishable_key: str

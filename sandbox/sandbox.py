@@ -9,6 +9,7 @@ from typing import Any
 
 from sandbox import population, weather
 from sandbox.clock import Clock
+from sandbox.consent import Consent
 from sandbox.faults import Faults
 from sandbox.objects import customers
 from sandbox.seed import Seeding
@@ -16,6 +17,16 @@ from sandbox.state import Key, Obj, State, Store
 from sandbox.webhooks import Webhooks
 from sandbox.world import World
 
+# What a careful company lets Recover do: the table of docs/connecting.md, by paths.
+CAREFUL = {
+    **dict.fromkeys(
+        ("invoices", "subscriptions", "customers", "setup_intents", "checkout"), "write"
+    ),
+    "webhook_endpoints": "write",
+    **dict.fromkeys(
+        ("payment_intents", "payment_methods", "charges", "products", "account"), "read"
+    ),
+}
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 
@@ -23,7 +34,8 @@ class Sandbox(Seeding):
     """A platform and one company connected to it, whose subscribers belong to the world.
 
     ``platform_key`` acts for the company with the Stripe-Account header set to ``account_id``;
-    ``account_key`` and ``restricted_key`` are the company's own.
+    ``account_key`` and ``restricted_key`` are the company's own, the latter with what Recover needs
+    and nothing more.
     """
 
     def __init__(
@@ -47,6 +59,7 @@ class Sandbox(Seeding):
         self.books = self.state.books
         self.faults = Faults()
         self.webhooks = Webhooks(self.state)
+        self.consent = Consent(self.state)
         self.platform = customers.account(self.state, "Recover")
         self.store = customers.account(self.state, company, timezone=timezone)
         self.state.listeners += [self.webhooks.listen, weather.listen]
@@ -64,6 +77,7 @@ class Sandbox(Seeding):
         self.publishable_key = key("pk", self.platform)
         self.account_key = key("sk", self.store)
         self.restricted_key = key("rk", self.store)
+        self.state.keys[self.restricted_key].permissions = dict(CAREFUL)
         self.account_publishable_key = key("pk", self.store)
 
     @property
@@ -109,6 +123,27 @@ class Sandbox(Seeding):
 
     # -- access --------------------------------------------------------------------------------
 
+    def add_company(self, name: str, *, timezone: str = "UTC") -> Store:
+        """One more Stripe account, without a key."""
+        with self.state.lock:
+            return customers.account(self.state, name, timezone=timezone)
+
+    def new_key(
+        self,
+        store: Store | None = None,
+        kind: str = "rk",
+        *,
+        livemode: bool = False,
+        permissions: dict[str, str] | None = None,
+    ) -> str:
+        """One more key of an account (the company's, unless another is named)."""
+        store, mode = store or self.store, "live" if livemode else "test"
+        with self.state.lock:
+            token = self.state.chance.token(24, kind, store.id, len(self.state.keys))
+            secret = f"{kind}_{mode}_{token}"
+            self.state.keys[secret] = Key(secret, store, permissions)
+        return secret
+
     def restrict_key(self, secret: str, permissions: dict[str, str] | None) -> None:
         """Only these resources, such as ``{"invoices": "read"}``; None lifts the restriction."""
         self.state.keys[secret].permissions = permissions
@@ -119,9 +154,7 @@ class Sandbox(Seeding):
     def deauthorize(self) -> None:
         """The company disconnects the platform."""
         with self.state.lock:
-            self.store.deauthorized = True
-            application = {"id": "ca_sandbox", "object": "application", "name": "Recover"}
-            self.store.emit("account.application.deauthorized", application)
+            self.store.deauthorize()
 
     # -- truth ---------------------------------------------------------------------------------
 

@@ -137,6 +137,12 @@ class Store:
         self.emit(event_type, obj, previous)
         return True
 
+    def deauthorize(self) -> None:
+        """The platform may no longer act for this account, and hears of it."""
+        self.deauthorized = True
+        application = {"id": "ca_sandbox", "object": "application", "name": "Recover"}
+        self.emit("account.application.deauthorized", application)
+
     def set_delinquent(self, customer_id: str, *, delinquent: bool) -> None:
         customer = self.get(customer_id)
         if "deleted" not in customer:

@@ -26,6 +26,7 @@ from recover.models import Account, Company, User
 from recover.services import Services
 from sandbox.api import create_stripe
 from sandbox.clock import Clock
+from sandbox.consent import CLIENT_ID
 from sandbox.mailbox import Mailbox
 from sandbox.sandbox import Sandbox
 from sandbox.server import serve
@@ -157,6 +158,8 @@ def environ(request: pytest.FixtureRequest, database_url: str, redis_url: str) -
         "SMTP_URL": f"smtp://{NOWHERE}",
         "MAIL_FROM": "billing@recover.test",
         "STRIPE_API_BASE": f"http://{NOWHERE}",
+        "STRIPE_CONNECT_BASE": f"http://{NOWHERE}",
+        "STRIPE_CLIENT_ID": CLIENT_ID,
         "STRIPE_SECRET_KEY": "sk_test_platform",
         "STRIPE_PUBLISHABLE_KEY": "pk_test_platform",
         "STRIPE_WEBHOOK_SECRETS": PLATFORM_SECRET,
@@ -165,6 +168,7 @@ def environ(request: pytest.FixtureRequest, database_url: str, redis_url: str) -
         found["SMTP_URL"] = request.getfixturevalue("mailbox").url
     if "stripe_url" in request.fixturenames:
         found["STRIPE_API_BASE"] = request.getfixturevalue("stripe_url")
+        found["STRIPE_CONNECT_BASE"] = found["STRIPE_API_BASE"]
         found["STRIPE_SECRET_KEY"] = request.getfixturevalue("sandbox").platform_key
     return found
 

@@ -12,6 +12,7 @@ from sqlalchemy import func, select, update
 
 from recover import cli, config
 from recover import services as composition
+from recover.commands import accounts as account_commands
 from recover.db import Database
 from recover.models import Account, Company, RecoveryCase, StripeEvent, User
 from recover.services import Services
@@ -44,7 +45,8 @@ def stripe_url(stripe: RunningServer) -> str:
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory without an .env, and a terminal wide enough for every table."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli.console, "_width", 200)
+    for console in (cli.console, account_commands.console):
+        monkeypatch.setattr(console, "_width", 200)
     return tmp_path
 
 
@@ -68,7 +70,8 @@ def recover(
         built.append(composition.build(settings))
         return built[-1]
 
-    monkeypatch.setattr(cli, "build", build)
+    for module in (cli, account_commands):
+        monkeypatch.setattr(module, "build", build)
 
     def run(*arguments: str, typed: str = "", **changed: str) -> Result:
         return CliRunner().invoke(
@@ -86,7 +89,8 @@ def rows(database: Database, table: type) -> list:
 
 
 def connect(recover, sandbox: Sandbox, *options: str) -> Result:
-    return recover("account", "connect", "Fernhill", "--key", sandbox.account_key, *options)
+    key = ["--key", sandbox.account_key, "--allow-more"]
+    return recover("account", "connect", "Fernhill", *key, *options)
 
 
 # Settings and the database
@@ -204,7 +208,9 @@ def test_an_account_without_permission_for_an_endpoint_is_told_so(
     with pytest.raises(SystemExit):
         cli.main()
 
-    assert "webhook_endpoints" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Webhook Endpoints and Event Destinations: Write" in said
+    assert "Invoices: Write" not in said
 
 
 def test_an_account_connects_through_the_platform(recover, sandbox, database):
@@ -368,7 +374,7 @@ def test_a_sweep_of_one_account_leaves_the_others(recover, sandbox, database):
 
 def test_a_sweep_goes_on_to_the_next_account_where_one_refuses(recover, sandbox, database):
     connect(recover, sandbox)
-    recover("account", "connect", "Other", "--key", sandbox.platform_key)
+    recover("account", "connect", "Other", "--allow-more", "--key", sandbox.platform_key)
     sandbox.revoke_key(sandbox.account_key)
 
     result = recover("sweep")

@@ -70,6 +70,8 @@ def test_missing_and_wrong_settings_are_named_together(nowhere):
         STRIPE_PUBLISHABLE_KEY="sk_test_1",
         STRIPE_WEBHOOK_SECRETS="whsec_1,secret",
         STRIPE_API_BASE="ftp://stripe",
+        STRIPE_CLIENT_ID="acct_1",
+        STRIPE_CONNECT_BASE="ftp://stripe",
         LOG_LEVEL="loud",
         MAX_WEBHOOK_BYTES="1",
         TRUSTED_PROXIES="-1",

@@ -154,6 +154,7 @@ def test_an_expiring_card_gets_its_notice_once(world, stripe):
 def test_a_deauthorized_account_is_disconnected_and_hears_no_more(world, stripe, failed):
     with world.services.db.begin() as session:
         session.execute(update(Account).values(connection="platform"))
+    world.sandbox.deauthorize()
     application = {"id": "ca_1", "object": "application"}
     content = event("account.application.deauthorized", application)
     content["account"] = world.account.stripe_account_id

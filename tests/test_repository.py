@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -198,6 +199,10 @@ def test_every_module_of_the_product_has_its_layer():
     }
 
     assert parts - {"recover.__init__"} - layered == set()
+
+
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def test_the_workers_listen_to_exactly_the_queues_that_are_rung():

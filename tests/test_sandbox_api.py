@@ -41,7 +41,7 @@ def test_a_restricted_key_may_do_only_what_it_was_given(desk):
     assert client.v1.invoices.list().data is not None
     error = error_of(lambda: client.v1.invoices.pay("in_x"))
     assert isinstance(error, stripe.PermissionError)
-    assert "rak_invoices_write" in str(error)
+    assert "Enabling Invoices Write ('invoice_write')" in str(error)
     assert error_of(client.v1.subscriptions.list).http_status == 403
     desk.sandbox.restrict_key(key, None)
 

@@ -57,7 +57,7 @@ def test_without_an_account_it_says_what_to_do_next(scene):
         session.add(elsewhere)
         session.flush()
         session.get_one(Account, scene.account.id).company_id = elsewhere.id
-    assert "recover account connect" in scene.sign_in().get("/").text
+    assert "Connect your Stripe account</a>" in scene.sign_in().get("/").text
 
 
 def test_with_no_case_it_says_that_this_is_good_news(scene):

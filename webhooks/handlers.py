@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from recover import accounts, cards, cases
+from recover import cards, cases, leaving
 from recover.models import Account
 from recover.services import Services
 from recover.stripe_objects import WebhookEvent
@@ -79,7 +79,7 @@ def check_cards(services: Services, account: Account, customer_id: str) -> None:
 
 
 def disconnect(services: Services, account: Account, _stripe_account_id: str) -> None:
-    accounts.disconnect(services, account.id)
+    leaving.sent_away(services, account)
 
 
 ROUTES: dict[str, Route] = {

@@ -1,1 +1,1 @@
-"""Commands of the command line that are too long for `cli.py` and belong to no other module."""
+"""What `recover` can be told to do, one module for each subject."""

@@ -8,7 +8,7 @@ from recover.models.learning import AccountLesson, RetryModel
 from recover.models.people import Company, Invitation, Passkey, SignIn, User
 from recover.models.record import RecordEntry, RecordHead
 from recover.models.recovery import Attempt, LedgerLine, RecoveryCase
-from recover.models.stripe_side import Account, StripeEvent, SweepReport
+from recover.models.stripe_side import Account, ConnectRequest, StripeEvent, SweepReport
 
 __all__ = [
     "Account",
@@ -16,6 +16,7 @@ __all__ = [
     "Attempt",
     "CardUpdate",
     "Company",
+    "ConnectRequest",
     "Invitation",
     "LedgerLine",
     "Link",

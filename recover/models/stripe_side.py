@@ -47,8 +47,25 @@ class Account(Base):
     color: Mapped[Short]
     postal_address: Mapped[Long]
     problem: Mapped[Short]  # what Stripe said when it last refused our key; "" while all is well
+    # In test mode, who gets mail: everyone, or team: the company's own people only.
+    test_mail: Mapped[str] = mapped_column(String(255), default="everyone")
     connected_at: Mapped[datetime]
     disconnected_at: Mapped[datetime | None]
+    leaving_at: Mapped[datetime | None]  # disconnected here, and Stripe has still to be told
+
+
+class ConnectRequest(Base):
+    """Somebody went to Stripe's page of consent. Its answer counts once, in the same session."""
+
+    __tablename__ = "connect_requests"
+    id: Mapped[Id]
+    company_id: Mapped[int] = mapped_column(BigId, ForeignKey("companies.id"), index=True)
+    user_id: Mapped[int] = mapped_column(BigId, ForeignKey("users.id"), index=True)
+    state_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    session_hash: Mapped[Short]  # of the session's token
+    livemode: Mapped[bool]
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
 
 
 class StripeEvent(Base):

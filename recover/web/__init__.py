@@ -16,6 +16,7 @@ from recover.web import (
     health,
     invitations,
     members,
+    mode,
     passkey_sign_in,
     passkeys,
     places,
@@ -27,20 +28,15 @@ from recover.web import (
     settings_area,
     sign_in,
     stop,
+    stripe_accounts,
+    stripe_connect,
     team,
     welcome,
 )
 
-PEOPLE = (
-    passkey_sign_in,
-    welcome,
-    places,
-    team,
-    members,
-    invitations,
-    sessions,
-    passkeys,
-)
+FOUNDERS = (dashboard, case, retries, settings_area, mode, stripe_accounts, stripe_connect)
+PEOPLE = (passkey_sign_in, welcome, places, team, members, invitations, sessions, passkeys)
+SUBSCRIBERS = (card, stop)
 
 
 def register(app: Flask, services: Services) -> None:
@@ -51,7 +47,6 @@ def register(app: Flask, services: Services) -> None:
     problems.configure(app)
     site = Blueprint("web", __name__)
     site.before_request(partial(guard.check, services))
-    parts = (health, brand, sign_in, dashboard, case, retries, settings_area, card, stop, *PEOPLE)
-    for part in parts:
+    for part in (health, brand, sign_in, *FOUNDERS, *PEOPLE, *SUBSCRIBERS):
         site.register_blueprint(part.blueprint(services))
     app.register_blueprint(site)

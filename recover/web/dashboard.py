@@ -11,7 +11,7 @@ from recover import stats
 from recover.dunning import Source
 from recover.services import Services
 from recover.stats import Overview, SourceSum
-from recover.web import case_list, plain
+from recover.web import case_list, mode, plain
 from recover.web.guard import current_user
 from recover.web.notices import notices
 
@@ -49,7 +49,7 @@ def blueprint(services: Services) -> Blueprint:
     def show() -> str:
         asked, now = _asked(), services.now()
         with services.db.read() as session:
-            accounts = stats.accounts_of(session, current_user().company_id)
+            accounts = mode.shown(stats.accounts_of(session, current_user().company_id))
             if not accounts:
                 return render_template("dashboard_empty.html", base_url=services.links.base_url)
             ids = [account.id for account in accounts]

@@ -41,7 +41,7 @@ PUBLIC = frozenset(
 )
 """Endpoints that ask for no sign-in. Everything else does."""
 
-OWNERS_ONLY: frozenset[str] = frozenset({"web.members", "web.invitations"})
+OWNERS_ONLY: frozenset[str] = frozenset({"web.members", "web.invitations", "web.stripe_connect"})
 """Endpoints, or their beginnings up to a dot, for owners alone: people, keys, connections."""
 
 MEMBERS_ONLY: frozenset[str] = frozenset({"web.case.confirm_retry"})
@@ -50,6 +50,7 @@ MEMBERS_ONLY: frozenset[str] = frozenset({"web.case.confirm_retry"})
 FOR_ONESELF = frozenset(
     {
         "web.sign_in.leave",
+        "web.mode.switch",
         "web.team.leave",
         "web.places",
         "web.sessions",

@@ -15,6 +15,11 @@ class Page:
 
 
 PAGES: tuple[Page, ...] = (
+    Page(
+        "web.stripe_accounts.show",
+        "Stripe accounts",
+        "Connect and disconnect, and see whether Stripe reaches this installation.",
+    ),
     Page("web.team.show", "Team", "Who may come in, and what they may do."),
     Page("web.passkeys.show", "Passkeys", "Sign in by fingerprint, face or PIN."),
     Page("web.sessions.show", "Sessions", "Where you are signed in, and how to end it."),

@@ -38,6 +38,29 @@ def account_for(sandbox: Sandbox, key: Key, header: str) -> Store:
     return store
 
 
+# The first part of a path -> what Stripe calls the permission, in the Dashboard and in its errors.
+_NAMES = {
+    "account": ("Accounts", "accounts_kyc_basic"),
+    "balance": ("Balance", "balance"),
+    "charges": ("Charges and Refunds", "charge"),
+    "checkout": ("Checkout Sessions", "checkout_session"),
+    "coupons": ("Coupons", "coupon"),
+    "customers": ("Customers", "customer"),
+    "disputes": ("Disputes", "dispute"),
+    "events": ("Events", "event"),
+    "invoices": ("Invoices", "invoice"),
+    "payment_intents": ("Payment Intents", "payment_intent"),
+    "payment_methods": ("Payment Methods", "payment_method"),
+    "payouts": ("Payouts", "payout"),
+    "products": ("Products", "product"),
+    "setup_intents": ("Setup Intents", "setup_intent"),
+    "subscriptions": ("Subscriptions", "subscription"),
+    "transfers": ("Transfers", "transfer"),
+    "webhook_endpoints": ("Webhook Endpoints, Event Destinations", "webhook"),
+}
+_UNDER = {"accounts": "account", "refunds": "charges", "invoice_payments": "invoices"}
+
+
 def permit(key: Key, method: str, path: str, *, public: bool) -> None:
     """Raises ApiError where the kind of key may not make this request."""
     if key.publishable and not public:
@@ -49,12 +72,20 @@ def permit(key: Key, method: str, path: str, *, public: bool) -> None:
     if key.permissions is None:
         return
     resource = path.removeprefix("/v1/").split("/")[0]
+    resource = _UNDER.get(resource, resource)
     held = key.permissions.get(resource, "")
     if held != "write" and not (held == "read" and method == "GET"):
-        wanted = "read" if method == "GET" else "write"
-        raise ApiError(
-            403,
-            f"The provided key does not have the required permissions for this endpoint on account "
-            f"'{key.store.id}'. Having the 'rak_{resource}_{wanted}' permission would allow this "
-            "request to continue.",
-        )
+        raise _forbidden(key, resource, "read" if method == "GET" else "write")
+
+
+def _forbidden(key: Key, resource: str, wanted: str) -> ApiError:
+    name, slug = _NAMES.get(resource, (resource, resource))
+    shown = f"{key.secret[:8]}{'*' * 12}{key.secret[-4:]}"
+    return ApiError(
+        403,
+        f"Permission denied. The provided key '{shown}' does not have the required permissions for"
+        f" this endpoint on account '{key.store.id}'. Enabling {name} {wanted.capitalize()}"
+        f" ('{slug}_{wanted}') permissions on this key would allow this request to continue. You"
+        " can edit permissions at https://dashboard.stripe.com/apikeys.",
+        code="more_permissions_required",
+    )

@@ -10,7 +10,7 @@ from functools import partial
 
 from flask import Flask, Request, Response, request
 
-from sandbox.api import access, pages
+from sandbox.api import access, oauth, pages
 from sandbox.api.call import ROUTES, Call, Route, check_params
 from sandbox.api.errors import ApiError
 from sandbox.api.expand import check_depth, expand
@@ -46,6 +46,7 @@ def create_stripe(sandbox: Sandbox) -> Flask:
     app.register_error_handler(404, _unrecognized)
     app.register_error_handler(405, _unrecognized)
     app.register_blueprint(pages.blueprint(sandbox))
+    app.register_blueprint(oauth.blueprint(sandbox))
     return app
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from recover import stripe_gateway_account
 from recover.errors import StripeRejected
+from recover.key_permissions import NEEDED, NOT_NEEDED
 from recover.stripe_gateway import StripeAccount, StripeGateway
 from recover.stripe_objects import (
     CardField,
@@ -115,6 +116,12 @@ CALLS = {
     "cancel_subscription": [(lambda a: a.cancel_subscription("sub_1"), type(None))],
     "mark_uncollectible": [(lambda a: a.mark_uncollectible("in_1"), type(None))],
     "create_webhook_endpoint": [(create_webhook_endpoint, str)],
+    "delete_webhook_endpoint": [(lambda a: a.delete_webhook_endpoint("we_1"), type(None))],
+    "permitted": [
+        (lambda a, probe=probe: a.permitted(probe), str)
+        for permission in (*NEEDED, *NOT_NEEDED)
+        for probe in permission.probes
+    ],
 }
 
 

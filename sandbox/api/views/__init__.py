@@ -12,6 +12,7 @@ _MODULES = (
     "events",
     "intents",
     "invoices",
+    "money",
     "payment_methods",
     "subscriptions",
     "webhook_endpoints",

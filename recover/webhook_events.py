@@ -1,0 +1,31 @@
+"""Which of Stripe's events Recover asks for. `webhooks.handlers` has an answer to each."""
+
+from __future__ import annotations
+
+CONNECT_ONLY = ("account.application.deauthorized",)  # sent to the platform, of its accounts
+
+OF_AN_ACCOUNT: tuple[str, ...] = (
+    "charge.dispute.created",
+    "charge.refunded",
+    "customer.deleted",
+    "customer.source.expiring",
+    "customer.source.updated",
+    "customer.subscription.deleted",
+    "customer.subscription.paused",
+    "customer.subscription.resumed",
+    "customer.subscription.updated",
+    "customer.updated",
+    "invoice.marked_uncollectible",
+    "invoice.paid",
+    "invoice.payment_action_required",
+    "invoice.payment_failed",
+    "invoice.upcoming",
+    "invoice.updated",
+    "invoice.voided",
+    "payment_method.attached",
+    "payment_method.automatically_updated",
+    "payment_method.detached",
+    "payment_method.updated",
+)
+
+OF_THE_PLATFORM: tuple[str, ...] = (*CONNECT_ONLY, *OF_AN_ACCOUNT)
