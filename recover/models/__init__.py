@@ -5,9 +5,9 @@ States, sources and triggers are stored as their plain strings.
 
 from recover.models.contact import CardUpdate, Link, Message, Suppression
 from recover.models.learning import AccountLesson, RetryModel
-from recover.models.people import Company, SignIn, User
+from recover.models.people import Company, Notification, SignIn, User
 from recover.models.record import RecordEntry, RecordHead
-from recover.models.recovery import Attempt, LedgerLine, RecoveryCase
+from recover.models.recovery import Attempt, Ending, LedgerLine, RecoveryCase
 from recover.models.stripe_side import Account, StripeEvent, SweepReport
 
 __all__ = [
@@ -16,9 +16,11 @@ __all__ = [
     "Attempt",
     "CardUpdate",
     "Company",
+    "Ending",
     "LedgerLine",
     "Link",
     "Message",
+    "Notification",
     "RecordEntry",
     "RecordHead",
     "RecoveryCase",
