@@ -56,17 +56,18 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_endings_account_id'), ['account_id'], unique=False)
         batch_op.create_index('ix_endings_todo', ['status', 'due_at'], unique=False)
 
-    with op.batch_alter_table('accounts', schema=None) as batch_op:
-        batch_op.add_column(sa.Column('send_from_hour', sa.Integer(), nullable=True))
-        batch_op.add_column(sa.Column('send_until_hour', sa.Integer(), nullable=True))
-        batch_op.add_column(sa.Column('messages_per_week', sa.Integer(), nullable=True))
-        batch_op.add_column(sa.Column('message_gap_hours', sa.Integer(), nullable=True))
-        batch_op.add_column(sa.Column('end_of_dunning', sa.String(length=255), server_default='leave', nullable=False))
-        batch_op.add_column(sa.Column('notify_to', sa.Text(), server_default='', nullable=False))
-        batch_op.add_column(sa.Column('notify_trouble', sa.Boolean(), server_default=sa.true(), nullable=False))
-        batch_op.add_column(sa.Column('notify_parked', sa.Boolean(), server_default=sa.true(), nullable=False))
-        batch_op.add_column(sa.Column('notify_exhausted', sa.Boolean(), server_default=sa.false(), nullable=False))
-        batch_op.add_column(sa.Column('notify_weekly', sa.Boolean(), server_default=sa.true(), nullable=False))
+    # Not in a batch: SQLite would copy the table, and other tables refer to it.
+    op.add_column('accounts', sa.Column('send_from_hour', sa.Integer(), nullable=True))
+    op.add_column('accounts', sa.Column('send_until_hour', sa.Integer(), nullable=True))
+    op.add_column('accounts', sa.Column('messages_per_week', sa.Integer(), nullable=True))
+    op.add_column('accounts', sa.Column('message_gap_hours', sa.Integer(), nullable=True))
+    op.add_column('accounts', sa.Column('end_of_dunning', sa.String(length=255), server_default='leave', nullable=False))
+    op.add_column('accounts', sa.Column('notify_to', sa.Text(), server_default='', nullable=False))
+    op.add_column('accounts', sa.Column('notify_trouble', sa.Boolean(), server_default=sa.true(), nullable=False))
+    op.add_column('accounts', sa.Column('notify_parked', sa.Boolean(), server_default=sa.true(), nullable=False))
+    op.add_column('accounts', sa.Column('notify_exhausted', sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column('accounts', sa.Column('notify_weekly', sa.Boolean(), server_default=sa.true(), nullable=False))
+
 
     with op.batch_alter_table('record', schema=None) as batch_op:
         batch_op.create_index('ix_record_settings', ['account_id', 'id'], unique=False, sqlite_where=sa.text("verb = 'set'"), postgresql_where=sa.text("verb = 'set'"))
@@ -79,7 +80,6 @@ def downgrade() -> None:
     with op.batch_alter_table('record', schema=None) as batch_op:
         batch_op.drop_index('ix_record_settings', sqlite_where=sa.text("verb = 'set'"), postgresql_where=sa.text("verb = 'set'"))
 
-    # Not in a batch: SQLite would copy the table, and other tables refer to it.
     op.drop_column('accounts', 'notify_weekly')
     op.drop_column('accounts', 'notify_exhausted')
     op.drop_column('accounts', 'notify_parked')
