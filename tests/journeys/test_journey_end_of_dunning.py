@@ -254,7 +254,8 @@ def test_a_customer_who_pays_after_uncollectible_is_recovered(journey):
 
 
 def test_nobody_can_begin_to_pay_while_stripe_is_being_asked(journey):
-    invoice = exhausted(journey, "expired_card", "approve")
+    invoice = exhausted(journey)
+    journey.replace_card(journey.case(invoice).stripe_customer_id)
     begin(journey, invoice)
 
     paid = cases.pay_now(
