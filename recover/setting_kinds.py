@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
@@ -139,9 +140,20 @@ class Zone(Kind):
     def widget(self) -> str:
         return "zone"
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        return zone_names()
+
     def fault(self, value: Value) -> str:
-        known = value in available_timezones()
+        known = value in (*zone_names(), "Etc/UTC")  # as Stripe calls it
         return "" if known else "must be a time zone from the list, such as Europe/Lisbon"
+
+
+@cache
+def zone_names() -> tuple[str, ...]:
+    """Places, and UTC; without the database's abbreviations and offsets, which mislead."""
+    places = (name for name in available_timezones() if "/" in name and "Etc/" not in name)
+    return ("UTC", *sorted(places))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from flask import Blueprint, Flask
 
 from recover.services import Services
 from recover.web import (
+    account_settings,
     brand,
     card,
     case,
@@ -32,7 +33,18 @@ def register(app: Flask, services: Services) -> None:
     problems.configure(app)
     site = Blueprint("web", __name__)
     site.before_request(partial(guard.check, services))
-    parts = (health, brand, sign_in, dashboard, case, retries, settings_area, card, stop)
+    parts = (
+        health,
+        brand,
+        sign_in,
+        dashboard,
+        case,
+        retries,
+        settings_area,
+        account_settings,
+        card,
+        stop,
+    )
     for part in parts:
         site.register_blueprint(part.blueprint(services))
     app.register_blueprint(site)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from flask import Blueprint, render_template
 
+from recover import account_settings
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -14,7 +16,14 @@ class Page:
     about: str  # one sentence
 
 
-PAGES: tuple[Page, ...] = ()
+_OF_ACCOUNTS = [
+    Page(f"web.account_settings.{one.key}", one.title, one.about) for one in account_settings.PAGES
+]
+
+PAGES: tuple[Page, ...] = (
+    *_OF_ACCOUNTS,
+    Page("web.account_settings.changes", "Changes", "Who changed what, with the way back."),
+)
 """Add a page here, and let its template extend settings.html."""
 
 
