@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from secrets import token_urlsafe
 
 from sqlalchemy import select, update
@@ -12,10 +11,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from emails.brand import DEFAULT_COLOR
-from recover import timings
+from recover import changes, record
+from recover.changes import plan_anew
 from recover.delivery import EVERYONE
 from recover.dunning import DEFAULT, CaseState, CloseReason, RetryMode
-from recover.dunning.network_rules import CEILING
 from recover.errors import PermanentError
 from recover.letters import brand
 from recover.models import Account, Company, RecoveryCase
@@ -162,52 +161,26 @@ def add_webhook_endpoint(services: Services, account: Account, events: Sequence[
     return url
 
 
-def set_mode(services: Services, account_id: int, mode: str) -> None:
+def set_mode(
+    services: Services, account_id: int, mode: str, *, actor: str = record.COMMAND
+) -> None:
     """Change who retries. Every open case is planned anew at once, none is orphaned or doubled."""
-    with services.db.begin() as session:
-        session.get_one(Account, account_id).mode = RetryMode(mode)
-        plan_anew(session, account_id, services.now())
+    changes.change(services, account_id, {"mode": mode}, actor=actor)
 
 
 def set_retries(
-    services: Services, account_id: int, wanted: Mapping[str, str | int | float | None]
+    services: Services,
+    account_id: int,
+    wanted: Mapping[str, str | int | float | None],
+    *,
+    actor: str = record.COMMAND,
 ) -> None:
     """Change how this account's tries are timed and limited; open cases are planned anew.
 
     ``wanted`` by the columns' names: timing, explore, max_retries, min_gap_hours; None goes back
-    to the campaign's own. Raises PermanentError, and changes nothing, where one is out of bounds.
+    to the campaign's own. Raises SettingsRefused, and changes nothing, where one is out of bounds.
     """
-    for name, value in wanted.items():
-        if fault := _fault(name, value):
-            raise PermanentError(fault)
-    with services.db.begin() as session:
-        account = session.get_one(Account, account_id)
-        for name, value in wanted.items():
-            setattr(account, name, value)
-        plan_anew(session, account_id, services.now())
-
-
-BOUNDS = {"max_retries": (0, CEILING), "min_gap_hours": (1, 168), "explore": (0.0, 0.3)}
-
-
-def _fault(name: str, value: str | float | None) -> str:
-    if name == "timing":
-        return "" if value in timings.TIMINGS else f"timing is engine or fixed, not {value}"
-    low, high = BOUNDS[name]
-    if value is None and name != "explore":
-        return ""
-    if isinstance(value, int | float) and low <= value <= high:
-        return ""
-    return f"{name} must be from {low} to {high}, not {value}"
-
-
-def plan_anew(session: Session, account_id: int, now: datetime) -> None:
-    """Have every open case looked at again now."""
-    session.execute(
-        update(RecoveryCase)
-        .where(RecoveryCase.account_id == account_id, RecoveryCase.state == CaseState.OPEN)
-        .values(next_step_at=now)
-    )
+    changes.change(services, account_id, wanted, actor=actor)
 
 
 def disconnect(

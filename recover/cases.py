@@ -11,7 +11,7 @@ from dataclasses import replace
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from recover import attempts, ledger, lifecycle, messages, timings, truth
+from recover import attempts, endings, ledger, lifecycle, messages, timings, truth
 from recover.dunning import (
     CaseState,
     CloseReason,
@@ -155,7 +155,7 @@ def _may_charge(session: Session, account: Account, case: RecoveryCase, evidence
     """A person may charge an exhausted case, but nothing that is paid, ended or never to be
     tried again on this card.
     """
-    if attempts.pending(session, case):
+    if attempts.pending(session, case) or endings.under_way(session, case, evidence.at):
         return False
     decision = _decide(session, account, case, evidence)
     ended = isinstance(decision, Stop) and decision.state != CaseState.EXHAUSTED
@@ -177,6 +177,7 @@ def plan(
     if isinstance(decision, Stop):
         if lifecycle.finish(session, case, evidence, decision):
             messages.follow_up(session, services, account, case)
+            endings.prepare(session, services, account, case)
         return decision
     if case.state != CaseState.OPEN:
         lifecycle.reopen(session, case, evidence.at)

@@ -12,6 +12,7 @@ from webhooks.jobs import drain_inbox, forget_events
 cron.register(jobs.run_due, STEPS, interval=10)
 cron.register(drain_inbox, STEPS, interval=15)
 cron.register(jobs.send_messages, STEPS, interval=30)
+cron.register(jobs.end_dunning, STEPS, interval=30)
 cron.register(jobs.seal_record, CHORES, interval=60)
 cron.register(jobs.finish_leaving, CHORES, interval=300)
 cron.register(jobs.sweep_all, CHORES, cron="17 * * * *")

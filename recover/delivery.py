@@ -8,15 +8,16 @@ sent again. Better one mail too few, named on the founder's page, than one too m
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from emails.envelope import Outgoing
-from recover import letters, truth
-from recover.dunning import CaseState, RetryMode
+from recover import letters, timings, truth
+from recover.dunning import CaseState, RetryMode, campaign
+from recover.dunning.hours import next_opening
 from recover.errors import (
     DeliveryUncertain,
     MailRefused,
@@ -44,6 +45,7 @@ GATES: dict[str, Callable[[Services, Account, Message], bool]] = {}
 
 EVERYONE, TEAM = "everyone", "team"  # who gets mail in test mode
 TEST_MODE = "test mode: mail goes only to your own people"
+ANSWERS = ("thank_you", ASKED_FOR)  # to what the subscriber did a moment ago
 
 BACK_OFF = (1, 5, 30, 120)  # minutes, while the mail server is away
 GIVE_UP = timedelta(hours=48)  # a mail this late says things that are no longer so
@@ -160,6 +162,10 @@ def send_due(services: Services, limit: int = 200) -> int:
 
 def _send_if_wanted(services: Services, message: Message) -> None:
     """One account's trouble with Stripe must not hold up the mails of the others."""
+    opening = _opening(services, message)
+    if opening > services.now():
+        _settle(services, message, PENDING, due_at=opening)
+        return
     try:
         wanted = _still_wanted(services, message)
     except (StripeUnavailable, StripeAccessLost) as error:
@@ -169,6 +175,23 @@ def _send_if_wanted(services: Services, message: Message) -> None:
         send(services, message.id)
     else:
         _settle(services, message, SKIPPED, error="no longer called for")
+
+
+def _opening(services: Services, message: Message) -> datetime:
+    """When it may leave by the subscriber's clock: a mail that was put off may meet the night.
+
+    Answers to what somebody has just done are not held back.
+    """
+    now = services.now()
+    if message.template in ANSWERS:
+        return now
+    with services.db.read() as session:
+        account = session.get_one(Account, message.account_id)
+        case = session.get(RecoveryCase, message.case_id) if message.case_id else None
+    known = campaign(account.campaign_key, account.campaign_version)
+    steps = timings.campaign_of(account, case) if case else timings.within_limits(account, known)
+    zone = (case.timezone if case else message.details.get("timezone")) or account.timezone
+    return next_opening(now, steps.send_from_hour, steps.send_until_hour, zone or "UTC")
 
 
 def _still_wanted(services: Services, message: Message) -> bool:
@@ -182,7 +205,7 @@ def _still_wanted(services: Services, message: Message) -> bool:
         return False
     if message.template in GATES:
         return GATES[message.template](services, account, message)
-    if case is None or message.template in ("thank_you", ASKED_FOR):
+    if case is None or message.template in ANSWERS:
         return True
     if case.state != CaseState.OPEN:
         return False

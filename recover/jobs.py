@@ -6,7 +6,18 @@ import logging
 from collections.abc import Callable
 from functools import cache
 
-from recover import accounts, cards, config, delivery, learning, leaving, record, steps, sweep
+from recover import (
+    accounts,
+    cards,
+    config,
+    delivery,
+    endings,
+    learning,
+    leaving,
+    record,
+    steps,
+    sweep,
+)
 from recover.errors import StripeAccessLost, TransientError
 from recover.models import Account
 from recover.services import CHORES, Services, build
@@ -48,6 +59,19 @@ def send_messages() -> int:
     here = services()
     here.enqueue.silence("send_messages")
     return delivery.send_due(here)
+
+
+def end_dunning() -> int:
+    """Do on Stripe what exhausted cases call for. How many were looked at."""
+    here = services()
+    here.enqueue.silence("end_dunning")
+    found = endings.due(here)
+    for ending_id in found:
+        try:
+            endings.carry_out(here, ending_id)
+        except StripeAccessLost as error:
+            accounts.note_trouble(here, endings.account_id_of(here, ending_id), str(error))
+    return len(found)
 
 
 def sweep_all() -> None:

@@ -89,6 +89,7 @@ def expiry_details(subscription: Subscription, card: Card) -> dict[str, Any]:
         "product": subscription.product_name,
         "customer_name": subscription.customer.name,
         "locale": subscription.customer.locale,
+        **({"timezone": zone} if (zone := subscription.customer.timezone) else {}),
         **_card(card),
     }
 

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from recover import ledger, sightings, truth, whereabouts
+from recover.account_settings import CANCEL, UNCOLLECTIBLE
 from recover.dunning import (
     DEFAULT,
     CaseState,
@@ -24,12 +25,15 @@ from recover.dunning import (
     rule_of,
 )
 from recover.dunning.situation import barring_rule
-from recover.models import Account, RecoveryCase
+from recover.models import Account, Ending, RecoveryCase
 from recover.past import past_attempt
 from recover.record import note
 from recover.services import Services
 from recover.stripe_objects import Charge, Invoice, Subscription
 from recover.truth import Evidence
+
+BEGUN, DONE = "begun", "done"  # of an `Ending`: Stripe was asked, and has answered
+OUR_HAND = {CloseReason.SUBSCRIPTION_ENDED: CANCEL, CloseReason.UNCOLLECTIBLE: UNCOLLECTIBLE}
 
 
 def locked(session: Session, account: Account, invoice_id: str) -> RecoveryCase | None:
@@ -158,6 +162,8 @@ def finish(session: Session, case: RecoveryCase, evidence: Evidence, stop: Stop)
     """End the case as the core says. False where it had already ended that way."""
     if case.state == stop.state and case.closed_at is not None:
         return False
+    if case.state == CaseState.EXHAUSTED and _by_our_hand(session, case, stop):
+        return False
     case.state, case.close_reason = stop.state, stop.close_reason or ""
     case.closed_at = evidence.at
     case.next_step_at, case.next_step_reason = None, ""
@@ -168,3 +174,12 @@ def finish(session: Session, case: RecoveryCase, evidence: Evidence, stop: Stop)
         verb = "exhaust" if stop.close_reason == CloseReason.WINDOW_OVER else "close"
         note(session, case, verb, stop.reason, evidence.at)
     return True
+
+
+def _by_our_hand(session: Session, case: RecoveryCase, stop: Stop) -> bool:
+    """Stripe shows what the end of dunning did there: the case stays exhausted for it."""
+    action = OUR_HAND.get(stop.close_reason) if stop.close_reason else None
+    query = select(Ending.id).where(
+        Ending.case_id == case.id, Ending.action == action, Ending.status.in_((BEGUN, DONE))
+    )
+    return action is not None and session.scalar(query) is not None

@@ -58,29 +58,29 @@ def write(
     case_id: int | None = None,
     customer_id: str = "",
     details: Mapping[str, Any] | None = None,
-) -> None:
+) -> RecordEntry:
     """Add a line to the chain of the account, else of the company, else of the installation.
 
     ``details`` must be JSON, such as {"before": ..., "after": ...}; never a secret.
     """
     salt = token_hex(16)
-    session.add(
-        RecordEntry(
-            chain=_chain(account_id, company_id),
-            account_id=account_id,
-            company_id=company_id,
-            case_id=case_id,
-            stripe_customer_id=customer_id,
-            actor=actor,
-            verb=verb,
-            about=about,
-            reason=reason,
-            details=dict(details) if details else {},
-            salt=salt,
-            digest=digest(salt, reason, details or {}),
-            at=at,
-        )
+    entry = RecordEntry(
+        chain=_chain(account_id, company_id),
+        account_id=account_id,
+        company_id=company_id,
+        case_id=case_id,
+        stripe_customer_id=customer_id,
+        actor=actor,
+        verb=verb,
+        about=about,
+        reason=reason,
+        details=dict(details) if details else {},
+        salt=salt,
+        digest=digest(salt, reason, details or {}),
+        at=at,
     )
+    session.add(entry)
+    return entry
 
 
 def _chain(account_id: int | None, company_id: int | None) -> str:

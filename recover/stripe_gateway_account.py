@@ -9,7 +9,14 @@ from recover import stripe_gateway_answers as answers
 from recover import stripe_parse as parse
 from recover.errors import RecoverError, StripeAccessLost, StripeRejected
 from recover.key_permissions import Probe
-from recover.stripe_gateway_client import API_VERSION, InvoicePayParams, errors, found
+from recover.stripe_gateway_client import (
+    API_VERSION,
+    InvoicePayParams,
+    RequestOptions,
+    SubscriptionCancelParams,
+    errors,
+    found,
+)
 from recover.stripe_gateway_lists import CUSTOMER_CARDS, SUBSCRIPTION_CARDS, StripeLists
 from recover.stripe_objects import (
     CardField,
@@ -172,13 +179,16 @@ class StripeAccount(StripeLists):
                     {"invoice_settings": {"default_payment_method": payment_method_id}},
                 )
 
-    def cancel_subscription(self, subscription_id: str) -> None:
+    def cancel_subscription(self, subscription_id: str, *, comment: str = "") -> None:
+        """At once. ``comment`` stands beside it in Stripe's Dashboard."""
+        details: SubscriptionCancelParams = {"cancellation_details": {"comment": comment}}
         with errors():
-            self._v1.subscriptions.cancel(subscription_id)
+            self._v1.subscriptions.cancel(subscription_id, details if comment else None)
 
-    def mark_uncollectible(self, invoice_id: str) -> None:
+    def mark_uncollectible(self, invoice_id: str, *, idempotency_key: str = "") -> None:
+        options: RequestOptions = {"idempotency_key": idempotency_key} if idempotency_key else {}
         with errors():
-            self._v1.invoices.mark_uncollectible(invoice_id)
+            self._v1.invoices.mark_uncollectible(invoice_id, None, options)
 
     def create_webhook_endpoint(self, url: str, events: Sequence[str]) -> tuple[str, str]:
         """Its id and its signing secret, which Stripe tells only now. Events in our version."""

@@ -15,10 +15,12 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import stripe
+from stripe import RequestOptions
 from stripe.params import (
     ChargeListParams,
     InvoiceListParams,
     InvoicePayParams,
+    SubscriptionCancelParams,
     SubscriptionListParams,
 )
 
@@ -35,6 +37,8 @@ __all__ = [
     "Connections",
     "InvoiceListParams",
     "InvoicePayParams",
+    "RequestOptions",
+    "SubscriptionCancelParams",
     "SubscriptionListParams",
     "errors",
     "found",

@@ -29,11 +29,20 @@ def campaign_of(account: Account, case: RecoveryCase) -> Campaign:
 
 
 def within_limits(account: Account, steps: Campaign) -> Campaign:
-    if account.max_retries is not None:
-        steps = replace(steps, max_retries=account.max_retries)
-    if account.min_gap_hours is not None:
-        steps = replace(steps, min_gap=timedelta(hours=account.min_gap_hours))
-    return steps
+    """The campaign with each limit that the account has set in place of its own."""
+    own: dict[str, Any] = {
+        "max_retries": account.max_retries,
+        "min_gap": _hours(account.min_gap_hours),
+        "message_gap": _hours(account.message_gap_hours),
+        "messages_per_week": account.messages_per_week,
+        "send_from_hour": account.send_from_hour,
+        "send_until_hour": account.send_until_hour,
+    }
+    return replace(steps, **{name: value for name, value in own.items() if value is not None})
+
+
+def _hours(count: int | None) -> timedelta | None:
+    return None if count is None else timedelta(hours=count)
 
 
 def timing_of(session: Session, account: Account, invoice_id: str) -> Timing:

@@ -17,7 +17,7 @@ from rq import Queue, Worker
 from sqlalchemy import func, select
 
 from recover.db import Database
-from recover.models import Message, RecoveryCase, StripeEvent
+from recover.models import Ending, Message, RecoveryCase, StripeEvent
 from sandbox.sandbox import Sandbox
 
 QUEUES = ("steps", "chores")
@@ -128,6 +128,9 @@ class Director:
             "recover.jobs.send_messages": self._count_due(
                 Message.due_at, Message.status.in_(("pending", "sending")), now
             ),
+            "recover.jobs.end_dunning": self._count_due(
+                Ending.due_at, Ending.status.in_(("pending", "begun")), now
+            ),
         }
         for job, count in due.items():
             if count:
@@ -145,6 +148,7 @@ class Director:
             select(func.min(RecoveryCase.next_step_at)).where(RecoveryCase.state == "open"),
             select(func.min(Message.due_at)).where(Message.status.in_(("pending", "sending"))),
             select(func.min(StripeEvent.due_at)).where(StripeEvent.status == "received"),
+            select(func.min(Ending.due_at)).where(Ending.status.in_(("pending", "begun"))),
         )
         with self.database.read() as session:
             moments += [session.scalar(pointer) for pointer in pointers]

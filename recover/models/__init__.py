@@ -5,9 +5,9 @@ States, sources and triggers are stored as their plain strings.
 
 from recover.models.contact import CardUpdate, Link, Message, Suppression
 from recover.models.learning import AccountLesson, RetryModel
-from recover.models.people import Company, Invitation, Passkey, SignIn, User
+from recover.models.people import Company, Invitation, Notification, Passkey, SignIn, User
 from recover.models.record import RecordEntry, RecordHead
-from recover.models.recovery import Attempt, LedgerLine, RecoveryCase
+from recover.models.recovery import Attempt, Ending, LedgerLine, RecoveryCase
 from recover.models.stripe_side import Account, ConnectRequest, StripeEvent, SweepReport
 
 __all__ = [
@@ -17,10 +17,12 @@ __all__ = [
     "CardUpdate",
     "Company",
     "ConnectRequest",
+    "Ending",
     "Invitation",
     "LedgerLine",
     "Link",
     "Message",
+    "Notification",
     "Passkey",
     "RecordEntry",
     "RecordHead",

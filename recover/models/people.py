@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from recover.db import Base
-from recover.models.columns import BigId, Id, Short
+from recover.models.columns import AccountId, BigId, Id, Long, Short
 
 OPEN = text("accepted_at IS NULL AND withdrawn_at IS NULL")
 
@@ -102,3 +103,26 @@ class Passkey(Base):
     created_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     suspect_at: Mapped[datetime | None]  # its count went back: it may have been copied
+
+
+class Notification(Base):
+    """One mail to somebody at the company about their account; at most once, as a `Message`."""
+
+    __tablename__ = "notifications"
+    __table_args__ = (
+        UniqueConstraint("account_id", "dedup_key"),
+        Index("ix_notifications_kind", "account_id", "kind", "created_at"),
+        Index("ix_notifications_todo", "status", "due_at"),
+    )
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    kind: Mapped[Short]  # trouble, parked, exhausted, weekly
+    dedup_key: Mapped[Short]
+    status: Mapped[Short]  # pending, sending, sent, refused, uncertain
+    to_email: Mapped[Short]
+    details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # what the mail says
+    error: Mapped[Long]
+    failures: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]

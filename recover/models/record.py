@@ -26,6 +26,13 @@ class RecordEntry(Base):
         Index("ix_record_chain", "chain", "id"),
         Index("ix_record_customer", "account_id", "stripe_customer_id"),
         Index(
+            "ix_record_settings",
+            "account_id",
+            "id",
+            sqlite_where=text("verb = 'set'"),
+            postgresql_where=text("verb = 'set'"),
+        ),
+        Index(
             "ix_record_unsealed",
             "chain",
             "id",

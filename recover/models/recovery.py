@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, String, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from recover.db import Base
-from recover.models.columns import AccountId, CaseId, Id, Long, Short
+from recover.models.columns import AccountId, BigId, CaseId, Id, Long, Short
 
 
 class RecoveryCase(Base):
@@ -131,3 +131,21 @@ class LedgerLine(Base):
     amount_minor: Mapped[int] = mapped_column(BigInteger)  # negative when given back
     currency: Mapped[Short]
     at: Mapped[datetime]
+
+
+class Ending(Base):
+    """What is done on Stripe about an exhausted case: written before it is done, once a case."""
+
+    __tablename__ = "endings"
+    __table_args__ = (Index("ix_endings_todo", "status", "due_at"),)
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    case_id: Mapped[int] = mapped_column(BigId, ForeignKey("cases.id"), unique=True)
+    action: Mapped[Short]  # cancel, uncollectible
+    status: Mapped[Short]  # pending, begun, done, skipped, refused, observed
+    idempotency_key: Mapped[Short]
+    error: Mapped[Long]  # why it was skipped, refused, or is late
+    failures: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime]  # pushed ahead as a lease once begun, and as a back-off
+    created_at: Mapped[datetime]
+    settled_at: Mapped[datetime | None]

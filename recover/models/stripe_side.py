@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from recover.db import Base
@@ -36,6 +36,18 @@ class Account(Base):
     # the other to exist first.
     model_id: Mapped[int | None] = mapped_column(BigId)
     model_pinned: Mapped[bool] = mapped_column(default=False)  # a person chose; nights only learn
+    send_from_hour: Mapped[int | None]  # local; these four None: as the campaign says
+    send_until_hour: Mapped[int | None]  # excluded
+    messages_per_week: Mapped[int | None]
+    message_gap_hours: Mapped[int | None]
+    end_of_dunning: Mapped[str] = mapped_column(
+        String(255), default="leave", server_default="leave"
+    )  # leave, cancel, uncollectible
+    notify_to: Mapped[str] = mapped_column(Text, default="", server_default="")  # "": the owners
+    notify_trouble: Mapped[bool] = mapped_column(default=True, server_default=true())
+    notify_parked: Mapped[bool] = mapped_column(default=True, server_default=true())
+    notify_exhausted: Mapped[bool] = mapped_column(default=False, server_default=false())
+    notify_weekly: Mapped[bool] = mapped_column(default=True, server_default=true())
     name: Mapped[Short]
     timezone: Mapped[Short]
     sender_name: Mapped[Short]

@@ -8,6 +8,7 @@ from flask import Blueprint, Flask
 
 from recover.services import Services
 from recover.web import (
+    account_settings,
     brand,
     card,
     case,
@@ -34,7 +35,16 @@ from recover.web import (
     welcome,
 )
 
-FOUNDERS = (dashboard, case, retries, settings_area, mode, stripe_accounts, stripe_connect)
+FOUNDERS = (
+    dashboard,
+    case,
+    retries,
+    settings_area,
+    account_settings,
+    mode,
+    stripe_accounts,
+    stripe_connect,
+)
 PEOPLE = (passkey_sign_in, welcome, places, team, members, invitations, sessions, passkeys)
 SUBSCRIBERS = (card, stop)
 
@@ -47,6 +57,6 @@ def register(app: Flask, services: Services) -> None:
     problems.configure(app)
     site = Blueprint("web", __name__)
     site.before_request(partial(guard.check, services))
-    for part in (health, brand, sign_in, *FOUNDERS, *PEOPLE, *SUBSCRIBERS):
+    for part in (health, brand, sign_in, *FOUNDERS, *CONNECTIONS, *PEOPLE, *SUBSCRIBERS):
         site.register_blueprint(part.blueprint(services))
     app.register_blueprint(site)

@@ -84,6 +84,7 @@ VERBS = {
     "skip": "Skipped",
     "recover": "Recovered",
     "exhaust": "Given up",
+    "end": "End of dunning",
     "close": "Closed",
     "reopen": "Reopened",
     "refunded": "Refunded",

@@ -16,6 +16,7 @@ from recover.config import Settings
 STRIPE_API = "https://api.stripe.com"
 STRIPE_JS_HOST = "js.stripe.com"
 HSTS = "max-age=31536000; includeSubDomains"
+NONE = "'none'"
 MAX_FORM_BYTES = 64 * 1024
 
 STRICT: dict[str, tuple[str, ...]] = {
@@ -93,6 +94,11 @@ def allow_image(url: str) -> None:
         allow().sources["img-src"] = (origin(url),)
 
 
+def allow_frames_of_ours() -> None:
+    """Let the page show pages of ours within it, such as a preview."""
+    allow().sources["frame-src"] = ("'self'",)
+
+
 def origin(url: str) -> str:
     """The scheme and host of an address, such as https://js.stripe.com."""
     parts = urlsplit(url)
@@ -102,6 +108,8 @@ def origin(url: str) -> str:
 def policy(allowance: Allowance) -> str:
     """The Content-Security-Policy of a response."""
     wider = {name: STRICT.get(name, ()) + more for name, more in allowance.sources.items()}
+    # 'none' beside anything else is an error.
+    wider = {name: tuple(one for one in found if one != NONE) for name, found in wider.items()}
     directives = STRICT | wider
     return "; ".join(f"{name} {' '.join(sources)}" for name, sources in directives.items())
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from flask import Blueprint, render_template
 
+from recover import account_settings
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -14,12 +16,18 @@ class Page:
     about: str  # one sentence
 
 
+_OF_ACCOUNTS = [
+    Page(f"web.account_settings.{one.key}", one.title, one.about) for one in account_settings.PAGES
+]
+
 PAGES: tuple[Page, ...] = (
     Page(
         "web.stripe_accounts.show",
         "Stripe accounts",
         "Connect and disconnect, and see whether Stripe reaches this installation.",
     ),
+    *_OF_ACCOUNTS,
+    Page("web.account_settings.changes", "Changes", "Who changed what, with the way back."),
     Page("web.team.show", "Team", "Who may come in, and what they may do."),
     Page("web.passkeys.show", "Passkeys", "Sign in by fingerprint, face or PIN."),
     Page("web.sessions.show", "Sessions", "Where you are signed in, and how to end it."),

@@ -13,10 +13,11 @@ from urllib.parse import urljoin
 import requests
 from sqlalchemy import func, select
 
-from recover import accounts, cards, delivery, jobs, steps, sweep
+from recover import accounts, cards, changes, delivery, jobs, steps, sweep
 from recover.models import (
     Account,
     Attempt,
+    Ending,
     LedgerLine,
     Message,
     RecordEntry,
@@ -71,7 +72,7 @@ class Journey:
             claimed = steps.claim_due(self.services)
             for case_id in claimed:
                 jobs.run_step(case_id)
-            moved += len(claimed) + delivery.send_due(self.services)
+            moved += len(claimed) + delivery.send_due(self.services) + jobs.end_dunning()
             if not moved:
                 return
         raise AssertionError(f"two sides keep waking each other at {self.now}")
@@ -91,6 +92,7 @@ class Journey:
             select(func.min(RecoveryCase.next_step_at)).where(RecoveryCase.state == "open"),
             select(func.min(Message.due_at)).where(Message.status.in_(("pending", "sending"))),
             select(func.min(StripeEvent.due_at)).where(StripeEvent.status == "received"),
+            select(func.min(Ending.due_at)).where(Ending.status.in_(("pending", "begun"))),
         )
         with self.services.db.read() as session:
             moments = [session.scalar(pointer) for pointer in pointers]
@@ -208,6 +210,12 @@ class Journey:
         with self.services.db.read() as session:
             return list(session.scalars(select(Message).order_by(Message.id)))
 
+    def ending(self, invoice_id: str) -> Ending | None:
+        """What the end of dunning asks for on Stripe."""
+        query = select(Ending).join(RecoveryCase, RecoveryCase.id == Ending.case_id)
+        with self.services.db.read() as session:
+            return session.scalar(query.where(RecoveryCase.stripe_invoice_id == invoice_id))
+
     @property
     def ledger(self) -> list[LedgerLine]:
         with self.services.db.read() as session:
@@ -261,6 +269,11 @@ class Journey:
 
     def switch(self, mode: str) -> None:
         accounts.set_mode(self.services, self.account_id, mode)
+        self.settle()
+
+    def set(self, **wanted) -> None:
+        """Change settings of the account, as its pages and commands do."""
+        changes.change(self.services, self.account_id, wanted, actor="command")
         self.settle()
 
     def suppress(self, customer_id: str, reason: str = "asked") -> None:

@@ -1,0 +1,188 @@
+"""Changing an account's settings: all together or not at all, on record, and undone the same way.
+
+Pages and commands both come through `change`, so that there is no other way to change one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from recover import record
+from recover.account_settings import SETTINGS, contradictions
+from recover.dunning import CaseState, campaign
+from recover.errors import PermanentError
+from recover.models import Account, RecordEntry, RecoveryCase
+from recover.services import Services
+from recover.setting_kinds import Value
+
+VERB, ABOUT = "set", "setting:"
+SHOWN = 30  # changes on a page
+
+
+class SettingsRefused(PermanentError):
+    """One or more values are wrong, and nothing was changed. ``faults`` are clauses, by name."""
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name} {fault}" for name, fault in faults.items()))
+        self.faults = dict(faults)
+
+
+class ChangedMeanwhile(PermanentError):
+    """Somebody else changed these settings since they were shown; nothing was overwritten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the record about a setting."""
+
+    entry: RecordEntry
+    name: str
+    before: Value
+    after: Value
+    undoable: bool  # it is the setting's latest, and its value still stands
+
+
+def values_of(account: Account, names: Iterable[str]) -> dict[str, Value]:
+    return {name: getattr(account, name) for name in names}
+
+
+def seal_of(account: Account, names: Iterable[str]) -> str:
+    """A mark of what these settings are now, for `change` to tell whether they still are."""
+    values = json.dumps(values_of(account, names), sort_keys=True)
+    return sha256(values.encode()).hexdigest()[:16]
+
+
+def change(
+    services: Services,
+    account_id: int,
+    wanted: Mapping[str, Value],
+    *,
+    actor: str,
+    seen: str = "",
+) -> list[int]:
+    """Give settings new values, by name. The ids of the lines on record, one for each that differs.
+
+    ``seen`` is the `seal_of` the wanted settings when they were shown; "" for whoever does not
+    mind what they were. Raises SettingsRefused, ChangedMeanwhile; then nothing has changed.
+    """
+    with services.db.begin() as session:
+        account = _held(session, account_id)
+        if seen and seen != seal_of(account, wanted):
+            raise ChangedMeanwhile("Somebody else changed these settings meanwhile.")
+        return _apply(session, account, wanted, actor, services.now())
+
+
+def _held(session: Session, account_id: int) -> Account:
+    """The account, against other writers until the transaction ends."""
+    return session.get_one(Account, account_id, with_for_update=True, populate_existing=True)
+
+
+def _apply(
+    session: Session,
+    account: Account,
+    wanted: Mapping[str, Value],
+    actor: str,
+    now: datetime,
+    **details: Any,
+) -> list[int]:
+    changed = {k: v for k, v in wanted.items() if v != getattr(account, k)}
+    if faults := faults_of(account, changed):
+        raise SettingsRefused(faults)
+    lines = [_set(session, account, name, changed[name], actor, now, details) for name in changed]
+    if any(SETTINGS[name].replans for name in changed):
+        plan_anew(session, account.id, now)
+    session.flush()
+    return [line.id for line in lines]
+
+
+def faults_of(account: Account, changed: Mapping[str, Value]) -> dict[str, str]:
+    """What is wrong with new values, by name: each alone, then with those that stay."""
+    faults = {name: SETTINGS[name].kind.fault(value) for name, value in changed.items()}
+    faults = {name: fault for name, fault in faults.items() if fault}
+    if faults or not changed:
+        return faults
+    steps = campaign(account.campaign_key, account.campaign_version)
+    return contradictions(values_of(account, SETTINGS) | dict(changed), steps)
+
+
+def _set(
+    session: Session,
+    account: Account,
+    name: str,
+    value: Value,
+    actor: str,
+    now: datetime,
+    details: Mapping[str, Any],
+) -> RecordEntry:
+    setting, before = SETTINGS[name], getattr(account, name)
+    setattr(account, name, value)
+    told = f"{setting.title}: from {setting.kind.words(before)} to {setting.kind.words(value)}."
+    return record.write(
+        session, VERB, told, now, actor=actor, about=ABOUT + name, account_id=account.id,
+        details={"before": before, "after": value, **details},
+    )  # fmt: skip
+
+
+def undo(services: Services, account_id: int, entry_ids: Sequence[int], *, actor: str) -> list[str]:
+    """Give each setting the value it had before these changes, as a change of its own.
+
+    The names of the settings. Raises ChangedMeanwhile where one of them has changed since or
+    cannot be undone, SettingsRefused; then nothing has changed.
+    """
+    with services.db.begin() as session:
+        account = _held(session, account_id)
+        found = _changes(session, account, RecordEntry.id.in_(entry_ids))
+        names = [one.name for one in found]
+        if not found or not all(one.undoable for one in found) or len(set(names)) < len(names):
+            raise ChangedMeanwhile("These settings have changed since; nothing was undone.")
+        wanted = {one.name: one.before for one in found}
+        undone = sorted(one.entry.id for one in found)
+        _apply(session, account, wanted, actor, services.now(), undoes=undone)
+    return names
+
+
+def history(session: Session, account: Account, before: int | None = None) -> list[Change]:
+    """The newest `SHOWN` changes, and one more where there is one; or those below an id."""
+    older = RecordEntry.id < before if before is not None else RecordEntry.id > 0
+    return _changes(session, account, older, limit=SHOWN + 1)
+
+
+def listed(session: Session, account: Account, entry_ids: Sequence[int]) -> list[Change]:
+    """These changes, of those that are this account's."""
+    return _changes(session, account, RecordEntry.id.in_(entry_ids))
+
+
+def _changes(
+    session: Session, account: Account, condition: Any, limit: int = len(SETTINGS)
+) -> list[Change]:
+    mine = RecordEntry.account_id == account.id, RecordEntry.verb == VERB
+    query = select(RecordEntry).where(*mine, condition).order_by(RecordEntry.id.desc())
+    last = select(func.max(RecordEntry.id)).where(*mine).group_by(RecordEntry.about)
+    latest = set(session.scalars(last))
+    found = [_of(account, entry, latest) for entry in session.scalars(query.limit(limit))]
+    return [one for one in found if one]
+
+
+def _of(account: Account, entry: RecordEntry, latest: set[int]) -> Change | None:
+    name, said = entry.about.removeprefix(ABOUT), entry.details or {}
+    if name not in SETTINGS or "after" not in said:  # retired, or erased
+        return None
+    still = entry.id in latest and getattr(account, name) == said["after"]
+    return Change(entry, name, said["before"], said["after"], undoable=still)
+
+
+def plan_anew(session: Session, account_id: int, now: datetime) -> None:
+    """Have every open case looked at again now."""
+    session.execute(
+        update(RecoveryCase)
+        .where(RecoveryCase.account_id == account_id, RecoveryCase.state == CaseState.OPEN)
+        .values(next_step_at=now)
+    )

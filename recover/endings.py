@@ -1,0 +1,220 @@
+"""The end of dunning on Stripe: what an account wants done once all tries are used.
+
+A row is written in the transaction that exhausts the case: pending. Right before Stripe is asked
+everything is looked at again, and the row is begun; afterwards it is settled. A worker that dies in
+between leaves a begun row, and Stripe itself shows whether it was done.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from secrets import token_hex
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from recover import attempts, lifecycle, truth
+from recover.account_settings import CANCEL, LEAVE, UNCOLLECTIBLE
+from recover.dunning import CaseState, RetryMode
+from recover.errors import StripeAccessLost, StripeRejected, StripeUnavailable
+from recover.lifecycle import BEGUN, DONE
+from recover.models import Account, Ending, RecoveryCase
+from recover.record import note
+from recover.services import Services
+from recover.truth import Evidence
+
+PENDING, SKIPPED, REFUSED, OBSERVED = "pending", "skipped", "refused", "observed"
+
+LEASE = timedelta(minutes=10)  # a begun row whose worker died is looked at after this
+DEBIT_CHECK = timedelta(hours=6)
+BACK_OFF = (1, 5, 30, 120, 360)  # minutes, while Stripe is away or says no
+GIVE_UP = timedelta(days=7)
+OWING = ("past_due", "unpaid")  # subscriptions whose latest invoice is not paid
+COMMENT = "All payment tries were used up (Recover)."
+
+TO_BE_DONE = {
+    CANCEL: "the subscription is to be cancelled on Stripe",
+    UNCOLLECTIBLE: "the invoice is to be marked uncollectible on Stripe",
+}
+WAS_DONE = {
+    CANCEL: "The subscription was cancelled on Stripe",
+    UNCOLLECTIBLE: "The invoice was marked uncollectible on Stripe",
+}
+
+
+def prepare(session: Session, services: Services, account: Account, case: RecoveryCase) -> None:
+    """Write down what is to be done about a case that has just been exhausted, if anything."""
+    action = account.end_of_dunning
+    if case.state != CaseState.EXHAUSTED or action == LEAVE:
+        return
+    row = session.scalar(select(Ending).where(Ending.case_id == case.id))
+    if row is not None and row.status in (PENDING, BEGUN, DONE):
+        return
+    if row is None:
+        row = Ending(account_id=account.id, case_id=case.id)
+        session.add(row)
+    now, observing = services.now(), account.mode == RetryMode.OBSERVE
+    row.action, row.status = action, OBSERVED if observing else PENDING
+    row.idempotency_key, row.failures, row.error = f"recover-end-{token_hex(12)}", 0, ""
+    row.created_at, row.due_at, row.settled_at = now, now, now if observing else None
+    why = "By the account's setting for the end of dunning"
+    but = " In observe mode it is only noted." if observing else ""
+    note(session, case, "end", f"{why} {TO_BE_DONE[action]}.{but}", now)
+    if not observing:
+        services.enqueue("end_dunning", once_for=30)
+
+
+def due(services: Services, limit: int = 100) -> list[int]:
+    """The ids of what is to be done now, and of what a dead worker left behind."""
+    waiting = Ending.status.in_((PENDING, BEGUN)), Ending.due_at <= services.now()
+    with services.db.read() as session:
+        return list(
+            session.scalars(select(Ending.id).where(*waiting).order_by(Ending.due_at).limit(limit))
+        )
+
+
+def carry_out(services: Services, ending_id: int) -> None:
+    """Do it, if fresh evidence still calls for it. Raises StripeAccessLost, with the row put off.
+
+    Nothing is repeated that Stripe shows as done, however often this is called.
+    """
+    with services.db.read() as session:
+        row = session.get_one(Ending, ending_id)
+        case = session.get_one(RecoveryCase, row.case_id)
+        account = session.get_one(Account, row.account_id)
+    try:
+        if begun := _begin(services, account, case, ending_id):
+            _ask(services, account, case, begun)
+            _settle(services, ending_id, DONE)
+    except StripeUnavailable as error:
+        _put_off(services, ending_id, error)
+    except StripeAccessLost as error:
+        _put_off(services, ending_id, error)
+        raise
+    except StripeRejected as error:
+        _refused(services, ending_id, error)
+
+
+def _begin(
+    services: Services, account: Account, case: RecoveryCase, ending_id: int
+) -> Ending | None:
+    """Look at everything once more and take the row. None where there is nothing to ask for."""
+    if account.disconnected_at:
+        _settle(services, ending_id, SKIPPED, "the Stripe account is disconnected")
+        return None
+    evidence = truth.fetch(services.stripe(account), case.stripe_invoice_id, services.now())
+    with services.db.begin() as session:
+        now_case = lifecycle.locked(session, account, case.stripe_invoice_id)
+        row = session.get_one(Ending, ending_id, with_for_update=True)
+        if now_case is None or row.status not in (PENDING, BEGUN) or row.due_at > evidence.at:
+            return None
+        if row.status == BEGUN and _shown(row.action, evidence):
+            _close(session, now_case, row, DONE, evidence.at)
+        elif why_not := _why_not(session, now_case, row, evidence):
+            _close(session, now_case, row, SKIPPED, evidence.at, why_not)
+        elif evidence.invoice and evidence.invoice.payment_intent_status == "processing":
+            row.due_at, row.error = evidence.at + DEBIT_CHECK, "a bank debit is under way"
+        else:
+            row.status, row.due_at = BEGUN, evidence.at + LEASE
+            return row
+    return None
+
+
+def _shown(action: str, evidence: Evidence) -> bool:
+    """Stripe shows it done."""
+    if action == CANCEL:
+        return evidence.subscription is None or evidence.subscription.status in truth.ENDED
+    return evidence.invoice is not None and evidence.invoice.status == "uncollectible"
+
+
+def _why_not(session: Session, case: RecoveryCase, row: Ending, evidence: Evidence) -> str:
+    """Why it must not be done any more; "" where it must. A clause."""
+    account, subscription = session.get_one(Account, row.account_id), evidence.subscription
+    questions = (
+        (account.mode == RetryMode.OBSERVE, "the account only observes now"),
+        (account.end_of_dunning != row.action, "the setting was changed meanwhile"),
+        (case.state != CaseState.EXHAUSTED, f"the case is {case.state} now"),
+        (attempts.pending(session, case) is not None, "a try is under way"),
+        (attempts.overtaken(session, case, evidence), "somebody has just paid"),
+        (not truth.still_owed(evidence), _no_longer_owed(evidence)),
+        (
+            subscription is None or subscription.id != case.stripe_subscription_id,
+            "the invoice belongs to another subscription now",
+        ),
+        (
+            row.action == CANCEL and subscription is not None and subscription.status not in OWING,
+            f"the subscription is {subscription.status if subscription else 'gone'}, not past due",
+        ),
+        (evidence.at - row.created_at > GIVE_UP, f"it could not be done in a week: {row.error}"),
+    )
+    return next((text for found, text in questions if found), "")
+
+
+def _no_longer_owed(evidence: Evidence) -> str:
+    invoice, subscription = evidence.invoice, evidence.subscription
+    if invoice is None or invoice.status != "open":
+        return f"the invoice is {invoice.status if invoice else 'gone'} now"
+    if subscription is None or subscription.status in truth.ENDED:
+        return "the subscription has ended already"
+    return "nothing is owed, or collection is paused"
+
+
+def _ask(services: Services, account: Account, case: RecoveryCase, row: Ending) -> None:
+    stripe = services.stripe(account)
+    if row.action == CANCEL:
+        stripe.cancel_subscription(case.stripe_subscription_id, comment=COMMENT)
+    else:
+        stripe.mark_uncollectible(case.stripe_invoice_id, idempotency_key=row.idempotency_key)
+
+
+def _settle(services: Services, ending_id: int, status: str, why: str = "") -> None:
+    with services.db.begin() as session:
+        row = session.get_one(Ending, ending_id, with_for_update=True)
+        case = session.get_one(RecoveryCase, row.case_id)
+        if row.status in (PENDING, BEGUN):
+            _close(session, case, row, status, services.now(), why)
+
+
+def _close(
+    session: Session, case: RecoveryCase, row: Ending, status: str, now: datetime, why: str = ""
+) -> None:
+    """Settle a row for good, and say so in the timeline."""
+    row.status, row.error, row.settled_at = status, why, now
+    told = {
+        DONE: f"{WAS_DONE[row.action]}, as the account's setting for the end of dunning says.",
+        SKIPPED: f"Nothing was done on Stripe at the end of dunning: {why}.",
+        REFUSED: f"Stripe refused what the end of dunning asks for: {why}",
+    }
+    note(session, case, "end", told[status], now)
+
+
+def _put_off(services: Services, ending_id: int, error: Exception) -> None:
+    """Later, and longer each time. A begun row stays begun: Stripe may have done it unheard."""
+    with services.db.begin() as session:
+        row = session.get_one(Ending, ending_id, with_for_update=True)
+        minutes = BACK_OFF[min(row.failures, len(BACK_OFF) - 1)]
+        row.due_at = services.now() + timedelta(minutes=minutes)
+        row.failures, row.error = row.failures + 1, str(error)
+
+
+def _refused(services: Services, ending_id: int, error: StripeRejected) -> None:
+    """The first refusal calls for another look: somebody may have been quicker."""
+    with services.db.read() as session:
+        again = session.get_one(Ending, ending_id).failures == 0
+    if again:
+        _put_off(services, ending_id, error)
+    else:
+        _settle(services, ending_id, REFUSED, str(error))
+
+
+def under_way(session: Session, case: RecoveryCase, now: datetime) -> bool:
+    """Stripe is being asked at this moment: nobody may begin to pay."""
+    query = select(Ending.id).where(
+        Ending.case_id == case.id, Ending.status == BEGUN, Ending.due_at > now
+    )
+    return session.scalar(query) is not None
+
+
+def account_id_of(services: Services, ending_id: int) -> int:
+    with services.db.read() as session:
+        return session.get_one(Ending, ending_id).account_id

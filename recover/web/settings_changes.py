@@ -1,0 +1,106 @@
+"""Who changed which setting when, and taking it back."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from recover import account_settings, changes, record, stats
+from recover.account_settings import SETTINGS
+from recover.changes import Change
+from recover.errors import PermanentError
+from recover.models import Account, User
+from recover.roles import Role
+from recover.services import Services
+from recover.web.guard import current_user
+
+_LARGEST_ID = 2**62
+ACTORS = {
+    record.COMMAND: "Somebody at the command line",
+    record.RECOVER: "Recover",
+    record.STRIPE: "Stripe",
+}
+
+
+def add_routes(routes: Blueprint, services: Services) -> None:
+    @routes.get("/settings/changes", defaults={"account_id": None})
+    @routes.get("/settings/changes/<int:account_id>")
+    def changes(account_id: int | None) -> str:
+        return _show(services, account_id)
+
+    @routes.post("/settings/changes/<int:account_id>/undo")
+    def undo(account_id: int) -> Response | str:
+        return _undo(services, account_id)
+
+
+def ids_of(text: str | None) -> list[int]:
+    """[3, 4] of "3,4"; whatever is no id is left out."""
+    parts = (text or "").split(",")[: len(SETTINGS)]
+    return [int(one) for one in parts if one.isascii() and one.isdigit() and len(one) < 19]  # noqa: PLR2004 - digits of the largest id
+
+
+def own(session: Session, account_id: int | None) -> tuple[list[Account], Account | None]:
+    """The company's accounts, and the one named, or the first; anybody else's does not exist."""
+    mine = stats.accounts_of(session, current_user().company_id)
+    found = next((one for one in mine if account_id in (None, one.id)), None)
+    if found is None and account_id is not None:
+        abort(404)
+    return mine, found
+
+
+def _show(services: Services, account_id: int | None) -> str:
+    before = request.args.get("before", type=int)
+    before = before if before is not None and 0 < before < _LARGEST_ID else None
+    with services.db.read() as session:
+        accounts, account = own(session, account_id)
+        if account is None:
+            return render_template("dashboard_empty.html", base_url=services.links.base_url)
+        found = changes.history(session, account, before)
+        names = _names(session, found)
+    rows, more = found[: changes.SHOWN], len(found) > changes.SHOWN
+    return render_template(
+        "settings_changes.html", accounts=accounts, account=account, rows=rows, who=names,
+        older=rows[-1].entry.id if more else 0, before=before, settings=SETTINGS,
+        may_change=Role(current_user().role).may(Role.MEMBER),
+    )  # fmt: skip
+
+
+def _names(session: Session, found: list[Change]) -> dict[str, str]:
+    """What to call each actor: the address of a person of this company, or what it is."""
+    actors = {one.entry.actor for one in found}
+    query = select(User).where(User.company_id == current_user().company_id)
+    people = {f"user:{user.id}": user.email for user in session.scalars(query)}
+    return {one: people.get(one) or ACTORS.get(one) or _gone(one) for one in actors}
+
+
+def _gone(actor: str) -> str:
+    kind = actor.partition(":")[0]
+    return {"user": "Somebody who has left", "token": "An API token"}.get(kind, actor)
+
+
+def _undo(services: Services, account_id: int) -> Response | str:
+    ids = [found for text in request.form.getlist("id") for found in ids_of(text)]
+    with services.db.read() as session:
+        _, account = own(session, account_id)
+        found = changes.listed(session, account, ids) if account else []
+    warnings = [text for one in found if (text := account_settings.grave(one.name, one.before))]
+    back = _back()
+    if warnings and not request.form.get("sure"):
+        return render_template(
+            "settings_undo.html", account=account, found=found, warnings=warnings, ids=ids,
+            back=back, settings=SETTINGS,
+        )  # fmt: skip
+    try:
+        names = changes.undo(services, account_id, ids, actor=f"user:{current_user().id}")
+        flash(f"Undone: {', '.join(SETTINGS[name].title for name in names)}.")
+    except PermanentError as error:
+        flash(f"Nothing was undone: {error}")
+    return redirect(url_for(f"web.account_settings.{back}", account_id=account_id), 303)
+
+
+def _back() -> str:
+    """The page to go back to."""
+    wanted = request.form.get("back", "")
+    return wanted if wanted in {page.key for page in account_settings.PAGES} else "changes"

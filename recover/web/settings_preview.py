@@ -1,0 +1,66 @@
+"""What a brand looks like on the card page and in a mail, before anybody else sees it."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, abort, render_template, request
+
+from emails import mails
+from emails.brand import Brand
+from recover import account_settings, changes, letters
+from recover.models import Account
+from recover.services import Services
+from recover.web import security, settings_changes
+from recover.web.settings_form import Form
+from recover.web.words import words_for
+
+AMOUNT_MINOR, CURRENCY = 2900, "usd"
+
+
+def add_routes(routes: Blueprint, services: Services) -> None:
+    @routes.get("/settings/brand/<int:account_id>/preview/page")
+    def preview_page(account_id: int) -> str:
+        brand = _brand(services, account_id)
+        _frame(brand)
+        return render_template(
+            "settings_preview.html", brand=brand, t=words_for("en"), amount=AMOUNT_MINOR,
+            currency=CURRENCY,
+        )  # fmt: skip
+
+    @routes.get("/settings/brand/<int:account_id>/preview/mail")
+    def preview_mail(account_id: int) -> Response:
+        brand = _brand(services, account_id)
+        _frame(brand)
+        security.allow().sources["style-src"] = ("'unsafe-inline'",)  # as mails have to
+        return Response(_mail(brand, services.links.base_url), mimetype="text/html")
+
+
+def asked(form: Form) -> dict[str, str]:
+    """The arguments of a preview's address: what is typed, where it is sound."""
+    return {k: str(v) for k, v in form.values.items() if v}
+
+
+def _frame(brand: Brand) -> None:
+    security.allow_image(brand.logo_url)
+    security.allow().sources["frame-ancestors"] = ("'self'",)
+
+
+def _brand(services: Services, account_id: int) -> Brand:
+    """The brand asked for; where a value is not sound, the one in force."""
+    with services.db.read() as session:
+        _, account = settings_changes.own(session, account_id)
+    account = account or abort(404)
+    names = [*account_settings.SETTINGS]
+    values = changes.values_of(account, names)
+    for one in account_settings.BRAND.settings:
+        value = one.kind.read(request.args.get(one.name, ""))
+        sound = not one.kind.fault(value)
+        values[one.name] = value if sound and request.args else values[one.name]
+    return letters.brand(Account(**values))
+
+
+def _mail(brand: Brand, link: str) -> str:
+    return mails.payment_failed(
+        brand, reason="insufficient_funds", amount_minor=AMOUNT_MINOR, currency=CURRENCY,
+        link=link, product="Team plan", invoice_number="A1B2C3D4-0007", card_brand="visa",
+        card_last4="4242", customer_name="Ada Lovelace", stop_link=link,
+    ).html  # fmt: skip
