@@ -3,7 +3,7 @@
 States, sources and triggers are stored as their plain strings.
 """
 
-from recover.models.contact import CardUpdate, Link, Message, Suppression
+from recover.models.contact import CardUpdate, ErasedAddress, Link, Message, Suppression
 from recover.models.learning import AccountLesson, RetryModel
 from recover.models.people import Company, SignIn, User
 from recover.models.record import RecordEntry, RecordHead
@@ -16,6 +16,7 @@ __all__ = [
     "Attempt",
     "CardUpdate",
     "Company",
+    "ErasedAddress",
     "LedgerLine",
     "Link",
     "Message",

@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from recover.db import Base
-from recover.models.columns import BigId, Id, Short
+from recover.models.columns import BigId, Id, Long, Short
 
 
 class Company(Base):
@@ -18,6 +18,10 @@ class Company(Base):
     id: Mapped[Id]
     name: Mapped[Short]
     created_at: Mapped[datetime]
+    # Days for which what names a customer is kept after their case has closed; None: for good.
+    keep_days: Mapped[int | None]
+    # The key of the hashes in `ErasedAddress`, sealed; "" until somebody is erased.
+    erasure_key_sealed: Mapped[Long]
 
 
 class User(Base):
