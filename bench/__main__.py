@@ -9,13 +9,14 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from bench import inbox_drain, webhook_ack
+from bench import inbox_drain, record, webhook_ack
 from bench.figures import Figure, show
 from bench.servers import postgres_server, redis_server
 
 BENCHMARKS: dict[str, Callable[[str, str], list[Figure]]] = {
     "webhook_ack": webhook_ack.figures,
     "inbox_drain": inbox_drain.figures,
+    "record": record.figures,
 }
 
 

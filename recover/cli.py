@@ -14,8 +14,9 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import select
 
-from recover import accounts, cards, config, migrate, people, sweep, switchover
+from recover import accounts, cards, command_line, config, migrate, people, sweep, switchover
 from recover.backtest import command as backtest
+from recover.commands import record
 from recover.dunning import RetryMode
 from recover.errors import RecoverError
 from recover.models import Account, Company
@@ -27,7 +28,9 @@ console = Console()
 
 
 def _services() -> Services:
-    return build(config.load())
+    services = build(config.load())
+    command_line.note(services)
+    return services
 
 
 class WithPlugins(click.Group):
@@ -263,6 +266,7 @@ def emails_preview(directory: Path) -> None:
 
 cli.add_command(backtest.command)
 cli.add_command(switchover.command)
+cli.add_command(record.group)
 
 
 def main() -> None:

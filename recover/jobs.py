@@ -6,7 +6,17 @@ import logging
 from collections.abc import Callable
 from functools import cache
 
-from recover import accounts, cards, config, delivery, learning, record, steps, sweep
+from recover import (
+    accounts,
+    cards,
+    config,
+    delivery,
+    learning,
+    record,
+    record_check,
+    steps,
+    sweep,
+)
 from recover.errors import StripeAccessLost, TransientError
 from recover.models import Account
 from recover.services import CHORES, Services, build
@@ -76,6 +86,20 @@ def learn_account(account_id: int) -> None:
 
 def seal_record() -> int:
     return record.seal(services().db)
+
+
+def verify_record() -> None:
+    here = services()
+    for chain in record_check.chains(here.db):
+        here.enqueue("verify_chain", chain, queue=CHORES)
+
+
+def verify_chain(chain: str) -> None:
+    here = services()
+    found = record_check.check(here.db, chain, here.now())
+    record_check.keep(here.db, found, here.now())
+    if found.fault:
+        log.error("the record does not hold: %s", found.fault)
 
 
 def _for_each_account(job: str) -> None:

@@ -38,8 +38,23 @@ HOMES = {
     "dotenv": {"recover/config.py"},
     "cryptography": {"recover/cli.py", "recover/config.py", "recover/vault.py"},
     "alembic": {"recover/migrate.py", "recover/migrations/env.py"},
-    "click": {"recover/cli.py", "recover/backtest/command.py", "recover/switchover.py"},
-    "rich": {"recover/cli.py", "recover/backtest/command.py", "recover/switchover.py"},
+    "click": {
+        "recover/cli.py",
+        "recover/backtest/command.py",
+        "recover/command_line.py",
+        "recover/commands/keys.py",
+        "recover/commands/person.py",
+        "recover/commands/record.py",
+        "recover/switchover.py",
+    },
+    "rich": {
+        "recover/cli.py",
+        "recover/backtest/command.py",
+        "recover/commands/keys.py",
+        "recover/commands/person.py",
+        "recover/commands/record.py",
+        "recover/switchover.py",
+    },
     "gunicorn": set(),
     "requests": set(),  # only Stripe's SDK uses it
 }
