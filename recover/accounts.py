@@ -17,7 +17,7 @@ from recover.dunning.network_rules import CEILING
 from recover.errors import PermanentError
 from recover.letters import brand
 from recover.models import Account, Company, RecoveryCase
-from recover.record import note
+from recover.record import COMMAND, STRIPE, note, write
 from recover.services import Services
 
 log = logging.getLogger(__name__)
@@ -98,15 +98,19 @@ def add_webhook_endpoint(services: Services, account: Account, events: Sequence[
     return url
 
 
-def set_mode(services: Services, account_id: int, mode: str) -> None:
+def set_mode(services: Services, account_id: int, mode: str, *, actor: str = COMMAND) -> None:
     """Change who retries. Every open case is planned anew at once, none is orphaned or doubled."""
     with services.db.begin() as session:
-        session.get_one(Account, account_id).mode = RetryMode(mode)
+        _change(session, account_id, {"mode": RetryMode(mode)}, services.now(), actor)
         plan_anew(session, account_id, services.now())
 
 
 def set_retries(
-    services: Services, account_id: int, wanted: Mapping[str, str | int | float | None]
+    services: Services,
+    account_id: int,
+    wanted: Mapping[str, str | int | float | None],
+    *,
+    actor: str = COMMAND,
 ) -> None:
     """Change how this account's tries are timed and limited; open cases are planned anew.
 
@@ -117,10 +121,28 @@ def set_retries(
         if fault := _fault(name, value):
             raise PermanentError(fault)
     with services.db.begin() as session:
-        account = session.get_one(Account, account_id)
-        for name, value in wanted.items():
-            setattr(account, name, value)
+        _change(session, account_id, wanted, services.now(), actor)
         plan_anew(session, account_id, services.now())
+
+
+def _change(
+    session: Session,
+    account_id: int,
+    wanted: Mapping[str, str | int | float | None],
+    now: datetime,
+    actor: str,
+) -> None:
+    """Set these columns, with a line for each that was another before."""
+    account = session.get_one(Account, account_id)
+    for name, value in wanted.items():
+        before = getattr(account, name)
+        setattr(account, name, value)
+        if before != value:
+            write(
+                session, "setting", f"{name} was changed.", now, actor=actor,
+                about=f"setting:{name}", account_id=account_id,
+                details={"before": before, "after": value},
+            )  # fmt: skip
 
 
 BOUNDS = {"max_retries": (0, CEILING), "min_gap_hours": (1, 168), "explore": (0.0, 0.3)}
@@ -180,7 +202,13 @@ def note_trouble(services: Services, account_id: int, problem: str) -> None:
     """
     changed = update(Account).where(Account.id == account_id, Account.problem != problem[:255])
     with services.db.begin() as session:
-        session.execute(changed.values(problem=problem[:255]))
+        news = changed.values(problem=problem[:255]).returning(Account.id)
+        if session.scalar(news) is not None:
+            write(
+                session, "trouble" if problem else "mended",
+                problem[:255] or "Stripe accepts our key again.", services.now(), actor=STRIPE,
+                about=f"account:{account_id}", account_id=account_id,
+            )  # fmt: skip
 
 
 def connected(services: Services) -> list[Account]:

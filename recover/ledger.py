@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from recover import truth
 from recover.dunning import Outcome, credit
 from recover.models import Attempt, CardUpdate, LedgerLine, RecoveryCase
-from recover.record import note
+from recover.record import STRIPE, note
 from recover.stripe_objects import Charge
 from recover.truth import Evidence
 
@@ -122,4 +122,4 @@ def _book(
         session.add(line)
     if line.amount_minor != -amount:
         line.amount_minor = -amount
-        note(session, case, kind, line.reason, now)
+        note(session, case, kind, line.reason, now, actor=STRIPE)

@@ -25,7 +25,7 @@ from recover.dunning import (
 )
 from recover.dunning.situation import barring_rule
 from recover.models import Account, RecoveryCase
-from recover.record import note
+from recover.record import RECOVER, note
 from recover.services import Services
 from recover.stripe_objects import Charge, Invoice, Subscription
 from recover.truth import Evidence
@@ -74,10 +74,10 @@ def open_case(
     created = session.execute(insert.returning(RecoveryCase.id)).scalar() is not None
     case = locked(session, account, invoice.id)
     if case and created:
-        if not failures:
-            sightings.record_chargeless_failure(session, case, evidence)
         reason = f"Renewal invoice {invoice.number or invoice.id} could not be charged."
         note(session, case, "open", reason, evidence.at)
+        if not failures:
+            sightings.record_chargeless_failure(session, case, evidence)
     return case
 
 
@@ -142,11 +142,12 @@ def reopen(
     case: RecoveryCase,
     now: datetime,
     reason: str = "Stripe shows this invoice open again.",
+    actor: str = RECOVER,
 ) -> None:
     """The invoice is open and owed although the case had ended: it goes on."""
     ledger.take_back(session, case)
     case.state, case.close_reason, case.closed_at = CaseState.OPEN, "", None
-    note(session, case, "reopen", reason, now)
+    note(session, case, "reopen", reason, now, actor=actor)
 
 
 def finish(session: Session, case: RecoveryCase, evidence: Evidence, stop: Stop) -> bool:

@@ -76,9 +76,27 @@ def note(
     actor: str = RECOVER,
 ) -> None:
     """Add a line about a case, in the caller's transaction. These lines are its timeline."""
+    note_customer(
+        session, verb, reason, at, actor=actor, account_id=case.account_id, case_id=case.id,
+        customer_id=case.stripe_customer_id,
+    )  # fmt: skip
+
+
+def note_customer(
+    session: Session,
+    verb: str,
+    reason: str,
+    at: datetime,
+    *,
+    actor: str,
+    account_id: int,
+    customer_id: str,
+    case_id: int | None = None,
+) -> None:
+    """Add a line about an account's customer, and about their case where it is about one."""
     write(
-        session, verb, reason, at, actor=actor, about=f"case:{case.id}", account_id=case.account_id,
-        case_id=case.id, customer_id=case.stripe_customer_id,
+        session, verb, reason, at, actor=actor, about=f"case:{case_id}" if case_id else "customer",
+        account_id=account_id, case_id=case_id, customer_id=customer_id,
     )  # fmt: skip
 
 

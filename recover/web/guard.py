@@ -6,7 +6,7 @@ from flask import Flask, abort, g, redirect, request, session, url_for
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.wrappers import Response
 
-from recover import people
+from recover import people, record
 from recover.models import User
 from recover.roles import Role
 from recover.services import Services
@@ -87,3 +87,8 @@ def current_user() -> User:
     """Who is signed in; only behind `check`."""
     user: User = g.user
     return user
+
+
+def actor() -> str:
+    """Who is signed in, as the record calls them."""
+    return record.person(current_user().id)
