@@ -102,6 +102,8 @@ def _settle(services: Services, message: Message, status: str, **values: Any) ->
     with services.db.begin() as session:
         row = session.get_one(Message, message.id)
         row.status = status
+        if not row.to_email:  # whom it was to was erased meanwhile, and must not come back
+            values |= {"subject": "", "error": ""}
         for name, value in values.items():
             setattr(row, name, value)
         if status in ENDINGS:

@@ -14,6 +14,7 @@ from recover import (
     learning,
     record,
     record_check,
+    retention,
     steps,
     sweep,
 )
@@ -100,6 +101,19 @@ def verify_chain(chain: str) -> None:
     record_check.keep(here.db, found, here.now())
     if found.fault:
         log.error("the record does not hold: %s", found.fault)
+
+
+def retain_all() -> None:
+    """Empty what companies keep no longer."""
+    here = services()
+    with here.db.read() as session:
+        ids = retention.companies(session)
+    for company_id in ids:
+        here.enqueue("retain_company", company_id, queue=CHORES)
+
+
+def retain_company(company_id: int) -> None:
+    retention.run(services(), company_id)
 
 
 def _for_each_account(job: str) -> None:

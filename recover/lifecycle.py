@@ -24,6 +24,7 @@ from recover.dunning import (
     rule_of,
 )
 from recover.dunning.situation import barring_rule
+from recover.erased import customer_erased
 from recover.models import Account, RecoveryCase
 from recover.record import RECOVER, note
 from recover.services import Services
@@ -70,6 +71,8 @@ def open_case(
         "failed_at": failures[0].created_at if failures else evidence.at,
         "opened_at": evidence.at,
     }
+    if customer_erased(session, account.id, subscription.customer.id):
+        values["erased_at"] = evidence.at
     insert = services.db.insert_ignoring_duplicates(RecoveryCase.__table__).values(values)
     created = session.execute(insert.returning(RecoveryCase.id)).scalar() is not None
     case = locked(session, account, invoice.id)
@@ -103,18 +106,26 @@ def absorb(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
     invoice, subscription = evidence.invoice, evidence.subscription
     if invoice:
         case.amount_remaining_minor = invoice.amount_remaining_minor
-        case.hosted_invoice_url = invoice.hosted_invoice_url
         case.invoice_number = invoice.number
         if invoice.status == "open":  # once paid, Stripe forgets what it had planned; we do not
             case.stripe_next_attempt_at = invoice.next_payment_attempt_at
+    if case.erased_at is None:
+        _name(case, evidence)
     if subscription:
-        customer = subscription.customer
-        case.customer_email, case.customer_name = customer.email, customer.name
-        case.locale, case.timezone = customer.locale, customer.timezone
         case.product = subscription.product_name or (invoice.description if invoice else "")
     case.paid_hours = [at.isoformat() for at in evidence.paid_hours(case.failed_at)]
     sightings.absorb(session, case, evidence)
     _describe_latest_failure(session, case)
+
+
+def _name(case: RecoveryCase, evidence: Evidence) -> None:
+    """Whose case it is. Stripe goes on knowing an erased person; that must not come back here."""
+    if evidence.invoice:
+        case.hosted_invoice_url = evidence.invoice.hosted_invoice_url
+    if evidence.subscription:
+        customer = evidence.subscription.customer
+        case.customer_email, case.customer_name = customer.email, customer.name
+        case.locale, case.timezone = customer.locale, customer.timezone
 
 
 def _describe_latest_failure(session: Session, case: RecoveryCase) -> None:
@@ -147,6 +158,8 @@ def reopen(
     """The invoice is open and owed although the case had ended: it goes on."""
     ledger.take_back(session, case)
     case.state, case.close_reason, case.closed_at = CaseState.OPEN, "", None
+    if case.erased_at and not customer_erased(session, case.account_id, case.stripe_customer_id):
+        case.erased_at = None  # it was only old; to go on with it their address is needed
     note(session, case, "reopen", reason, now, actor=actor)
 
 

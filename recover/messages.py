@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from recover import letters, truth
 from recover.dunning import CaseState, RetryMode, SendMessage
+from recover.erased import address_erased
 from recover.models import Account, Link, Message, RecoveryCase
 from recover.record import RECOVER, SUBSCRIBER, note_customer
 from recover.services import Services
@@ -74,7 +75,10 @@ def add(
 
     None where ``dedup_key`` has one already, or the customer wants no mail but what they ask for.
     """
-    if template != ASKED_FOR and truth.suppressed(session, account.id, customer_id):
+    if template != ASKED_FOR and (
+        truth.suppressed(session, account.id, customer_id)
+        or address_erased(session, services.vault, account, to_email)
+    ):
         return None
     found = select(Message.id).where(
         Message.account_id == account.id, Message.dedup_key == dedup_key
