@@ -13,7 +13,7 @@ from recover.record import STRIPE, note
 
 SETTLE, SEEN, ABANDON = "settle", "seen", "abandon"
 WORDS = {
-    Outcome.SUCCEEDED: "Paid.",
+    Outcome.SUCCEEDED: "The bank agreed: paid.",
     Outcome.REQUIRES_ACTION: "The bank asks the cardholder to confirm.",
     Outcome.ABANDONED: "Not made: there was nothing to charge any more.",
 }
