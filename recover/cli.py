@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -14,9 +15,20 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import select
 
-from recover import accounts, cards, command_line, config, migrate, people, sweep, switchover
+from recover import (
+    accounts,
+    cards,
+    command_line,
+    config,
+    migrate,
+    people,
+    rotation,
+    sweep,
+    switchover,
+)
 from recover.backtest import command as backtest
-from recover.commands import record
+from recover.commands import keys as keys_commands
+from recover.commands import person, record
 from recover.dunning import RetryMode
 from recover.errors import RecoverError
 from recover.models import Account, Company
@@ -54,8 +66,11 @@ def cli() -> None:
 
 @cli.command()
 def check() -> None:
-    """Check the settings; name every fault."""
+    """Check the settings and the stored secrets; name every fault."""
     settings = config.load()
+    with closing(build(settings)) as services:
+        for text in rotation.warnings(services.db, services.vault):
+            console.print(f"[bold yellow]{escape(text)}[/]", highlight=False)
     console.print(f"The settings are complete. Recover will be at {settings.base_url}")
 
 
@@ -267,6 +282,8 @@ def emails_preview(directory: Path) -> None:
 cli.add_command(backtest.command)
 cli.add_command(switchover.command)
 cli.add_command(record.group)
+cli.add_command(person.group)
+keys.add_command(keys_commands.rotate)
 
 
 def main() -> None:

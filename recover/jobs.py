@@ -15,6 +15,7 @@ from recover import (
     record,
     record_check,
     retention,
+    rotation,
     steps,
     sweep,
 )
@@ -30,7 +31,10 @@ def services() -> Services:
     """This process's services, built at its first job: nothing is shared across a fork."""
     loaded = config.load()
     logging.basicConfig(level=loaded.log_level, format="%(levelname)s %(name)s %(message)s")
-    return build(loaded)
+    built = build(loaded)
+    for text in rotation.warnings(built.db, built.vault):
+        log.warning(text)
+    return built
 
 
 def run_due() -> int:
