@@ -34,6 +34,18 @@ def searched(services: Services, actor: str, company_id: int) -> None:
         )  # fmt: skip
 
 
+def read_record(services: Services, actor: str, company_id: int) -> None:
+    """Somebody read the company's record, whose words may name its customers."""
+    mine = (RecordEntry.chain == f"company:{company_id}") & (RecordEntry.about == "record")
+    if _noted(services, mine, actor, VIEW):
+        return
+    with services.db.begin() as session:
+        record.write(
+            session, VIEW, "Read the record.", services.now(), actor=actor, about="record",
+            company_id=company_id,
+        )  # fmt: skip
+
+
 def _noted(services: Services, where: ColumnElement[bool], actor: str, verb: str) -> bool:
     """One look at an index: this hour has its line already."""
     hour = services.now().replace(minute=0, second=0, microsecond=0)

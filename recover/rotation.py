@@ -115,7 +115,7 @@ def _batches(db: Database, table: Table, column: Column[str]) -> Iterator[list[t
 
 def _place(table: Table, column: Column[str], row: Row[Any]) -> Sealed:
     """``row``: its key, what is sealed, and the account where the table names one."""
-    account_id = row[0] if table.name == "accounts" else row._mapping.get("account_id")
+    account_id = row[0] if table.name == "accounts" else getattr(row, "account_id", None)
     return Sealed(table.name, row[0], column.name, account_id)
 
 

@@ -14,8 +14,10 @@ from recover.web import (
     dashboard,
     guard,
     health,
+    personal,
     present,
     problems,
+    record,
     security,
     settings_area,
     sign_in,
@@ -31,6 +33,9 @@ def register(app: Flask, services: Services) -> None:
     problems.configure(app)
     site = Blueprint("web", __name__)
     site.before_request(partial(guard.check, services))
-    for part in (health, brand, sign_in, dashboard, case, settings_area, card, stop):
+    for part in (
+        health, brand, sign_in, dashboard, case, settings_area, record, personal, card, stop,
+    ):  # fmt: skip
         site.register_blueprint(part.blueprint(services))
+    site.register_blueprint(record.export_blueprint(services))
     app.register_blueprint(site)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Blueprint, render_template
+from flask import Blueprint, g, render_template
+
+from recover.roles import Role
+from recover.web import guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +17,14 @@ class Page:
     about: str  # one sentence
 
 
-PAGES: tuple[Page, ...] = ()
+PAGES: tuple[Page, ...] = (
+    Page(
+        "web.personal.show",
+        "Personal data",
+        "How long it is kept; copies and erasure for those who ask.",
+    ),
+    Page("web.record.show", "Record", "Who did what, when and why; and proof that it still holds."),
+)
 """Add a page here, and let its template extend settings.html."""
 
 
@@ -24,10 +34,16 @@ def blueprint(services: object) -> Blueprint:
 
     @routes.get("/settings")
     def show() -> str:
-        return render_template("settings_index.html", pages=PAGES)
+        return render_template("settings_index.html", pages=_mine())
 
     @routes.app_context_processor
     def pages() -> dict[str, tuple[Page, ...]]:
-        return {"settings_pages": PAGES}
+        return {"settings_pages": _mine()}
 
     return routes
+
+
+def _mine() -> tuple[Page, ...]:
+    """Those that whoever is signed in may open."""
+    role = Role(g.user.role) if g.get("user") else Role.VIEWER
+    return tuple(page for page in PAGES if role.may(guard.needed(page.endpoint, "GET")))
