@@ -139,7 +139,7 @@ def _change(
         setattr(account, name, value)
         if before != value:
             write(
-                session, "setting", f"{name} was changed.", now, actor=actor,
+                session, "setting", f"The setting {name} was changed.", now, actor=actor,
                 about=f"setting:{name}", account_id=account_id,
                 details={"before": before, "after": value},
             )  # fmt: skip
