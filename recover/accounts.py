@@ -234,7 +234,13 @@ def note_trouble(services: Services, account_id: int, problem: str) -> None:
     """
     changed = update(Account).where(Account.id == account_id, Account.problem != problem[:255])
     with services.db.begin() as session:
-        session.execute(changed.values(problem=problem[:255]))
+        news = changed.values(problem=problem[:255]).returning(Account.id)
+        if session.scalar(news) is not None:
+            write(
+                session, "trouble" if problem else "mended",
+                problem[:255] or "Stripe accepts our key again.", services.now(), actor=STRIPE,
+                about=f"account:{account_id}", account_id=account_id,
+            )  # fmt: skip
 
 
 def connected(services: Services) -> list[Account]:

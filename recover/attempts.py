@@ -16,6 +16,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from recover import answers
 from recover.dunning import Outcome, RetryMode, Trigger
 from recover.errors import StripeRejected
 from recover.models import Account, Attempt, RecoveryCase
@@ -137,7 +138,12 @@ def settle(
             .where(Attempt.id == attempt_id, Attempt.outcome == Outcome.PENDING)
             .values(outcome=outcome, settled_at=services.now(), **answer)
         )
-        return session.execute(query).rowcount == 1  # type: ignore[attr-defined,no-any-return]
+        settled = session.execute(query).rowcount == 1  # type: ignore[attr-defined]
+        if settled:
+            session.refresh(row)
+            case = session.get_one(RecoveryCase, row.case_id)
+            answers.changed(session, case, row, Outcome.PENDING, services.now())
+        return bool(settled)
 
 
 def overtaken(session: Session, case: RecoveryCase, evidence: Evidence) -> bool:

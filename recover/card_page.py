@@ -12,6 +12,7 @@ from recover.dunning import CaseState
 from recover.errors import LinkInvalid
 from recover.links import Purpose
 from recover.models import Account, Link, RecoveryCase
+from recover.record import SUBSCRIBER, note_customer
 from recover.services import Services
 from recover.stripe_objects import Invoice, PaymentMethod, Subscription
 from recover.truth import ENDED
@@ -123,6 +124,11 @@ def _opened(services: Services, link: Link) -> None:
     if link.opened_at is None:
         with services.db.begin() as session:
             session.get_one(Link, link.id).opened_at = services.now()
+            note_customer(
+                session, "visit", "The card page was opened by its mailed link.", services.now(),
+                actor=SUBSCRIBER, account_id=link.account_id, case_id=link.case_id,
+                customer_id=link.stripe_customer_id,
+            )  # fmt: skip
 
 
 def _owed(invoice: Invoice) -> Owed:

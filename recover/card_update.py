@@ -21,6 +21,7 @@ from recover.card_page import PageState
 from recover.dunning import Trigger
 from recover.errors import PermanentError
 from recover.models import Account, CardUpdate, Link
+from recover.record import SUBSCRIBER, note_customer
 from recover.services import Services
 from recover.stripe_gateway import StripeAccount
 from recover.stripe_objects import CardField, CardSetup, Payment, PaymentMethod
@@ -234,7 +235,9 @@ def _save_and_pay(
     begun = [
         (
             invoice_id,
-            cases.begin_payment(services, account, invoice_id, Trigger.SUBSCRIBER, REASON, method),
+            cases.begin_payment(
+                services, account, invoice_id, Trigger.SUBSCRIBER, REASON, method, actor=SUBSCRIBER
+            ),
         )
         for invoice_id in row.invoice_ids
     ]
@@ -243,6 +246,11 @@ def _save_and_pay(
         stored = session.get_one(CardUpdate, row.id)
         stored.status, stored.saved_at = SAVED, services.now()
         stored.payment_method_id, stored.field = method.id, ", ".join(fields)
+        note_customer(
+            session, "card", "Another card was saved on the card page.", services.now(),
+            actor=SUBSCRIBER, account_id=account.id, customer_id=link.stripe_customer_id,
+            case_id=link.case_id,
+        )  # fmt: skip
     return tuple(
         (
             invoice_id,

@@ -25,7 +25,7 @@ from recover.dunning import (
     decide,
 )
 from recover.models import Account, RecoveryCase
-from recover.record import note
+from recover.record import RECOVER, note
 from recover.services import Services
 from recover.stripe_objects import Payment, PaymentMethod
 from recover.truth import Evidence
@@ -102,14 +102,20 @@ def sync_charge(services: Services, account: Account, charge_id: str) -> None:
 
 
 def pay_now(
-    services: Services, account: Account, invoice_id: str, trigger: Trigger, reason: str
+    services: Services,
+    account: Account,
+    invoice_id: str,
+    trigger: Trigger,
+    reason: str,
+    *,
+    actor: str,
 ) -> Payment | None:
-    """Charge because a person asked for it a moment ago.
+    """Charge because a person, the ``actor``, asked for it a moment ago.
 
     None where there is nothing to charge any more, the card may not be tried now, or another try
     is under way. Raises StripeUnavailable (the clock resumes the try), StripeAccessLost.
     """
-    attempt_id = begin_payment(services, account, invoice_id, trigger, reason)
+    attempt_id = begin_payment(services, account, invoice_id, trigger, reason, actor=actor)
     return complete_payment(services, account, invoice_id, attempt_id) if attempt_id else None
 
 
@@ -120,6 +126,8 @@ def begin_payment(
     trigger: Trigger,
     reason: str,
     method: PaymentMethod | None = None,
+    *,
+    actor: str,
 ) -> int:
     """Write the row of a try that a person asked for, on ``method`` or on the card on file.
 
@@ -137,9 +145,10 @@ def begin_payment(
         if not _may_charge(session, account, case, evidence):
             return 0
         if case.state != CaseState.OPEN:  # the clock looks after open cases only
-            lifecycle.reopen(session, case, evidence.at, reason)
+            lifecycle.reopen(session, case, evidence.at, reason, actor)
         case.next_step_at = evidence.at + attempts.IN_FLIGHT
-        return begin_attempt(session, account, case, evidence, RetryPayment(trigger, reason))
+        wish = RetryPayment(trigger, reason)
+        return begin_attempt(session, account, case, evidence, wish, actor)
 
 
 def complete_payment(
@@ -194,6 +203,7 @@ def begin_attempt(
     case: RecoveryCase,
     evidence: Evidence,
     decision: RetryPayment,
+    actor: str = RECOVER,
 ) -> int:
     """Write the row of a try. Its id, or 0 where another try is under way."""
     observing = account.mode == RetryMode.OBSERVE and decision.trigger != Trigger.SUBSCRIBER
@@ -208,5 +218,6 @@ def begin_attempt(
     )
     if row is None:
         return 0
-    note(session, case, "observe" if observing else "attempt", decision.reason, evidence.at)
+    verb = "observe" if observing else "attempt"
+    note(session, case, verb, decision.reason, evidence.at, actor=actor)
     return row.id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from recover import accounts, cards, config, migrate, sweep, switchover
+from recover import accounts, cards, command_line, config, migrate, rotation, sweep, switchover
 from recover.backtest import command as backtest
 from recover.commands import accounts as account_commands
-from recover.commands import retries, users
+from recover.commands import keys as keys_commands
+from recover.commands import person, record, retries, users
 from recover.errors import RecoverError
 from recover.models import Account
 from recover.services import Services, build
@@ -26,7 +28,9 @@ console = Console()
 
 
 def _services() -> Services:
-    return build(config.load())
+    services = build(config.load())
+    command_line.note(services)
+    return services
 
 
 class WithPlugins(click.Group):
@@ -50,8 +54,11 @@ def cli() -> None:
 
 @cli.command()
 def check() -> None:
-    """Check the settings; name every fault."""
+    """Check the settings and the stored secrets; name every fault."""
     settings = config.load()
+    with closing(build(settings)) as services:
+        for text in rotation.warnings(services.db, services.vault):
+            console.print(f"[bold yellow]{escape(text)}[/]", highlight=False)
     console.print(f"The settings are complete. Recover will be at {settings.base_url}")
 
 
@@ -167,6 +174,9 @@ cli.add_command(users.group)
 cli.add_command(switchover.command)
 cli.add_command(retries.group)
 account_commands.account.add_command(retries.account_set)
+cli.add_command(record.group)
+cli.add_command(person.group)
+keys.add_command(keys_commands.rotate)
 
 
 def main() -> None:

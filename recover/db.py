@@ -106,6 +106,22 @@ class Database:
             session.connection(execution_options={READING: True})
             yield session
 
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """As `read`, but all it reads is of one moment, and text comes as it is, however spoilt."""
+        sqlite_ = self.engine.dialect.name == "sqlite"
+        options = {} if sqlite_ else {"isolation_level": "REPEATABLE READ"}
+        with self.sessions() as session:
+            connection = session.connection(execution_options={READING: True, **options})
+            raw: Any = connection.connection.driver_connection if sqlite_ else None
+            try:
+                if raw:
+                    raw.text_factory = lambda stored: stored.decode(errors="surrogateescape")
+                yield session
+            finally:
+                if raw:
+                    raw.text_factory = str
+
     def insert_ignoring_duplicates(self, table: Any) -> Any:
         """INSERT .. ON CONFLICT DO NOTHING, which both databases spell the same way."""
         dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite

@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from emails.envelope import Outgoing
-from recover import letters, timings, truth
+from recover import letters, messages, timings, truth
 from recover.dunning import CaseState, RetryMode, campaign
 from recover.dunning.hours import next_opening
 from recover.errors import (
@@ -37,7 +37,6 @@ from recover.messages import (
     UNCERTAIN,
 )
 from recover.models import Account, Message, RecoveryCase, Suppression, User
-from recover.record import note
 from recover.services import Services
 
 # What has to be asked before a mail that is about no case leaves, by its template.
@@ -46,6 +45,13 @@ GATES: dict[str, Callable[[Services, Account, Message], bool]] = {}
 EVERYONE, TEAM = "everyone", "team"  # who gets mail in test mode
 TEST_MODE = "test mode: mail goes only to your own people"
 ANSWERS = ("thank_you", ASKED_FOR)  # to what the subscriber did a moment ago
+# How each ending is called on record, and in which words.
+ENDINGS = {
+    SENT: ("sent", "The mail to {to} was taken by the mail server."),
+    REFUSED: ("refused", "The mail to {to} was refused by its mail server: {error}"),
+    UNCERTAIN: ("uncertain", "The mail to {to} may not have reached its mail server: {error}"),
+    SKIPPED: ("skip", "The mail to {to} was not sent: {error}"),
+}
 
 BACK_OFF = (1, 5, 30, 120)  # minutes, while the mail server is away
 GIVE_UP = timedelta(hours=48)  # a mail this late says things that are no longer so
@@ -117,13 +123,14 @@ def _settle(services: Services, message: Message, status: str, **values: Any) ->
     with services.db.begin() as session:
         row = session.get_one(Message, message.id)
         row.status = status
+        if not row.to_email:  # whom it was to was erased meanwhile, and must not come back
+            values |= {"subject": "", "error": ""}
         for name, value in values.items():
             setattr(row, name, value)
-        if status in (REFUSED, UNCERTAIN) and row.case_id:
-            case = session.get_one(RecoveryCase, row.case_id)
-            why = "was refused by" if status == REFUSED else "may not have reached"
-            reason = f"The mail {why} the subscriber's mail server: {row.error}"
-            note(session, case, "message", reason, services.now())
+        if status in ENDINGS:
+            verb, words = ENDINGS[status]
+            reason = words.format(to=row.to_email, error=row.error)
+            messages.note_message(session, row, verb, reason, services.now())
     return status
 
 
@@ -136,7 +143,10 @@ def _suppress(services: Services, message: Message) -> None:
         created_at=services.now(),
     )
     with services.db.begin() as session:
-        session.execute(insert)
+        if session.scalar(insert.returning(Suppression.id)) is None:
+            return
+        reason = "Their address refuses mail: no more is sent to them."
+        messages.note_message(session, message, "suppress", reason, services.now())
 
 
 def send_due(services: Services, limit: int = 200) -> int:

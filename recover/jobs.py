@@ -15,6 +15,9 @@ from recover import (
     learning,
     leaving,
     record,
+    record_check,
+    retention,
+    rotation,
     steps,
     sweep,
 )
@@ -30,7 +33,10 @@ def services() -> Services:
     """This process's services, built at its first job: nothing is shared across a fork."""
     loaded = config.load()
     logging.basicConfig(level=loaded.log_level, format="%(levelname)s %(name)s %(message)s")
-    return build(loaded)
+    built = build(loaded)
+    for text in rotation.warnings(built.db, built.vault):
+        log.warning(text)
+    return built
 
 
 def run_due() -> int:
@@ -104,6 +110,33 @@ def seal_record() -> int:
 
 def finish_leaving() -> int:
     return leaving.finish_leaving(services())
+
+
+def verify_record() -> None:
+    here = services()
+    for chain in record_check.chains(here.db):
+        here.enqueue("verify_chain", chain, queue=CHORES)
+
+
+def verify_chain(chain: str) -> None:
+    here = services()
+    found = record_check.check(here.db, chain, here.now())
+    record_check.keep(here.db, found, here.now())
+    if found.fault:
+        log.error("the record does not hold: %s", found.fault)
+
+
+def retain_all() -> None:
+    """Empty what companies keep no longer."""
+    here = services()
+    with here.db.read() as session:
+        ids = retention.companies(session)
+    for company_id in ids:
+        here.enqueue("retain_company", company_id, queue=CHORES)
+
+
+def retain_company(company_id: int) -> None:
+    retention.run(services(), company_id)
 
 
 def _for_each_account(job: str) -> None:

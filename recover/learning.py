@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
-from recover import accounts, lessons, timings
+from recover import accounts, lessons, record, timings
 from recover.dunning import campaign
 from recover.dunning.engine import Engine, Learned, Model, differences, pool, refit
 from recover.errors import PermanentError
@@ -45,6 +45,10 @@ def learn(services: Services, account: Account) -> RetryModel | None:
             return None
         session.add(row)
         session.flush()
+        record.write(
+            session, "learn", found.reason, services.now(), actor=record.RECOVER,
+            about=f"model:{row.id}", account_id=account.id,
+        )  # fmt: skip
         if found.accepted and not current.model_pinned:
             current.model_id = row.id
     log.info("account %s: %s", account.id, found.reason)
@@ -142,7 +146,9 @@ def _model(row: RetryModel | None) -> Model:
     return model
 
 
-def use(services: Services, account_id: int, model_id: int | None) -> None:
+def use(
+    services: Services, account_id: int, model_id: int | None, *, actor: str = record.COMMAND
+) -> None:
     """Go back to (or on to) one version, None for the shipped prior, and stay with it.
 
     Every open case is planned anew. Raises PermanentError where the account has no such version
@@ -155,14 +161,24 @@ def use(services: Services, account_id: int, model_id: int | None) -> None:
                 raise PermanentError(f"Account {account_id} has no version {model_id} to use.")
         account = session.get_one(Account, account_id)
         account.model_id, account.model_pinned = model_id, True
+        reason = "A version of the model was chosen, and nights change nothing any more."
+        _note(session, services, account, reason, actor)
         accounts.plan_anew(session, account_id, services.now())
 
 
-def follow(services: Services, account_id: int) -> None:
+def follow(services: Services, account_id: int, *, actor: str = record.COMMAND) -> None:
     """Let the nights choose again: the newest accepted version is used from now on."""
     newest = select(RetryModel.id).where(RetryModel.account_id == account_id, RetryModel.accepted)
     with services.db.begin() as session:
         account = session.get_one(Account, account_id)
         account.model_id = session.scalar(newest.order_by(RetryModel.id.desc()).limit(1))
         account.model_pinned = False
+        _note(session, services, account, "The nights choose the model again.", actor)
         accounts.plan_anew(session, account_id, services.now())
+
+
+def _note(session: Session, services: Services, account: Account, reason: str, actor: str) -> None:
+    record.write(
+        session, "setting", reason, services.now(), actor=actor, about="setting:model_id",
+        account_id=account.id, details={"after": account.model_id},
+    )  # fmt: skip

@@ -13,7 +13,7 @@ from recover import truth
 from recover.dunning import Outcome, credit
 from recover.models import Attempt, CardUpdate, LedgerLine, RecoveryCase
 from recover.past import past_attempt
-from recover.record import note
+from recover.record import STRIPE, note
 from recover.stripe_objects import Charge
 from recover.truth import Evidence
 
@@ -123,4 +123,4 @@ def _book(
         session.add(line)
     if line.amount_minor != -amount:
         line.amount_minor = -amount
-        note(session, case, kind, line.reason, now)
+        note(session, case, kind, line.reason, now, actor=STRIPE)

@@ -25,9 +25,10 @@ from recover.dunning import (
     rule_of,
 )
 from recover.dunning.situation import barring_rule
+from recover.erased import customer_erased
 from recover.models import Account, Ending, RecoveryCase
 from recover.past import past_attempt
-from recover.record import note
+from recover.record import RECOVER, note
 from recover.services import Services
 from recover.stripe_objects import Charge, Invoice, Subscription
 from recover.truth import Evidence
@@ -75,14 +76,16 @@ def open_case(
         "failed_at": failures[0].created_at if failures else evidence.at,
         "opened_at": evidence.at,
     }
+    if customer_erased(session, account.id, subscription.customer.id):
+        values["erased_at"] = evidence.at
     insert = services.db.insert_ignoring_duplicates(RecoveryCase.__table__).values(values)
     created = session.execute(insert.returning(RecoveryCase.id)).scalar() is not None
     case = locked(session, account, invoice.id)
     if case and created:
-        if not failures:
-            sightings.record_chargeless_failure(session, case, evidence)
         reason = f"Renewal invoice {invoice.number or invoice.id} could not be charged."
         note(session, case, "open", reason, evidence.at)
+        if not failures:
+            sightings.record_chargeless_failure(session, case, evidence)
     return case
 
 
@@ -108,21 +111,29 @@ def absorb(session: Session, account: Account, case: RecoveryCase, evidence: Evi
     invoice, subscription = evidence.invoice, evidence.subscription
     if invoice:
         case.amount_remaining_minor = invoice.amount_remaining_minor
-        case.hosted_invoice_url = invoice.hosted_invoice_url
         case.invoice_number = invoice.number
         if invoice.status == "open":  # once paid, Stripe forgets what it had planned; we do not
             case.stripe_next_attempt_at = invoice.next_payment_attempt_at
+    if case.erased_at is None:
+        _name(account, case, evidence)
     if subscription:
-        customer = subscription.customer
+        case.product = subscription.product_name or (invoice.description if invoice else "")
+    case.paid_hours = [at.isoformat() for at in evidence.paid_hours(case.failed_at)]
+    sightings.absorb(session, case, evidence)
+    _describe_latest_failure(session, case)
+
+
+def _name(account: Account, case: RecoveryCase, evidence: Evidence) -> None:
+    """Whose case it is. Stripe goes on knowing an erased person; that must not come back here."""
+    if evidence.invoice:
+        case.hosted_invoice_url = evidence.invoice.hosted_invoice_url
+    if evidence.subscription:
+        customer = evidence.subscription.customer
         case.customer_email, case.customer_name = customer.email, customer.name
         card_country = evidence.method.country if evidence.method else ""
         countries = (customer.country, card_country)
         case.locale = customer.locale
         case.timezone = whereabouts.timezone_of(customer.timezone, countries, account.timezone)
-        case.product = subscription.product_name or (invoice.description if invoice else "")
-    case.paid_hours = [at.isoformat() for at in evidence.paid_hours(case.failed_at)]
-    sightings.absorb(session, case, evidence)
-    _describe_latest_failure(session, case)
 
 
 def _describe_latest_failure(session: Session, case: RecoveryCase) -> None:
@@ -151,11 +162,14 @@ def reopen(
     case: RecoveryCase,
     now: datetime,
     reason: str = "Stripe shows this invoice open again.",
+    actor: str = RECOVER,
 ) -> None:
     """The invoice is open and owed although the case had ended: it goes on."""
     ledger.take_back(session, case)
     case.state, case.close_reason, case.closed_at = CaseState.OPEN, "", None
-    note(session, case, "reopen", reason, now)
+    if case.erased_at and not customer_erased(session, case.account_id, case.stripe_customer_id):
+        case.erased_at = None  # it was only old; to go on with it their address is needed
+    note(session, case, "reopen", reason, now, actor=actor)
 
 
 def finish(session: Session, case: RecoveryCase, evidence: Evidence, stop: Stop) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from secrets import token_urlsafe
 from typing import Any
 
@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from recover import letters, truth
 from recover.dunning import CaseState, RetryMode, SendMessage
+from recover.erased import address_erased
 from recover.models import Account, Link, Message, RecoveryCase
-from recover.record import note
+from recover.record import RECOVER, SUBSCRIBER, note_customer
 from recover.services import Services
 from recover.truth import Evidence
 
@@ -52,7 +53,6 @@ def prepare(
     )
     if message:
         message.due_at = evidence.at + LEASE  # the caller sends it at once; this is for its crash
-        note(session, case, "message", decision.reason, evidence.at)
     return message
 
 
@@ -75,7 +75,10 @@ def add(
 
     None where ``dedup_key`` has one already, or the customer wants no mail but what they ask for.
     """
-    if template != ASKED_FOR and truth.suppressed(session, account.id, customer_id):
+    if template != ASKED_FOR and (
+        truth.suppressed(session, account.id, customer_id)
+        or address_erased(session, services.vault, account, to_email)
+    ):
         return None
     found = select(Message.id).where(
         Message.account_id == account.id, Message.dedup_key == dedup_key
@@ -106,8 +109,20 @@ def add(
         created_at=now,
     )
     session.add_all([link, message])
+    actor = SUBSCRIBER if template == ASKED_FOR else RECOVER
+    note_message(session, message, "message", reason, now, actor=actor)
     session.flush()
     return message
+
+
+def note_message(
+    session: Session, row: Message, verb: str, reason: str, at: datetime, *, actor: str = RECOVER
+) -> None:
+    """A line about a mail, when it is written and when it is settled."""
+    note_customer(
+        session, verb, reason, at, actor=actor, account_id=row.account_id, case_id=row.case_id,
+        customer_id=row.stripe_customer_id,
+    )  # fmt: skip
 
 
 def send_fresh_link(services: Services, account: Account, link: Link) -> None:

@@ -9,24 +9,61 @@ which the chain covers, stays.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from secrets import token_hex
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from recover.db import Database
 from recover.models import RecordEntry, RecordHead, RecoveryCase
+
+log = logging.getLogger(__name__)
 
 RECOVER: Final = "recover"  # the service by itself
 STRIPE: Final = "stripe"
 SUBSCRIBER: Final = "subscriber"
 COMMAND: Final = "command"  # somebody at the installation's command line
 INSTALLATION: Final = "installation"  # the chain of what belongs to no company
+ERASE: Final = "erase"  # the verb of lines that say how many others lost their words
 BATCH = 2000
+
+
+class Line(Protocol):
+    """What the chain covers of a line, beside the hash of the line before."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def chain(self) -> str: ...
+    @property
+    def account_id(self) -> int | None: ...
+    @property
+    def company_id(self) -> int | None: ...
+    @property
+    def case_id(self) -> int | None: ...
+    @property
+    def stripe_customer_id(self) -> str: ...
+    @property
+    def actor(self) -> str: ...
+    @property
+    def verb(self) -> str: ...
+    @property
+    def about(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def at(self) -> datetime: ...
+
+
+def person(user_id: int) -> str:
+    """A signed-in user as an actor."""
+    return f"user:{user_id}"
 
 
 def note(
@@ -39,9 +76,27 @@ def note(
     actor: str = RECOVER,
 ) -> None:
     """Add a line about a case, in the caller's transaction. These lines are its timeline."""
+    note_customer(
+        session, verb, reason, at, actor=actor, account_id=case.account_id, case_id=case.id,
+        customer_id=case.stripe_customer_id,
+    )  # fmt: skip
+
+
+def note_customer(
+    session: Session,
+    verb: str,
+    reason: str,
+    at: datetime,
+    *,
+    actor: str,
+    account_id: int,
+    customer_id: str,
+    case_id: int | None = None,
+) -> None:
+    """Add a line about an account's customer, and about their case where it is about one."""
     write(
-        session, verb, reason, at, actor=actor, about=f"case:{case.id}", account_id=case.account_id,
-        case_id=case.id, customer_id=case.stripe_customer_id,
+        session, verb, reason, at, actor=actor, about=f"case:{case_id}" if case_id else "customer",
+        account_id=account_id, case_id=case_id, customer_id=customer_id,
     )  # fmt: skip
 
 
@@ -94,12 +149,15 @@ def digest(salt: str, reason: str, details: Mapping[str, Any]) -> str:
     return _hashed([salt, reason, details])
 
 
-def link(before: str, entry: RecordEntry, seq: int) -> str:
+def link(before: str, line: Line, seq: int) -> str:
     """The hash of a line at its place in the chain, after the line whose hash is ``before``."""
-    at = entry.at.astimezone(UTC).isoformat(timespec="microseconds")
+    at = line.at.astimezone(UTC).isoformat(timespec="microseconds")
     return _hashed(
-        [before, entry.chain, seq, at, entry.actor, entry.verb, entry.about, entry.digest]
-    )
+        [
+            before, line.chain, seq, line.id, at, line.actor, line.verb, line.about,
+            line.account_id, line.company_id, line.case_id, line.stripe_customer_id, line.digest,
+        ]
+    )  # fmt: skip
 
 
 def _hashed(values: Any) -> str:
@@ -117,22 +175,31 @@ def seal(db: Database) -> int:
 
 def _seal(db: Database, chain: str) -> int:
     count = 0
-    while sealed := _seal_batch(db, chain):
-        count += sealed
+    try:
+        while sealed := _seal_batch(db, chain):
+            count += sealed
+    except IntegrityError:  # its head is gone or set back; no other chain has to wait for that
+        log.error("the record of %s cannot be sealed: recover record verify says why", chain)  # noqa: TRY400 - a trace would show the rows
     return count
+
+
+SEALED = (
+    RecordEntry.id, RecordEntry.chain, RecordEntry.account_id, RecordEntry.company_id,
+    RecordEntry.case_id, RecordEntry.stripe_customer_id, RecordEntry.actor, RecordEntry.verb,
+    RecordEntry.about, RecordEntry.digest, RecordEntry.at,
+)  # fmt: skip
 
 
 def _seal_batch(db: Database, chain: str) -> int:
     """The next lines in the order of their ids, under the lock of the chain's head."""
-    unsealed = select(RecordEntry).where(RecordEntry.chain == chain, RecordEntry.seq.is_(None))
+    unsealed = select(*SEALED).where(RecordEntry.chain == chain, RecordEntry.seq.is_(None))
     with db.begin() as session:
         session.execute(db.insert_ignoring_duplicates(RecordHead).values(chain=chain, seq=0))
         head = session.get_one(RecordHead, chain, with_for_update=True)
-        entries = session.scalars(unsealed.order_by(RecordEntry.id).limit(BATCH)).all()
         rows = []
-        for entry in entries:
-            head.seq, head.hash = head.seq + 1, link(head.hash, entry, head.seq + 1)
-            rows.append({"id": entry.id, "seq": head.seq, "hash": head.hash})
+        for line in session.execute(unsealed.order_by(RecordEntry.id).limit(BATCH)):
+            head.seq, head.hash = head.seq + 1, link(head.hash, line, head.seq + 1)
+            rows.append({"id": line.id, "seq": head.seq, "hash": head.hash})
         if rows:
             session.execute(update(RecordEntry), rows)
     return len(rows)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from recover import issuers
+from recover import answers, issuers
 from recover.dunning import Outcome, Trigger
 from recover.models import Attempt, RecoveryCase
 from recover.past import issuer_of
@@ -36,9 +36,11 @@ def absorb(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
             row = _seen(case, charge)
             session.add(row)
             rows.append(row)
+        before = row.outcome or ""
         _settle_with_charge(row, charge, evidence.at)
+        answers.changed(session, case, row, before, evidence.at)
         issuers.heard(session, case, row, rows, evidence.at)
-    _settle_unconfirmed(rows, evidence)
+    _settle_unconfirmed(session, case, rows, evidence)
     session.flush()
 
 
@@ -81,7 +83,9 @@ def _seen(case: RecoveryCase, charge: Charge) -> Attempt:
     )
 
 
-def _settle_unconfirmed(rows: Iterable[Attempt], evidence: Evidence) -> None:
+def _settle_unconfirmed(
+    session: Session, case: RecoveryCase, rows: Iterable[Attempt], evidence: Evidence
+) -> None:
     """The bank asked and the subscriber did not confirm: Stripe wants another payment method."""
     invoice = evidence.invoice
     if invoice is None or invoice.payment_intent_status != "requires_payment_method":
@@ -90,6 +94,7 @@ def _settle_unconfirmed(rows: Iterable[Attempt], evidence: Evidence) -> None:
         if row.outcome == Outcome.REQUIRES_ACTION:
             row.outcome, row.settled_at = Outcome.FAILED, evidence.at
             row.error_code = row.error_code or "authentication_required"
+            answers.changed(session, case, row, Outcome.REQUIRES_ACTION, evidence.at)
 
 
 def record_chargeless_failure(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
@@ -116,6 +121,7 @@ def record_chargeless_failure(session: Session, case: RecoveryCase, evidence: Ev
     )
     put_card(row, evidence.method)
     session.add(row)
+    answers.changed(session, case, row, "", evidence.at)
 
 
 def _settle_with_charge(row: Attempt, charge: Charge, now: datetime) -> None:

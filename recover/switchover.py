@@ -17,7 +17,7 @@ import click
 from rich.console import Console
 from sqlalchemy import select
 
-from recover import accounts, config, timings, truth
+from recover import accounts, command_line, config, timings, truth
 from recover.dunning import (
     DEFAULT,
     CaseSnapshot,
@@ -127,6 +127,7 @@ def _snapshot(case: RecoveryCase) -> CaseSnapshot:
 def command(account_id: int | None, as_json: bool) -> None:
     """Show who looks after each past-due invoice, in each retry mode."""
     with closing(build(config.load())) as services:
+        command_line.note(services)
         account = accounts.named_or_only(services, account_id)
         with Console(stderr=True).status(f"Asking Stripe about {account.name}..."):
             report = switchover(services, account)

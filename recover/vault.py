@@ -1,4 +1,8 @@
-"""Secrets at rest: sealed with the newest key, opened with any (cryptography's MultiFernet)."""
+"""Secrets at rest: sealed with the newest key, opened with any (cryptography's MultiFernet).
+
+What is sealed is stored in columns whose names end in ``_sealed``, in any table: by that name
+`recover keys rotate` finds them.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,23 @@ from recover.errors import PermanentError
 
 class Vault:
     def __init__(self, keys: Sequence[str]) -> None:
-        self._fernet = MultiFernet([Fernet(key) for key in keys])
+        fernets = [Fernet(key) for key in keys]
+        self._fernet, self._newest = MultiFernet(fernets), fernets[0]
 
     def seal(self, secret: str) -> str:
         """What is stored instead of ``secret``; nothing for nothing, easy to see in the table."""
         return self._fernet.encrypt(secret.encode()).decode() if secret else ""
+
+    def fresh(self, sealed: str) -> bool:
+        """Whether the newest key opens it, so that the older ones are not needed for it."""
+        try:
+            return not sealed or bool(self._newest.decrypt(sealed.encode()))
+        except InvalidToken:
+            return False
+
+    def reseal(self, sealed: str) -> str:
+        """The same secret, sealed with the newest key. Raises PermanentError as `open` does."""
+        return self.seal(self.open(sealed))
 
     def open(self, sealed: str) -> str:
         """Raises PermanentError where none of ENCRYPTION_KEYS fits."""

@@ -45,6 +45,7 @@ HOMES = {
         "recover/cli.py",
         "recover/backtest/command.py",
         COMMANDS,
+        "recover/command_line.py",
         "recover/switchover.py",
     },
     "rich": {

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from recover import accounts, config
+from recover import accounts, command_line, config
 from recover.backtest.core import Report, backtest
 from recover.backtest.kept import Kept, Span
 from recover.backtest.reading import Progress as Told
@@ -47,6 +47,7 @@ def command(
     Nothing is charged, sent or changed. A run that is interrupted goes on where it stopped.
     """
     with closing(build(config.load())) as services:
+        command_line.note(services)
         account = accounts.named_or_only(services, account_id)
         kept = Kept(keep or Path(".recover-backtest") / account.stripe_account_id)
         if fresh:

@@ -3,7 +3,7 @@
 States, sources and triggers are stored as their plain strings.
 """
 
-from recover.models.contact import CardUpdate, Link, Message, Suppression
+from recover.models.contact import CardUpdate, ErasedAddress, Link, Message, Suppression
 from recover.models.learning import AccountLesson, RetryModel
 from recover.models.people import Company, Invitation, Notification, Passkey, SignIn, User
 from recover.models.record import RecordEntry, RecordHead
@@ -18,6 +18,7 @@ __all__ = [
     "Company",
     "ConnectRequest",
     "Ending",
+    "ErasedAddress",
     "Invitation",
     "LedgerLine",
     "Link",

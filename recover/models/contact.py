@@ -90,5 +90,16 @@ class Suppression(Base):
     id: Mapped[Id]
     account_id: Mapped[AccountId]
     stripe_customer_id: Mapped[Short]
-    reason: Mapped[Short]  # asked, refused
+    reason: Mapped[Short]  # asked, refused, erased
+    created_at: Mapped[datetime]
+
+
+class ErasedAddress(Base):
+    """A mail address that is written to no more, and that nobody can read out of here."""
+
+    __tablename__ = "erased_addresses"
+    __table_args__ = (UniqueConstraint("company_id", "address_hash"),)
+    id: Mapped[Id]
+    company_id: Mapped[int] = mapped_column(BigId, ForeignKey("companies.id"))
+    address_hash: Mapped[str] = mapped_column(String(64))  # keyed: see `erasure`
     created_at: Mapped[datetime]

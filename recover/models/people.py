@@ -21,6 +21,10 @@ class Company(Base):
     id: Mapped[Id]
     name: Mapped[Short]
     created_at: Mapped[datetime]
+    # Days for which what names a customer is kept after their case has closed; None: for good.
+    keep_days: Mapped[int | None]
+    # The key of the hashes in `ErasedAddress`, sealed; "" until somebody is erased.
+    erasure_key_sealed: Mapped[Long]
 
 
 class User(Base):

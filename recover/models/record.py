@@ -24,6 +24,7 @@ class RecordEntry(Base):
         UniqueConstraint("chain", "seq"),
         Index("ix_record_case_at", "case_id", "at"),
         Index("ix_record_chain", "chain", "id"),
+        Index("ix_record_actor", "chain", "actor", "id"),
         Index("ix_record_customer", "account_id", "stripe_customer_id"),
         Index(
             "ix_record_settings",
@@ -64,4 +65,8 @@ class RecordHead(Base):
     __tablename__ = "record_heads"
     chain: Mapped[str] = mapped_column(String(255), primary_key=True)
     seq: Mapped[int] = mapped_column(BigId, default=0)
-    hash: Mapped[Short]
+    hash: Mapped[Short]  # of the last line
+    # What the last check found (`recover record verify`, and every night). Never part of the chain.
+    verified_at: Mapped[datetime | None]
+    verified_seq: Mapped[int] = mapped_column(BigId, default=0)  # it held up to this line
+    fault: Mapped[Long]  # what does not hold, and where; "" while all holds

@@ -58,6 +58,7 @@ class RecoveryCase(Base):
     paid_hours: Mapped[list[str]] = mapped_column(JSON, default=list)  # of earlier renewals, ISO
     warnings: Mapped[list[str]] = mapped_column(JSON, default=list)  # about the facts; sentences
     transient_failures: Mapped[int] = mapped_column(default=0)  # in a row; drives the back-off
+    erased_at: Mapped[datetime | None]  # from then on it names nobody: see `erasure`
 
 
 class Attempt(Base):

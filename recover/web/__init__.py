@@ -20,9 +20,11 @@ from recover.web import (
     mode,
     passkey_sign_in,
     passkeys,
+    personal,
     places,
     present,
     problems,
+    record,
     retries,
     security,
     sessions,
@@ -35,16 +37,8 @@ from recover.web import (
     welcome,
 )
 
-FOUNDERS = (
-    dashboard,
-    case,
-    retries,
-    settings_area,
-    account_settings,
-    mode,
-    stripe_accounts,
-    stripe_connect,
-)
+FOUNDERS = (dashboard, case, retries, settings_area, account_settings, record, personal)
+CONNECTIONS = (mode, stripe_accounts, stripe_connect)
 PEOPLE = (passkey_sign_in, welcome, places, team, members, invitations, sessions, passkeys)
 SUBSCRIBERS = (card, stop)
 
@@ -59,4 +53,5 @@ def register(app: Flask, services: Services) -> None:
     site.before_request(partial(guard.check, services))
     for part in (health, brand, sign_in, *FOUNDERS, *CONNECTIONS, *PEOPLE, *SUBSCRIBERS):
         site.register_blueprint(part.blueprint(services))
+    site.register_blueprint(record.export_blueprint(services))
     app.register_blueprint(site)

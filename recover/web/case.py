@@ -6,7 +6,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from recover import card_page, cases, timings
+from recover import card_page, cases, record_views, timings
 from recover.dunning import Decline, Trigger, classify, plan
 from recover.models import Account, Link, RecoveryCase
 from recover.record import note
@@ -15,7 +15,7 @@ from recover.stripe_objects import Payment
 from recover.truth import facts, fetch
 from recover.web.case_story import story
 from recover.web.course import Course, course
-from recover.web.guard import current_user
+from recover.web.guard import actor, current_user
 from recover.web.security import STRIPE_API
 
 STRIPE_DASHBOARD = "https://dashboard.stripe.com"
@@ -28,6 +28,7 @@ def blueprint(services: Services) -> Blueprint:
     def show(case_id: int) -> str:
         account, case = _find(services, case_id)
         preview = _preview(services, account, case) if request.args.get("preview") else None
+        record_views.viewed(services, actor(), case)
         with services.db.read() as session:
             told = story(session, case)
         return render_template(
@@ -45,13 +46,16 @@ def blueprint(services: Services) -> Blueprint:
     @routes.get("/cases/<int:case_id>/retry")
     def confirm_retry(case_id: int) -> str:
         account, case = _find(services, case_id)
+        record_views.viewed(services, actor(), case)
         return render_template("case_retry.html", case=case, account=account)
 
     @routes.post("/cases/<int:case_id>/retry")
     def retry(case_id: int) -> Response:
         account, case = _find(services, case_id)
         reason = f"{current_user().email} asked for a try now."
-        payment = cases.pay_now(services, account, case.stripe_invoice_id, Trigger.FOUNDER, reason)
+        payment = cases.pay_now(
+            services, account, case.stripe_invoice_id, Trigger.FOUNDER, reason, actor=actor()
+        )
         flash(outcome(payment))
         return redirect(url_for("web.case.show", case_id=case_id), 303)
 
@@ -100,7 +104,7 @@ def _revoke(services: Services, account: Account, case: RecoveryCase) -> int:
     if public_ids:
         reason = f"{current_user().email} switched off every card link of this case."
         with services.db.begin() as session:
-            note(session, case, "revoke", reason, services.now())
+            note(session, case, "revoke", reason, services.now(), actor=actor())
     return len(public_ids)
 
 

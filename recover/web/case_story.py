@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from recover import truth
 from recover.calibration import LIKELIEST
 from recover.models import Attempt, LedgerLine, Message, RecordEntry, RecoveryCase
+from recover.record_views import VIEW
 from recover.web import plain
 
 TONES = {
@@ -44,7 +45,9 @@ class Story:
 
 def story(session: Session, case: RecoveryCase) -> Story:
     timeline = select(RecordEntry).where(
-        RecordEntry.account_id == case.account_id, RecordEntry.case_id == case.id
+        RecordEntry.account_id == case.account_id,
+        RecordEntry.case_id == case.id,
+        RecordEntry.verb != VIEW,  # who looked stands on the page of the record
     )
     mails = select(Message).where(Message.account_id == case.account_id, Message.case_id == case.id)
     lines = select(LedgerLine).where(

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 
 from flask import Blueprint, render_template, request
 
-from recover import stats
+from recover import record_views, stats
 from recover.dunning import Source
 from recover.services import Services
 from recover.stats import Overview, SourceSum
 from recover.web import case_list, mode, plain
-from recover.web.guard import current_user
+from recover.web.guard import actor, current_user
 from recover.web.notices import notices
 
 PERIODS = {"30": "30 days", "90": "90 days", "all": "All time"}
@@ -60,6 +60,8 @@ def blueprint(services: Services) -> Blueprint:
                 session, ids, state=asked.state, query=asked.query, after=asked.after
             )
             notes = notices(session, accounts, now)
+        if asked.query:
+            record_views.searched(services, actor(), current_user().company_id)
         return render_template(
             "dashboard.html", asked=asked, accounts=accounts, overview=overview, cases=cases,
             notices=notes, ours=_ours(overview), bars=bars(daily), daily=daily, currency=currency,

@@ -6,7 +6,7 @@ from flask import Flask, abort, g, redirect, request, session, url_for
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.wrappers import Response
 
-from recover import sessions
+from recover import record, sessions
 from recover.models import User
 from recover.roles import Role
 from recover.services import Services
@@ -41,7 +41,9 @@ PUBLIC = frozenset(
 )
 """Endpoints that ask for no sign-in. Everything else does."""
 
-OWNERS_ONLY: frozenset[str] = frozenset({"web.members", "web.invitations", "web.stripe_connect"})
+OWNERS_ONLY: frozenset[str] = frozenset(
+    {"web.members", "web.invitations", "web.stripe_connect", "web.personal", "web.record_export"}
+)
 """Endpoints, or their beginnings up to a dot, for owners alone: people, keys, connections."""
 
 MEMBERS_ONLY: frozenset[str] = frozenset({"web.case.confirm_retry"})
@@ -123,3 +125,8 @@ def current_session() -> Current:
     """The session of who is signed in; only behind `check`."""
     here: Current = g.here
     return here
+
+
+def actor() -> str:
+    """Who is signed in, as the record calls them."""
+    return record.person(current_user().id)

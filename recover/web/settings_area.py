@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Blueprint, render_template
+from flask import Blueprint, g, render_template
 
 from recover import account_settings
+from recover.roles import Role
+from recover.web import guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,12 @@ PAGES: tuple[Page, ...] = (
     Page("web.team.show", "Team", "Who may come in, and what they may do."),
     Page("web.passkeys.show", "Passkeys", "Sign in by fingerprint, face or PIN."),
     Page("web.sessions.show", "Sessions", "Where you are signed in, and how to end it."),
+    Page(
+        "web.personal.show",
+        "Personal data",
+        "How long it is kept; copies and erasure for those who ask.",
+    ),
+    Page("web.record.show", "Record", "Who did what, when and why; and proof that it still holds."),
 )
 """Add a page here, and let its template extend settings.html."""
 
@@ -41,10 +49,16 @@ def blueprint(services: object) -> Blueprint:
 
     @routes.get("/settings")
     def show() -> str:
-        return render_template("settings_index.html", pages=PAGES)
+        return render_template("settings_index.html", pages=_mine())
 
     @routes.app_context_processor
     def pages() -> dict[str, tuple[Page, ...]]:
-        return {"settings_pages": PAGES}
+        return {"settings_pages": _mine()}
 
     return routes
+
+
+def _mine() -> tuple[Page, ...]:
+    """Those that whoever is signed in may open."""
+    role = Role(g.user.role) if g.get("user") else Role.VIEWER
+    return tuple(page for page in PAGES if role.may(guard.needed(page.endpoint, "GET")))

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from flask import Blueprint, abort, render_template
 from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from recover.accounts import brand
 from recover.errors import LinkExpired, LinkInvalid
 from recover.links import Purpose
 from recover.models import Account, Suppression
+from recover.record import SUBSCRIBER, note_customer
 from recover.services import Services
 from recover.web import reader, security
 
@@ -90,16 +92,24 @@ def _suppress(services: Services, customer: Customer) -> None:
         created_at=services.now(),
     )
     with services.db.begin() as session:
-        session.execute(insert)
+        if session.scalar(insert.returning(Suppression.id)) is not None:
+            _note(services, session, customer, "suppress", "They asked for no more mail.")
 
 
 def _resume(services: Services, customer: Customer) -> None:
     """Takes back what the customer asked for; an address that refuses mail stays as it is."""
     with services.db.begin() as session:
-        session.execute(
-            delete(Suppression).where(
-                Suppression.account_id == customer.account.id,
-                Suppression.stripe_customer_id == customer.stripe_customer_id,
-                Suppression.reason == ASKED,
-            )
+        asked = delete(Suppression).where(
+            Suppression.account_id == customer.account.id,
+            Suppression.stripe_customer_id == customer.stripe_customer_id,
+            Suppression.reason == ASKED,
         )
+        if session.scalar(asked.returning(Suppression.id)) is not None:
+            _note(services, session, customer, "resume", "They want mail again after all.")
+
+
+def _note(services: Services, session: Session, customer: Customer, verb: str, reason: str) -> None:
+    note_customer(
+        session, verb, reason, services.now(), actor=SUBSCRIBER,
+        account_id=customer.account.id, customer_id=customer.stripe_customer_id,
+    )  # fmt: skip

@@ -189,7 +189,9 @@ class Journey:
             return list(session.scalars(query))
 
     def verbs(self, invoice_id: str) -> list[str]:
-        return [entry.verb for entry in self.timeline(invoice_id)]
+        """What became of the case, leaving out its mails."""
+        mails = ("message", "sent", "refused", "uncertain", "skip")
+        return [entry.verb for entry in self.timeline(invoice_id) if entry.verb not in mails]
 
     def attempts(self, invoice_id: str) -> list[Attempt]:
         query = (

@@ -256,7 +256,13 @@ def test_a_page_that_dies_before_the_card_is_saved_charges_nothing(journey):
     chosen = journey.services.stripe(journey.account).payment_method(method)
 
     cases.begin_payment(
-        journey.services, journey.account, invoice, Trigger.SUBSCRIBER, "asked to pay", chosen
+        journey.services,
+        journey.account,
+        invoice,
+        Trigger.SUBSCRIBER,
+        "asked to pay",
+        chosen,
+        actor="subscriber",
     )
     journey.run(days=1)
 
