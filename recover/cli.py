@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from recover import accounts, cards, config, migrate, people, sweep, switchover
 from recover.backtest import command as backtest
+from recover.commands import api
 from recover.dunning import RetryMode
 from recover.errors import RecoverError
 from recover.models import Account, Company
@@ -261,6 +262,7 @@ def emails_preview(directory: Path) -> None:
     console.print(f"Written. Open {write_previews(directory)}")
 
 
+cli.add_command(api.command, "api")
 cli.add_command(backtest.command)
 cli.add_command(switchover.command)
 

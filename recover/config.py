@@ -20,6 +20,7 @@ from recover.errors import ConfigError
 
 SHORTEST_SECRET = 32
 WHERE = "Recover cannot start. Mend these in the environment or .env (begin with .env.example):"
+STRIPE = "https://api.stripe.com"
 MAY_LACK_HOST = ("postgresql", "redis")  # a file, or a socket on this machine
 
 
@@ -43,6 +44,7 @@ class Settings:
     log_level: str
     max_webhook_bytes: int
     trusted_proxies: int
+    api_calls_per_minute: int
 
     def __repr__(self) -> str:
         return f"Settings(base_url={self.base_url!r})"
@@ -51,6 +53,11 @@ class Settings:
     def mail_domain(self) -> str:
         """What our Message-IDs end in."""
         return self.mail_from.rpartition("@")[2]
+
+    @property
+    def rehearsing(self) -> bool:
+        """Against a pretend Stripe, where this machine plays everybody."""
+        return self.stripe_api_base != STRIPE
 
     @property
     def secure_cookies(self) -> bool:
@@ -209,7 +216,7 @@ SETTINGS = (
     Setting(
         "STRIPE_API_BASE",
         url("https", "http"),
-        "https://api.stripe.com",
+        STRIPE,
         "another address only for rehearsals against a pretend Stripe",
     ),
     Setting(
@@ -236,6 +243,12 @@ SETTINGS = (
         count(0, 9),
         "0",
         "how many reverse proxies stand in front; their X-Forwarded-For and -Proto are believed",
+    ),
+    Setting(
+        "API_CALLS_PER_MINUTE",
+        count(1, 1_000_000),
+        "600",
+        "how often one API token may call in a minute; more is answered with 429",
     ),
 )
 

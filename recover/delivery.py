@@ -101,7 +101,7 @@ def _settle(services: Services, message: Message, status: str, **values: Any) ->
             case = session.get_one(RecoveryCase, row.case_id)
             why = "was refused by" if status == REFUSED else "may not have reached"
             reason = f"The mail {why} the subscriber's mail server: {row.error}"
-            note(session, case, "message", reason, services.now())
+            note(session, case, "message", reason, services.now(), tell=False)  # no new step
     return status
 
 

@@ -6,7 +6,18 @@ import logging
 from collections.abc import Callable
 from functools import cache
 
-from recover import accounts, cards, config, delivery, learning, record, steps, sweep
+from recover import (
+    accounts,
+    cards,
+    config,
+    delivery,
+    idempotency,
+    learning,
+    outbox_delivery,
+    record,
+    steps,
+    sweep,
+)
 from recover.errors import StripeAccessLost, TransientError
 from recover.models import Account
 from recover.services import CHORES, Services, build
@@ -76,6 +87,17 @@ def learn_account(account_id: int) -> None:
 
 def seal_record() -> int:
     return record.seal(services().db)
+
+
+def send_events() -> int:
+    """To the companies' own endpoints. How many were tried."""
+    return outbox_delivery.send_due(services())
+
+
+def forget_calls() -> int:
+    """Delete what nobody asks about any more: events sent long ago, kept answers. How many."""
+    here = services()
+    return outbox_delivery.forget(here) + idempotency.forget(here)
 
 
 def _for_each_account(job: str) -> None:

@@ -3,6 +3,13 @@
 States, sources and triggers are stored as their plain strings.
 """
 
+from recover.models.api import (
+    ApiToken,
+    Delivery,
+    DeliveryTry,
+    IdempotentAnswer,
+    WebhookEndpoint,
+)
 from recover.models.contact import CardUpdate, Link, Message, Suppression
 from recover.models.learning import AccountLesson, RetryModel
 from recover.models.people import Company, SignIn, User
@@ -13,9 +20,13 @@ from recover.models.stripe_side import Account, StripeEvent, SweepReport
 __all__ = [
     "Account",
     "AccountLesson",
+    "ApiToken",
     "Attempt",
     "CardUpdate",
     "Company",
+    "Delivery",
+    "DeliveryTry",
+    "IdempotentAnswer",
     "LedgerLine",
     "Link",
     "Message",
@@ -28,4 +39,5 @@ __all__ = [
     "Suppression",
     "SweepReport",
     "User",
+    "WebhookEndpoint",
 ]

@@ -68,7 +68,7 @@ def check(services: Services) -> Response | None:
     g.user = people.user_of(services, session.get("token", ""))
     if g.user is None:
         if request.method == "GET":
-            session["next"] = request.full_path.rstrip("?")
+            session["next"] = request.script_root + request.full_path.rstrip("?")
         return redirect(url_for("web.sign_in.form"), 303)
     if not Role(g.user.role).may(needed(request.endpoint or "", request.method)):
         abort(403)

@@ -89,6 +89,7 @@ VERBS = {
     "refunded": "Refunded",
     "disputed": "Disputed",
     "revoke": "Links switched off",
+    "ask": "Asked by API",
 }
 
 
