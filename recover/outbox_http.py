@@ -147,6 +147,8 @@ def _exchange(
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request("POST", path, body, {"Host": parts.netloc, **headers})
             answer = connection.getresponse()
+            if time.monotonic() >= deadline:  # what was cut off in its headers looks like an answer
+                raise TimeoutError
             return answer.status, answer.read(ANSWER_BYTES).decode(errors="replace")
 
 

@@ -149,9 +149,7 @@ def holder(services: Services, text: str) -> Holder:
     if not text:
         raise TokenRefused("Send a token in the header: Authorization: Bearer rcv_...")
     if not text.startswith((LIVE, TEST)) or len(text) > LONGEST:
-        raise TokenRefused(
-            "This is no token of ours: they begin with rcv_live_ or rcv_test_."
-        )
+        raise TokenRefused("This is no token of ours: they begin with rcv_live_ or rcv_test_.")
     now = services.now()
     with services.db.read() as session:
         row = session.scalar(select(ApiToken).where(ApiToken.token_hash == _hash(text)))

@@ -14,6 +14,7 @@ from recover.web import guard, security
 pytest_plugins = ("web_cast",)
 
 TOKENS = {"token": "nonsense", "case_id": "1", "color": "1f6feb"}
+TOKENS |= {"token_id": "1", "endpoint_id": "1", "delivery_id": "1", "account_id": "1"}
 
 
 def addresses(app):

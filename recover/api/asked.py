@@ -15,6 +15,7 @@ from recover.api.fields import (
     MomentIn,
     State,
     StripeId,
+    Url,
     ours,
 )
 from recover.outbox import EVENTS
@@ -69,9 +70,6 @@ class StatsQuery(In):
 class AccessQuery(In):
     subscription: StripeId | None = Field(None, description="Only this one counts: sub_...")
     account: AccountId | None = None
-
-
-Url = Annotated[str, Field(max_length=2000, examples=["https://example.com/recover"])]
 
 
 class EndpointIn(In):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from recover import idempotency, tokens
 from recover.api.asked import In
 from recover.api.declare import Call, Operation
+from recover.api.fields import PATHS
 from recover.api.problems import FieldError, Problem, answer
 from recover.services import Services
 from recover.tokens import Holder, TokenRefused
@@ -43,6 +45,9 @@ def view(operation: Operation, services: Services) -> Callable[..., Response]:
             raise Problem(
                 "forbidden", f"This token lacks the scope {operation.scope}; make one that has it."
             )
+        for name, value in path.items():
+            if not re.fullmatch(PATHS[name].rstrip("$"), value, re.ASCII):
+                raise Problem("not_found", "There is no such id.")
         query = _query(operation.query)
         body = _body(operation.body) if operation.body else None
         asked = Call(services, holder, path, query, body)

@@ -29,10 +29,21 @@ def _whole(value: Any) -> Any:
 
 def ours(prefix: str, example: int = 12) -> Any:
     """An id of ours: case_12."""
-    return Field(pattern=rf"^{prefix}_[1-9][0-9]{{0,17}}$", examples=[f"{prefix}_{example}"])
+    return Field(pattern=pattern_of(prefix), examples=[f"{prefix}_{example}"])
+
+
+def pattern_of(prefix: str) -> str:
+    return rf"^{prefix}_[1-9][0-9]{{0,17}}$"
 
 
 STRIPE_ID = r"^[A-Za-z0-9][A-Za-z0-9_.@:+-]{0,254}$"
+# What stands in a path, by its name there.
+PATHS = {
+    "case": pattern_of("case"),
+    "customer": STRIPE_ID,
+    "endpoint": pattern_of("we"),
+    "delivery": pattern_of("del"),
+}
 CaseId = Annotated[str, ours("case")]
 AccountId = Annotated[str, ours("acc", 1)]
 EndpointId = Annotated[str, ours("we", 3)]
@@ -51,3 +62,9 @@ EventType = Literal[
     "case.opened", "case.step_taken", "case.recovered", "case.exhausted", "case.closed"
 ]
 AccessState = Literal["fine", "grace", "limited"]
+# Whether the host is one that may be sent to is asked in `outbox_http`, each time.
+WEB_ADDRESS = (
+    r"^https?://[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?"
+    r"(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}))?(/[!-\"$-~]{0,1500})?$"
+)
+Url = Annotated[str, Field(pattern=WEB_ADDRESS, examples=["https://example.com/recover"])]

@@ -11,14 +11,13 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from recover import __doc__ as product
 from recover.api.declare import Operation
-from recover.api.fields import STRIPE_ID
+from recover.api.fields import PATHS
 from recover.api.problems import KINDS, MEDIA_TYPE
 from recover.tokens import SCOPES
 
 Json = dict[str, Any]
 VERSION = "1.0.0"
 REF = "#/components/schemas/{model}"
-PATH_IDS = {"case": "case", "endpoint": "we", "delivery": "del"}  # by the parameter's name
 
 ABOUT = f"""{(product or "Recover").strip()}
 
@@ -94,13 +93,15 @@ def _operation(operation: Operation) -> Json:
 
 
 def _path(operation: Operation) -> list[Json]:
-    found = []
-    for name in operation.parameters:
-        prefix = PATH_IDS.get(name)
-        pattern = rf"^{prefix}_[1-9][0-9]{{0,17}}$" if prefix else STRIPE_ID
-        schema = {"type": "string", "pattern": pattern}
-        found.append({"name": name, "in": "path", "required": True, "schema": schema})
-    return found
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "pattern": PATHS[name]},
+        }
+        for name in operation.parameters
+    ]
 
 
 def _query(operation: Operation) -> list[Json]:

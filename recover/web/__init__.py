@@ -14,12 +14,14 @@ from recover.web import (
     dashboard,
     guard,
     health,
+    hooks,
     present,
     problems,
     security,
     settings_area,
     sign_in,
     stop,
+    tokens,
 )
 
 
@@ -31,6 +33,8 @@ def register(app: Flask, services: Services) -> None:
     problems.configure(app)
     site = Blueprint("web", __name__)
     site.before_request(partial(guard.check, services))
-    for part in (health, brand, sign_in, dashboard, case, settings_area, card, stop):
+    for part in (
+        health, brand, sign_in, dashboard, case, settings_area, tokens, hooks, card, stop,
+    ):  # fmt: skip
         site.register_blueprint(part.blueprint(services))
     app.register_blueprint(site)

@@ -35,7 +35,7 @@ PUBLIC = frozenset(
 )
 """Endpoints that ask for no sign-in. Everything else does."""
 
-OWNERS_ONLY: frozenset[str] = frozenset()
+OWNERS_ONLY: frozenset[str] = frozenset({"web.tokens", "web.hooks"})
 """Endpoints, or their beginnings up to a dot, for owners alone: people, keys, connections."""
 
 FOR_ONESELF = frozenset({"web.sign_in.leave"})

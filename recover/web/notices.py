@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from recover import outbox_endpoints
 from recover.dunning import RetryMode
 from recover.models import Account, Message, StripeEvent, SweepReport
 from recover.web import plain
@@ -39,6 +40,7 @@ def _of(session: Session, account: Account, now: datetime) -> list[Notice]:
     if account.disconnected_at:
         return [Notice("bad", "Stripe is disconnected. Nothing more is charged or sent.")]
     found = [_problem(account), _parked(session, account), _uncertain(session, account, now)]
+    found += _endpoints(session, account)
     return [one for one in [*found, _sweep(session, account), _mode(account)] if one]
 
 
@@ -72,6 +74,12 @@ def _uncertain(session: Session, account: Account, now: datetime) -> Notice | No
     mails = "mail" if count == 1 else "mails"
     text = f"{count} {mails} of the last 30 days may not have arrived. None was sent twice."
     return Notice("warn", text)
+
+
+def _endpoints(session: Session, account: Account) -> list[Notice | None]:
+    """Endpoints that Recover switched off by itself."""
+    rows = outbox_endpoints.of_account(session, account.id)
+    return [Notice("warn", f"Webhooks to {row.url}: {row.trouble}") for row in rows if row.trouble]
 
 
 def _sweep(session: Session, account: Account) -> Notice | None:

@@ -14,7 +14,10 @@ class Page:
     about: str  # one sentence
 
 
-PAGES: tuple[Page, ...] = ()
+PAGES: tuple[Page, ...] = (
+    Page("web.tokens.show", "API", "Tokens for your own programs, and how long grace lasts."),
+    Page("web.hooks.show", "Webhooks", "Tell your own programs what happens to a case."),
+)
 """Add a page here, and let its template extend settings.html."""
 
 
