@@ -41,7 +41,7 @@ def init_app(app: Flask, prefix: str = "/recover", services: Services | None = N
     services = services or build(config.load())
     prefix = "/" + prefix.strip("/")
     path = urlsplit(services.settings.base_url).path
-    if prefix == "/" or path != prefix:
+    if prefix == "/" or not path.endswith(prefix):  # the application may be under a path itself
         raise ConfigError(
             f"BASE_URL must end in {prefix}, where Recover is mounted; its path is {path or '/'}."
             " Links in mails are made of it."

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from recover import idempotency, tokens
 from recover.api.asked import In
 from recover.api.declare import Call, Operation
-from recover.api.fields import PATHS
+from recover.api.fields import IDEMPOTENCY_KEY, PATHS
 from recover.api.problems import FieldError, Problem, answer
 from recover.services import Services
 from recover.tokens import Holder, TokenRefused
@@ -128,11 +128,11 @@ def _told(operation: Operation, result: Any) -> Response:
 
 def _once(operation: Operation, call: Call) -> Response:
     """Under an Idempotency-Key, done once; a repeat gets the first answer again."""
-    key = request.headers.get(KEY, "")
-    if not key:
+    key = request.headers.get(KEY)
+    if key is None:
         return _act(operation, call)
-    if len(key) > idempotency.LONGEST_KEY or not key.isascii() or not key.isprintable():
-        text = f"must be at most {idempotency.LONGEST_KEY} printable ASCII characters"
+    if not re.fullmatch(IDEMPOTENCY_KEY.rstrip("$"), key) or len(key) > idempotency.LONGEST_KEY:
+        text = f"must be 1 to {idempotency.LONGEST_KEY} printable ASCII characters"
         raise Problem("invalid", errors=[FieldError("header", KEY, text)])
     token_id = call.holder.token_id
     asked = idempotency.fingerprint(request.method, request.path, request.get_data(cache=True))

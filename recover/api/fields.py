@@ -37,6 +37,7 @@ def pattern_of(prefix: str) -> str:
 
 
 STRIPE_ID = r"^[A-Za-z0-9][A-Za-z0-9_.@:+-]{0,254}$"
+IDEMPOTENCY_KEY = r"^[!-~]([ -~]*[!-~])?$"
 # What stands in a path, by its name there.
 PATHS = {
     "case": pattern_of("case"),

@@ -11,7 +11,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from recover import __doc__ as product
 from recover.api.declare import Operation
-from recover.api.fields import PATHS
+from recover.api.fields import IDEMPOTENCY_KEY, PATHS
 from recover.api.problems import KINDS, MEDIA_TYPE
 from recover.tokens import SCOPES
 
@@ -126,7 +126,7 @@ def _headers(operation: Operation) -> list[Json]:
     if not operation.repeatable:
         return []
     text = "Of your making, new for each act; a repeat with the same key is not done again."
-    schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}
+    schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": IDEMPOTENCY_KEY}
     return [{"name": "Idempotency-Key", "in": "header", "description": text, "schema": schema}]
 
 
