@@ -73,6 +73,7 @@ def test_missing_and_wrong_settings_are_named_together(nowhere):
         LOG_LEVEL="loud",
         MAX_WEBHOOK_BYTES="1",
         TRUSTED_PROXIES="-1",
+        API_CALLS_PER_MINUTE="0",
     )
 
     named = {line.split()[1] for line in text.splitlines()[1:]}
