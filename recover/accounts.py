@@ -205,20 +205,11 @@ def disconnect(
         open_cases = select(RecoveryCase).where(
             RecoveryCase.account_id == account_id, RecoveryCase.state == CaseState.OPEN
         )
-        for case in session.scalars(open_cases):
-            by = actor if leaving else RECOVER
+        by = actor if leaving else RECOVER
+        for case in session.scalars(open_cases).all():
+            case.state, case.close_reason = CaseState.CLOSED, CloseReason.DISCONNECTED
+            case.closed_at, case.next_step_at, case.next_step_reason = now, None, ""
             note(session, case, "close", "The Stripe account was disconnected.", now, actor=by)
-        session.execute(
-            update(RecoveryCase)
-            .where(RecoveryCase.account_id == account_id, RecoveryCase.state == CaseState.OPEN)
-            .values(
-                state=CaseState.CLOSED,
-                close_reason=CloseReason.DISCONNECTED,
-                closed_at=now,
-                next_step_at=None,
-                next_step_reason="",
-            )
-        )
         write(
             session, "disconnect", reason, now,
             actor=actor, about=f"account:{account_id}", account_id=account_id,

@@ -12,7 +12,7 @@ from recover.dunning import CaseState
 from recover.errors import LinkInvalid
 from recover.links import Purpose
 from recover.models import Account, Link, RecoveryCase
-from recover.record import SUBSCRIBER, note_customer
+from recover.record import SUBSCRIBER, note, note_customer
 from recover.services import Services
 from recover.stripe_objects import Invoice, PaymentMethod, Subscription
 from recover.truth import ENDED
@@ -118,6 +118,23 @@ def revoke(services: Services, account: Account, public_id: str) -> None:
         link = session.scalar(query)
         if link and link.revoked_at is None:
             link.revoked_at = services.now()
+
+
+def revoke_all(
+    services: Services, account: Account, case: RecoveryCase, reason: str, *, actor: str
+) -> int:
+    """Make every link that was mailed about a case useless. How many were still open."""
+    query = select(Link).where(
+        Link.account_id == account.id, Link.case_id == case.id, Link.revoked_at.is_(None)
+    )
+    now = services.now()
+    with services.db.begin() as session:
+        links = list(session.scalars(query))
+        for link in links:
+            link.revoked_at = now
+        if links:
+            note(session, case, "revoke", reason, now, actor=actor)
+    return len(links)
 
 
 def _opened(services: Services, link: Link) -> None:

@@ -40,11 +40,9 @@ def sync(services: Services, account: Account, invoice_id: str) -> RecoveryCase 
     """
     evidence = truth.fetch(services.stripe(account), invoice_id, services.now())
     with services.db.begin() as session:
-        case = lifecycle.locked(session, account, invoice_id)
-        case = case or lifecycle.open_case(session, services, account, evidence)
+        case = lifecycle.current(session, services, account, evidence)
         if case is None:
             return None
-        lifecycle.absorb(session, account, case, evidence)
         if attempts.pending(session, case) is None:
             plan(session, services, account, case, evidence)
         due = case.next_step_at is not None and case.next_step_at <= evidence.at
@@ -112,8 +110,9 @@ def pay_now(
 ) -> Payment | None:
     """Charge because a person, the ``actor``, asked for it a moment ago.
 
-    None where there is nothing to charge any more, the card may not be tried now, or another try
-    is under way. Raises StripeUnavailable (the clock resumes the try), StripeAccessLost.
+    None where there is nothing to charge any more, the card may not be tried now, another try is
+    under way, or the account only observes. Raises StripeUnavailable (the clock resumes the try),
+    StripeAccessLost.
     """
     attempt_id = begin_payment(services, account, invoice_id, trigger, reason, actor=actor)
     return complete_payment(services, account, invoice_id, attempt_id) if attempt_id else None
@@ -132,16 +131,16 @@ def begin_payment(
     """Write the row of a try that a person asked for, on ``method`` or on the card on file.
 
     While the row is pending nobody else charges this invoice; if nobody completes it, the clock
-    does. Its id, or 0 (see `pay_now`).
+    does. Its id, or 0 (see `pay_now`). An account that observes charges for subscribers alone.
     """
+    if account.mode == RetryMode.OBSERVE and trigger != Trigger.SUBSCRIBER:
+        return 0
     evidence = truth.fetch(services.stripe(account), invoice_id, services.now())
     evidence = replace(evidence, chosen=method)
     with services.db.begin() as session:
-        case = lifecycle.locked(session, account, invoice_id)
-        case = case or lifecycle.open_case(session, services, account, evidence)
+        case = lifecycle.current(session, services, account, evidence)
         if case is None:
             return 0
-        lifecycle.absorb(session, account, case, evidence)
         if not _may_charge(session, account, case, evidence):
             return 0
         if case.state != CaseState.OPEN:  # the clock looks after open cases only

@@ -17,8 +17,8 @@ from rich.table import Table
 from recover import accounts, cards, command_line, config, migrate, rotation, sweep, switchover
 from recover.backtest import command as backtest
 from recover.commands import accounts as account_commands
+from recover.commands import api, person, record, retries, users
 from recover.commands import keys as keys_commands
-from recover.commands import person, record, retries, users
 from recover.errors import RecoverError
 from recover.models import Account
 from recover.services import Services, build
@@ -169,6 +169,7 @@ def emails_preview(directory: Path) -> None:
 
 
 cli.add_command(account_commands.account)
+cli.add_command(api.command, "api")
 cli.add_command(backtest.command)
 cli.add_command(users.group)
 cli.add_command(switchover.command)

@@ -20,6 +20,7 @@ from recover.errors import ConfigError
 
 SHORTEST_SECRET = 32
 WHERE = "Recover cannot start. Mend these in the environment or .env (begin with .env.example):"
+STRIPE = "https://api.stripe.com"
 MAY_LACK_HOST = ("postgresql", "redis")  # a file, or a socket on this machine
 
 
@@ -47,6 +48,7 @@ class Settings:
     trusted_proxies: int
     session_days: int
     session_idle_days: int
+    api_calls_per_minute: int
 
     def __repr__(self) -> str:
         return f"Settings(base_url={self.base_url!r})"
@@ -55,6 +57,11 @@ class Settings:
     def mail_domain(self) -> str:
         """What our Message-IDs end in."""
         return self.mail_from.rpartition("@")[2]
+
+    @property
+    def rehearsing(self) -> bool:
+        """Against a pretend Stripe, where this machine plays everybody."""
+        return self.stripe_api_base != STRIPE
 
     @property
     def secure_cookies(self) -> bool:
@@ -225,7 +232,7 @@ SETTINGS = (
     Setting(
         "STRIPE_API_BASE",
         url("https", "http"),
-        "https://api.stripe.com",
+        STRIPE,
         "another address only for rehearsals against a pretend Stripe",
     ),
     Setting(
@@ -255,6 +262,12 @@ SETTINGS = (
     ),
     Setting("SESSION_DAYS", count(1, 365), "30", "a sign-in ends after so many days, used or not"),
     Setting("SESSION_IDLE_DAYS", count(1, 365), "14", "a sign-in not used for so many days ends"),
+    Setting(
+        "API_CALLS_PER_MINUTE",
+        count(1, 1_000_000),
+        "600",
+        "how often one API token may call in a minute; more is answered with 429",
+    ),
 )
 
 

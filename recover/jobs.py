@@ -12,8 +12,10 @@ from recover import (
     config,
     delivery,
     endings,
+    idempotency,
     learning,
     leaving,
+    outbox_delivery,
     record,
     record_check,
     retention,
@@ -137,6 +139,17 @@ def retain_all() -> None:
 
 def retain_company(company_id: int) -> None:
     retention.run(services(), company_id)
+
+
+def send_events() -> int:
+    """To the companies' own endpoints. How many were tried."""
+    return outbox_delivery.send_due(services())
+
+
+def forget_calls() -> int:
+    """Delete what nobody asks about any more: events sent long ago, kept answers. How many."""
+    here = services()
+    return outbox_delivery.forget(here) + idempotency.forget(here)
 
 
 def _for_each_account(job: str) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from recover import ledger, sightings, truth, whereabouts
+from recover import ledger, outbox, sightings, truth, whereabouts
 from recover.account_settings import CANCEL, UNCOLLECTIBLE
 from recover.dunning import (
     DEFAULT,
@@ -35,6 +35,24 @@ from recover.truth import Evidence
 
 BEGUN, DONE = "begun", "done"  # of an `Ending`: Stripe was asked, and has answered
 OUR_HAND = {CloseReason.SUBSCRIPTION_ENDED: CANCEL, CloseReason.UNCOLLECTIBLE: UNCOLLECTIBLE}
+OPENED = "A renewal could not be charged."
+
+
+def current(
+    session: Session, services: Services, account: Account, evidence: Evidence
+) -> RecoveryCase | None:
+    """The invoice's case, held as by `locked` and opened where one is due, with what Stripe shows
+    now written down. None where the invoice is no concern of ours.
+    """
+    case = locked(session, account, evidence.invoice_id)
+    created = False
+    if case is None:
+        case, created = open_case(session, services, account, evidence)
+    if case:
+        absorb(session, account, case, evidence)
+    if case and created:  # only now does the case say why it failed
+        outbox.announce(session, case, "open", OPENED, evidence.at)
+    return case
 
 
 def locked(session: Session, account: Account, invoice_id: str) -> RecoveryCase | None:
@@ -49,19 +67,20 @@ def locked(session: Session, account: Account, invoice_id: str) -> RecoveryCase 
 
 def open_case(
     session: Session, services: Services, account: Account, evidence: Evidence
-) -> RecoveryCase | None:
-    """Open a case, once, for the first failed renewal. None where the invoice is no such thing.
+) -> tuple[RecoveryCase | None, bool]:
+    """Open a case, once, for the first failed renewal, and say whether it was opened just now.
+    None where the invoice is no such thing.
 
     One whose subscription Stripe has ended over it already opens too, and closes as lost at once:
     the ledger hides no failure. Only who left by choice is nobody's loss.
     """
     invoice, subscription = evidence.invoice, evidence.subscription
     if invoice is None or subscription is None or _left_by_choice(subscription):
-        return None
+        return None, False
     failures = [charge for charge in evidence.invoice_charges() if charge.status == "failed"]
     failed = _as_it_failed(invoice, failures)
     if not opens_case(failed):
-        return None
+        return None, False
     values = {
         "account_id": account.id,
         "stripe_invoice_id": invoice.id,
@@ -86,7 +105,7 @@ def open_case(
         note(session, case, "open", reason, evidence.at)
         if not failures:
             sightings.record_chargeless_failure(session, case, evidence)
-    return case
+    return case, created
 
 
 def _as_it_failed(invoice: Invoice, failures: list[Charge]) -> InvoiceState:
@@ -118,6 +137,9 @@ def absorb(session: Session, account: Account, case: RecoveryCase, evidence: Evi
         _name(account, case, evidence)
     if subscription:
         case.product = subscription.product_name or (invoice.description if invoice else "")
+        case.subscription_status = subscription.status
+    if invoice and subscription:
+        case.paid_until = truth.paid_until(invoice, subscription) or case.paid_until
     case.paid_hours = [at.isoformat() for at in evidence.paid_hours(case.failed_at)]
     sightings.absorb(session, case, evidence)
     _describe_latest_failure(session, case)

@@ -20,6 +20,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from recover import outbox
 from recover.db import Database
 from recover.models import RecordEntry, RecordHead, RecoveryCase
 
@@ -74,8 +75,14 @@ def note(
     at: datetime,
     *,
     actor: str = RECOVER,
+    tell: bool = True,
 ) -> None:
-    """Add a line about a case, in the caller's transaction. These lines are its timeline."""
+    """Add a line about a case, in the caller's transaction. These lines are its timeline.
+
+    With ``tell``, what the company's own endpoints want to hear of goes into the outbox with it.
+    """
+    if tell and verb != "open":  # that comes before the facts do: see `lifecycle.current`
+        outbox.announce(session, case, verb, reason, at)
     note_customer(
         session, verb, reason, at, actor=actor, account_id=case.account_id, case_id=case.id,
         customer_id=case.stripe_customer_id,

@@ -51,6 +51,21 @@ class Bell:
             return False
         return True
 
+    def count(self, key: str, seconds: int) -> tuple[int, int] | None:
+        """How often ``key`` was counted in its span of ``seconds``, this time included, and for
+        how many seconds the span goes on. None where Redis is away: nobody is kept waiting for it.
+        """
+        name = f"recover:count:{key}"
+        try:
+            with self.redis.pipeline() as commands:
+                commands.set(name, 0, nx=True, ex=seconds)
+                commands.incr(name)
+                commands.ttl(name)
+                _, count, left = commands.execute()
+        except RedisError:
+            return None
+        return int(count), max(int(left), 0)
+
     def reachable(self) -> bool:
         try:
             return bool(self.redis.ping())

@@ -101,6 +101,21 @@ def still_owed(evidence: Evidence) -> bool:
     )
 
 
+def paid_until(invoice: Invoice, subscription: Subscription) -> datetime | None:
+    """Up to when the subscription is paid, whatever becomes of this unpaid invoice; None: unknown.
+
+    Stripe calls a subscription active only where its latest invoice is paid. A renewal begins
+    the time it asks money for; any other invoice comes in the middle of a period that was paid.
+    """
+    if subscription.status in ("active", "trialing"):
+        return subscription.current_period_end
+    if invoice.billing_reason == "subscription_cycle":
+        return invoice.created_at
+    if subscription.latest_invoice_id in ("", invoice.id):
+        return subscription.current_period_end
+    return None
+
+
 def card_of(method: PaymentMethod | None) -> Card | None:
     if method is None:
         return None

@@ -77,6 +77,7 @@ def test_missing_and_wrong_settings_are_named_together(nowhere):
         TRUSTED_PROXIES="-1",
         SESSION_DAYS="0",
         SESSION_IDLE_DAYS="soon",
+        API_CALLS_PER_MINUTE="0",
     )
 
     named = {line.split()[1] for line in text.splitlines()[1:]}

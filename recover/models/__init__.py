@@ -3,6 +3,13 @@
 States, sources and triggers are stored as their plain strings.
 """
 
+from recover.models.api import (
+    ApiToken,
+    Delivery,
+    DeliveryTry,
+    IdempotentAnswer,
+    WebhookEndpoint,
+)
 from recover.models.contact import CardUpdate, ErasedAddress, Link, Message, Suppression
 from recover.models.learning import AccountLesson, RetryModel
 from recover.models.people import Company, Invitation, Notification, Passkey, SignIn, User
@@ -13,12 +20,16 @@ from recover.models.stripe_side import Account, ConnectRequest, StripeEvent, Swe
 __all__ = [
     "Account",
     "AccountLesson",
+    "ApiToken",
     "Attempt",
     "CardUpdate",
     "Company",
     "ConnectRequest",
+    "Delivery",
+    "DeliveryTry",
     "Ending",
     "ErasedAddress",
+    "IdempotentAnswer",
     "Invitation",
     "LedgerLine",
     "Link",
@@ -34,4 +45,5 @@ __all__ = [
     "Suppression",
     "SweepReport",
     "User",
+    "WebhookEndpoint",
 ]

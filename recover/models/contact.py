@@ -19,6 +19,7 @@ class Message(Base):
     __table_args__ = (
         UniqueConstraint("account_id", "dedup_key"),
         Index("ix_messages_customer", "account_id", "stripe_customer_id", "created_at"),
+        Index("ix_messages_by_id", "account_id", "id"),
         Index("ix_messages_todo", "status", "due_at"),
     )
     id: Mapped[Id]

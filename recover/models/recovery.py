@@ -23,6 +23,8 @@ class RecoveryCase(Base):
         Index("ix_cases_subscription", "account_id", "stripe_subscription_id"),
         Index("ix_cases_list", "account_id", "state", "failed_at"),
         Index("ix_cases_newest", "account_id", "failed_at"),
+        Index("ix_cases_by_id", "account_id", "id"),
+        Index("ix_cases_state_by_id", "account_id", "state", "id"),
         Index("ix_cases_issuer", "account_id", "card_issuer", "state"),
     )
     id: Mapped[Id]
@@ -51,6 +53,9 @@ class RecoveryCase(Base):
     campaign_version: Mapped[int]
     failed_at: Mapped[datetime]
     opened_at: Mapped[datetime]
+    # As Stripe showed them last; for the access that others ask about. See `dunning.access`.
+    subscription_status: Mapped[Short]
+    paid_until: Mapped[datetime | None]  # up to when the subscription is paid all the same
     closed_at: Mapped[datetime | None]
     stripe_next_attempt_at: Mapped[datetime | None]
     next_step_at: Mapped[datetime | None]  # the one pointer; pushed ahead as a lease while claimed
@@ -77,6 +82,7 @@ class Attempt(Base):
             postgresql_where=text("outcome = 'pending'"),
         ),
         Index("ix_attempts_card", "account_id", "card_fingerprint", "attempted_at"),
+        Index("ix_attempts_by_id", "account_id", "id"),
         Index("ix_attempts_issuer", "account_id", "card_issuer", "attempted_at"),
         Index("ix_attempts_newest", "account_id", "trigger", "id"),
     )

@@ -15,6 +15,7 @@ from recover.web import (
     dashboard,
     guard,
     health,
+    hooks,
     invitations,
     members,
     mode,
@@ -34,11 +35,12 @@ from recover.web import (
     stripe_accounts,
     stripe_connect,
     team,
+    tokens,
     welcome,
 )
 
 FOUNDERS = (dashboard, case, retries, settings_area, account_settings, record, personal)
-CONNECTIONS = (mode, stripe_accounts, stripe_connect)
+CONNECTIONS = (mode, stripe_accounts, stripe_connect, tokens, hooks)
 PEOPLE = (passkey_sign_in, welcome, places, team, members, invitations, sessions, passkeys)
 SUBSCRIBERS = (card, stop)
 

@@ -127,7 +127,8 @@ def _came_from() -> tuple[str, str]:
 
 
 def _return_url(services: Services, token: str) -> str:
-    return services.links.base_url + url_for("web.card.come_back", token=token)
+    path = url_for("web.card.come_back", token=token).removeprefix(request.script_root)
+    return services.links.base_url + path
 
 
 def _origin(services: Services) -> str:

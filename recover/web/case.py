@@ -8,8 +8,7 @@ from werkzeug.wrappers import Response
 
 from recover import card_page, cases, record_views, timings
 from recover.dunning import Decline, Trigger, classify, plan
-from recover.models import Account, Link, RecoveryCase
-from recover.record import note
+from recover.models import Account, RecoveryCase
 from recover.services import Services
 from recover.stripe_objects import Payment
 from recover.truth import facts, fetch
@@ -62,7 +61,9 @@ def blueprint(services: Services) -> Blueprint:
     @routes.post("/cases/<int:case_id>/revoke")
     def revoke(case_id: int) -> Response:
         account, case = _find(services, case_id)
-        count = _revoke(services, account, case)
+        by = current_user()
+        reason = f"{by.email} switched off every card link of this case."
+        count = card_page.revoke_all(services, account, case, reason, actor=f"user:{by.id}")
         flash(f"{count} card links were switched off." if count else "No card link was open.")
         return redirect(url_for("web.case.show", case_id=case_id), 303)
 
@@ -93,27 +94,12 @@ def _preview(services: Services, account: Account, case: RecoveryCase) -> list[C
     return course(plan(known, steps, timing, evidence.at), evidence.at)
 
 
-def _revoke(services: Services, account: Account, case: RecoveryCase) -> int:
-    query = select(Link.public_id).where(
-        Link.account_id == account.id, Link.case_id == case.id, Link.revoked_at.is_(None)
-    )
-    with services.db.read() as session:
-        public_ids = list(session.scalars(query))
-    for public_id in public_ids:
-        card_page.revoke(services, account, public_id)
-    if public_ids:
-        reason = f"{current_user().email} switched off every card link of this case."
-        with services.db.begin() as session:
-            note(session, case, "revoke", reason, services.now(), actor=actor())
-    return len(public_ids)
-
-
 def outcome(payment: Payment | None) -> str:
     """What came of a try by hand, in a sentence."""
     if payment is None:
         return (
-            "Not charged: the invoice is settled, another try is under way, or this card must not"
-            " be tried again. The timeline says which."
+            "Not charged: the invoice is settled, another try is under way, this card must not be"
+            " tried again, or the account only observes. The timeline says which."
         )
     if payment.status == "declined":
         return f"Declined. {_why(payment)}"

@@ -42,7 +42,15 @@ PUBLIC = frozenset(
 """Endpoints that ask for no sign-in. Everything else does."""
 
 OWNERS_ONLY: frozenset[str] = frozenset(
-    {"web.members", "web.invitations", "web.stripe_connect", "web.personal", "web.record_export"}
+    {
+        "web.hooks",
+        "web.invitations",
+        "web.members",
+        "web.personal",
+        "web.record_export",
+        "web.stripe_connect",
+        "web.tokens",
+    }
 )
 """Endpoints, or their beginnings up to a dot, for owners alone: people, keys, connections."""
 
@@ -92,7 +100,7 @@ def check(services: Services) -> Response | None:
     g.user = g.here.user if g.here else None
     if g.here is None:
         if request.method == "GET":
-            session["next"] = request.full_path.rstrip("?")
+            session["next"] = request.script_root + request.full_path.rstrip("?")
         return redirect(url_for("web.sign_in.form"), 303)
     if not Role(g.user.role).may(needed(request.endpoint or "", request.method)):
         abort(403)

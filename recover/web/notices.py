@@ -9,7 +9,7 @@ from flask import url_for
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from recover import learning, timings
+from recover import learning, outbox_endpoints, timings
 from recover.dunning import RetryMode
 from recover.models import Account, Message, RecoveryCase, StripeEvent, SweepReport
 from recover.web import case_list, plain
@@ -43,6 +43,7 @@ def _of(session: Session, account: Account, now: datetime) -> list[Notice]:
         return [Notice("bad", "Stripe is disconnected. Nothing more is charged or sent.")]
     found = [_problem(account), _parked(session, account), _uncertain(session, account, now)]
     found += [_model(session, account), _refused(session, account), _doubted(session, account)]
+    found += _endpoints(session, account)
     return [one for one in [*found, _sweep(session, account), _mode(account)] if one]
 
 
@@ -108,6 +109,12 @@ def _doubted(session: Session, account: Account) -> Notice | None:
     text = f"{count} {cases} facts that the retry engine distrusts or does not know."
     path = url_for("web.dashboard.show", state="doubted", _anchor="cases")
     return Notice("warn", text, path=path, link="Show them")
+
+
+def _endpoints(session: Session, account: Account) -> list[Notice | None]:
+    """Endpoints that Recover switched off by itself."""
+    rows = outbox_endpoints.of_account(session, account.id)
+    return [Notice("warn", f"Webhooks to {row.url}: {row.trouble}") for row in rows if row.trouble]
 
 
 def _sweep(session: Session, account: Account) -> Notice | None:

@@ -90,6 +90,7 @@ VERBS = {
     "refunded": "Refunded",
     "disputed": "Disputed",
     "revoke": "Links switched off",
+    "ask": "Asked by API",
     "seen": "Seen at Stripe",
     "abandon": "Not charged",
     "sent": "Mail sent",

@@ -49,7 +49,8 @@ def configure(app: Flask) -> None:
 
 
 def page(status: int, problem: Problem) -> tuple[str, int]:
-    here = request.path if request.method == "GET" and status >= 500 else ""  # noqa: PLR2004
+    again = request.method == "GET" and status >= 500  # noqa: PLR2004
+    here = request.script_root + request.path if again else ""
     return render_template("problem.html", problem=problem, status=status, again=here), status
 
 

@@ -39,6 +39,8 @@ PAGES: tuple[Page, ...] = (
         "How long it is kept; copies and erasure for those who ask.",
     ),
     Page("web.record.show", "Record", "Who did what, when and why; and proof that it still holds."),
+    Page("web.tokens.show", "API", "Tokens for your own programs, and how long grace lasts."),
+    Page("web.hooks.show", "Webhooks", "Tell your own programs what happens to a case."),
 )
 """Add a page here, and let its template extend settings.html."""
 

@@ -1,0 +1,89 @@
+"""The access of a customer, from our rows alone: asked on every page of the company's own
+application, so Stripe is not asked. Webhooks and the hourly comparison keep the rows current.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from recover import timings
+from recover.dunning import CaseState
+from recover.dunning.access import Access, Debt, access
+from recover.models import Account, RecoveryCase
+
+LONGEST_GRACE = 60  # days; no campaign is longer
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerAccess:
+    """The strictest over all, and that of each subscription on which something failed."""
+
+    overall: Access
+    subscriptions: dict[str, Access]
+    case_ids: tuple[int, ...]  # what is still owed, oldest first
+
+
+def of_customer(
+    session: Session,
+    account_ids: Sequence[int],
+    customer_id: str,
+    now: datetime,
+    subscription_id: str = "",
+) -> CustomerAccess:
+    """Fine for a customer nobody here has heard of: most never failed to pay."""
+    found = _cases(session, account_ids, customer_id, subscription_id)
+    debts = [
+        (case, _debt(account, case), timedelta(days=account.grace_days)) for account, case in found
+    ]
+    groups: dict[str, list[tuple[Debt, timedelta]]] = {}
+    for case, debt, grace in debts:
+        groups.setdefault(case.stripe_subscription_id, []).append((debt, grace))
+    each = {
+        subscription: access([debt for debt, _ in members], min(grace for _, grace in members), now)
+        for subscription, members in groups.items()
+    }
+    return CustomerAccess(
+        overall=_strictest(list(each.values()), now),
+        subscriptions=each,
+        case_ids=tuple(case.id for case, debt, _ in debts if debt.owed),
+    )
+
+
+def _strictest(found: list[Access], now: datetime) -> Access:
+    """What is owed on any subscription counts; the earliest end comes first."""
+    owing = [(one.until, number, one) for number, one in enumerate(found) if one.until]
+    return min(owing)[2] if owing else access([], timedelta(0), now)
+
+
+def _cases(
+    session: Session, account_ids: Sequence[int], customer_id: str, subscription_id: str
+) -> list[tuple[Account, RecoveryCase]]:
+    query = (
+        select(Account, RecoveryCase)
+        .join(Account, Account.id == RecoveryCase.account_id)
+        .where(
+            RecoveryCase.account_id.in_(account_ids),
+            RecoveryCase.stripe_customer_id == customer_id,
+        )
+        .order_by(RecoveryCase.failed_at, RecoveryCase.id)
+    )
+    if subscription_id:
+        query = query.where(RecoveryCase.stripe_subscription_id == subscription_id)
+    return [(account, case) for account, case in session.execute(query)]
+
+
+def _debt(account: Account, case: RecoveryCase) -> Debt:
+    window = timings.campaign_of(account, case).window
+    return Debt(
+        state=CaseState(case.state),
+        close_reason=case.close_reason,
+        failed_at=case.failed_at,
+        window_ends_at=case.failed_at + window,
+        closed_at=case.closed_at,
+        paid_until=case.paid_until,
+    )

@@ -1,0 +1,183 @@
+"""Cases: see them, and what a person may do about one."""
+
+from __future__ import annotations
+
+from operator import eq, ge, lt
+from typing import Any
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import Session
+
+from recover import card_page, tokens, wire
+from recover import cases as work
+from recover.api import asked, told
+from recover.api.declare import Call, Group
+from recover.api.paging import find, page, visible
+from recover.api.problems import Problem
+from recover.dunning import Decline, RetryMode, Trigger, classify
+from recover.models import Account, RecordEntry, RecoveryCase
+from recover.record import note
+from recover.stripe_objects import Payment
+
+GROUP = Group("Cases")
+READ, WRITE = "cases:read", "cases:write"
+
+
+def tell(row: RecoveryCase) -> dict[str, Any]:
+    who = {"customer_name": row.customer_name or None, "customer_email": row.customer_email or None}
+    return wire.case(row) | who
+
+
+@GROUP.operation("GET", "/cases", scope=READ, query=asked.CaseQuery, answer=told.CaseList)
+def list_cases(call: Call) -> dict[str, Any]:
+    """List cases
+    Newest first. Each filter narrows the list further.
+    """
+    tokens.note_reading(call.services, call.holder, "cases")
+    account_ids = visible(call, call.query.account)
+    with call.services.db.read() as session:
+        conditions = _conditions(call.query)
+        return page(session, RecoveryCase, account_ids, conditions, call.query, wire.CASE, tell)
+
+
+def _conditions(query: asked.CaseQuery) -> list[ColumnElement[bool]]:
+    wanted = (
+        (RecoveryCase.state, eq, query.state),
+        (RecoveryCase.stripe_customer_id, eq, query.customer),
+        (RecoveryCase.stripe_subscription_id, eq, query.subscription),
+        (RecoveryCase.opened_at, ge, query.created_gte),
+        (RecoveryCase.opened_at, lt, query.created_lt),
+    )
+    return [compare(column, value) for column, compare, value in wanted if value is not None]
+
+
+@GROUP.operation("GET", "/cases/{case}", scope=READ, answer=told.Case)
+def get_case(call: Call) -> dict[str, Any]:
+    """Get a case"""
+    tokens.note_reading(call.services, call.holder, "cases")
+    with call.services.db.read() as session:
+        return tell(_case(call, session))
+
+
+@GROUP.operation(
+    "GET", "/cases/{case}/timeline", scope=READ, query=asked.TimelineQuery, answer=told.TimelineList
+)
+def list_timeline(call: Call) -> dict[str, Any]:
+    """List what happened to a case
+    Every decision, try and mail with its reason and who took it, newest first.
+    """
+    tokens.note_reading(call.services, call.holder, "cases")
+    with call.services.db.read() as session:
+        case = _case(call, session)
+        of_case = [RecordEntry.case_id == case.id]
+        accounts = [case.account_id]
+        return page(session, RecordEntry, accounts, of_case, call.query, wire.ENTRY, _entry)
+
+
+def _entry(row: RecordEntry) -> dict[str, Any]:
+    return {
+        "id": wire.public_id(wire.ENTRY, row.id),
+        "object": "timeline_entry",
+        "verb": row.verb,
+        "actor": row.actor,
+        "reason": row.reason,
+        "at": wire.moment(row.at),
+    }
+
+
+@GROUP.operation(
+    "POST", "/cases/{case}/retry", scope=WRITE, answer=told.RetryResult, repeatable=True,
+    problems=("conflict", "stripe_away", "stripe_refuses"),
+)  # fmt: skip
+def retry_case(call: Call) -> dict[str, Any]:
+    """Charge the card now
+    As a person at your company would on the case's page. The card networks' rules and the retry
+    budget hold here too: where they forbid a try, the outcome is `not_charged`. Send an
+    Idempotency-Key, so that a repeat after a broken connection charges nothing.
+    """
+    account, case = _account_and_case(call)
+    if account.mode == RetryMode.OBSERVE:
+        raise Problem("conflict", "This account only observes: nothing is charged.")
+    reason = f"The API token {call.holder.name} asked for a try now."
+    _note_asking(call, case, reason)
+    payment = work.pay_now(
+        call.services, account, case.stripe_invoice_id, Trigger.FOUNDER, reason,
+        actor=call.holder.actor,
+    )  # fmt: skip
+    outcome, message = _outcome(payment)
+    return {"object": "retry", "outcome": outcome, "message": message, "case": _again(call, case)}
+
+
+@GROUP.operation(
+    "POST", "/cases/{case}/refresh", scope=WRITE, answer=told.Case, repeatable=True,
+    problems=("stripe_away", "stripe_refuses"),
+)  # fmt: skip
+def refresh_case(call: Call) -> dict[str, Any]:
+    """Look at Stripe again
+    Bring the case in line with what Stripe says now, and plan its next step. Charges nothing.
+    """
+    account, case = _account_and_case(call)
+    _note_asking(call, case, f"The API token {call.holder.name} had Stripe looked at again.")
+    work.sync(call.services, account, case.stripe_invoice_id)
+    return _again(call, case)
+
+
+@GROUP.operation(
+    "POST", "/cases/{case}/revoke-links", scope=WRITE, answer=told.RevokedLinks, repeatable=True
+)
+def revoke_links(call: Call) -> dict[str, Any]:
+    """Switch off a case's card links
+    Every link to the card page that was mailed about this case stops working.
+    """
+    account, case = _account_and_case(call)
+    reason = f"The API token {call.holder.name} switched off every card link of this case."
+    count = card_page.revoke_all(call.services, account, case, reason, actor=call.holder.actor)
+    return {"object": "revoked_links", "case": call.path["case"], "count": count}
+
+
+def _case(call: Call, session: Session) -> RecoveryCase:
+    row: RecoveryCase = find(call, session, RecoveryCase, wire.CASE, call.path["case"])
+    return row
+
+
+def _account_and_case(call: Call) -> tuple[Account, RecoveryCase]:
+    with call.services.db.read() as session:
+        case = _case(call, session)
+        account = session.get_one(Account, case.account_id)
+    if account.disconnected_at:
+        raise Problem("conflict", "This account is disconnected from Stripe.")
+    return account, case
+
+
+def _note_asking(call: Call, case: RecoveryCase, reason: str) -> None:
+    with call.services.db.begin() as session:
+        note(session, case, "ask", reason, call.services.now(), actor=call.holder.actor)
+
+
+def _again(call: Call, case: RecoveryCase) -> dict[str, Any]:
+    with call.services.db.read() as session:
+        return tell(session.get_one(RecoveryCase, case.id))
+
+
+def _outcome(payment: Payment | None) -> tuple[str, str]:
+    if payment is None:
+        return "not_charged", (
+            "The invoice is settled, another try is under way, or this card must not be tried now."
+        )
+    if payment.status == "declined":
+        return "declined", classify(_decline(payment)).text
+    return {
+        "succeeded": ("paid", "The invoice is paid."),
+        "requires_action": ("requires_action", "The bank asks the cardholder to confirm."),
+        "processing": ("processing", "The bank has not answered yet."),
+    }[payment.status]
+
+
+def _decline(payment: Payment) -> Decline:
+    return Decline(
+        error_code=payment.error_code,
+        decline_code=payment.decline_code,
+        advice_code=payment.advice_code,
+        network_decline_code=payment.network_decline_code,
+        network_advice_code=payment.network_advice_code,
+    )

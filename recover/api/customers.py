@@ -1,0 +1,54 @@
+"""Customers: what one may use while an invoice is unpaid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from recover import access, wire
+from recover.api import asked, told
+from recover.api.declare import Call, Group
+from recover.api.paging import visible
+from recover.dunning.access import Access
+
+GROUP = Group("Customers")
+
+
+@GROUP.operation(
+    "GET", "/customers/{customer}/access", scope="access:read", query=asked.AccessQuery,
+    answer=told.Access,
+)  # fmt: skip
+def get_access(call: Call) -> dict[str, Any]:
+    """Ask whether a customer is fine, in grace or limited
+    `customer` is Stripe's id. Most never failed to pay and are not known here: they are `fine`.
+    In grace everything should still work; `until` says how long. `limited` never begins before
+    what was paid for in advance has ended. Nothing is asked of Stripe, so this is quick enough for
+    every page view; still, keep the answer for a minute.
+    """
+    with call.services.db.read() as session:
+        found = access.of_customer(
+            session,
+            visible(call, call.query.account),
+            call.path["customer"],
+            call.services.now(),
+            call.query.subscription or "",
+        )
+    each = [
+        {"subscription": subscription or None, **_told(one)}
+        for subscription, one in sorted(found.subscriptions.items())
+    ]
+    return {
+        "object": "access",
+        "customer": call.path["customer"],
+        **_told(found.overall),
+        "cases": [wire.public_id(wire.CASE, one) for one in found.case_ids],
+        "subscriptions": each,
+    }
+
+
+def _told(one: Access) -> dict[str, Any]:
+    return {
+        "state": one.state.value,
+        "reason": one.reason,
+        "since": wire.moment(one.since),
+        "until": wire.moment(one.until),
+    }

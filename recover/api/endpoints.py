@@ -1,0 +1,206 @@
+"""Webhook endpoints: where Recover tells your own programs what happens, and how that went."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from recover import outbox_endpoints, wire
+from recover.api import asked, told
+from recover.api.declare import Call, Group
+from recover.api.paging import find, page, the_account
+from recover.api.problems import FieldError, Problem
+from recover.models import Delivery, DeliveryTry, WebhookEndpoint
+from recover.outbox import PENDING
+from recover.outbox_endpoints import EndpointFault
+
+GROUP = Group("Webhook endpoints")
+MANAGE = "webhooks:manage"
+TRIES_TOLD = 10
+
+
+def tell(row: WebhookEndpoint) -> dict[str, Any]:
+    return {
+        "id": wire.public_id(wire.ENDPOINT, row.id),
+        "object": "webhook_endpoint",
+        "account": wire.public_id(wire.ACCOUNT, row.account_id),
+        "url": row.url,
+        "events": row.events,
+        "enabled": row.enabled,
+        "trouble": row.trouble or None,
+        "failing_since": wire.moment(row.failing_since),
+        "created_at": wire.moment(row.created_at),
+    }
+
+
+@GROUP.operation("GET", "/webhook-endpoints", scope=MANAGE, answer=told.EndpointList)
+def list_webhook_endpoints(call: Call) -> dict[str, Any]:
+    """List endpoints
+    They are few, so all at once.
+    """
+    with call.services.db.read() as session:
+        rows = [
+            row
+            for account_id in call.holder.account_ids
+            for row in outbox_endpoints.of_account(session, account_id)
+        ]
+    return {"object": "list", "data": [tell(row) for row in rows], "next": None}
+
+
+@GROUP.operation(
+    "POST", "/webhook-endpoints", scope=MANAGE, body=asked.EndpointIn, status=201,
+    answer=told.EndpointWithSecret, repeatable=True,
+)  # fmt: skip
+def create_webhook_endpoint(call: Call) -> dict[str, Any]:
+    """Add an endpoint
+    The answer holds the signing secret, this once. With an Idempotency-Key a repeat within the day
+    shows it again.
+    """
+    with call.services.db.read() as session:
+        account = the_account(call, session, call.body.account)
+    try:
+        row, secret = outbox_endpoints.create(
+            call.services, account, call.body.url, call.body.events, actor=call.holder.actor
+        )
+    except EndpointFault as fault:
+        raise _problem(fault) from None
+    return tell(row) | {"secret": secret}
+
+
+@GROUP.operation("GET", "/webhook-endpoints/{endpoint}", scope=MANAGE, answer=told.Endpoint)
+def get_webhook_endpoint(call: Call) -> dict[str, Any]:
+    """Get an endpoint"""
+    return tell(_endpoint(call))
+
+
+@GROUP.operation(
+    "PATCH", "/webhook-endpoints/{endpoint}", scope=MANAGE, body=asked.EndpointChange,
+    answer=told.Endpoint,
+)  # fmt: skip
+def change_webhook_endpoint(call: Call) -> dict[str, Any]:
+    """Change an endpoint
+    What is left out stays. `enabled: true` switches on again what Recover had switched off.
+    """
+    endpoint, body = _endpoint(call), call.body
+    try:
+        row = outbox_endpoints.change(
+            call.services, endpoint, actor=call.holder.actor,
+            url=body.url, events=body.events, enabled=body.enabled,
+        )  # fmt: skip
+    except EndpointFault as fault:
+        raise _problem(fault) from None
+    return tell(row)
+
+
+@GROUP.operation("DELETE", "/webhook-endpoints/{endpoint}", scope=MANAGE, answer=None, status=204)
+def delete_webhook_endpoint(call: Call) -> None:
+    """Remove an endpoint"""
+    outbox_endpoints.remove(call.services, _endpoint(call), actor=call.holder.actor)
+
+
+@GROUP.operation(
+    "POST", "/webhook-endpoints/{endpoint}/rotate-secret", scope=MANAGE,
+    answer=told.EndpointWithSecret,
+)  # fmt: skip
+def rotate_webhook_secret(call: Call) -> dict[str, Any]:
+    """Make a new signing secret
+    For 24 hours events are signed with both, so that you can change over at leisure.
+    """
+    endpoint = _endpoint(call)
+    secret = outbox_endpoints.rotate(call.services, endpoint, actor=call.holder.actor)
+    return tell(endpoint) | {"secret": secret}
+
+
+@GROUP.operation(
+    "POST", "/webhook-endpoints/{endpoint}/test", scope=MANAGE, answer=told.Delivery, status=202,
+    problems=("conflict",),
+)  # fmt: skip
+def test_webhook_endpoint(call: Call) -> dict[str, Any]:
+    """Send a test event
+    Of type `webhook.test`, within seconds. Its delivery tells what came of it.
+    """
+    endpoint = _endpoint(call)
+    if not endpoint.enabled:
+        raise Problem("conflict", "This endpoint is switched off.")
+    return _delivery(outbox_endpoints.send_test(call.services, endpoint), [])
+
+
+@GROUP.operation(
+    "GET", "/webhook-endpoints/{endpoint}/deliveries", scope=MANAGE, query=asked.DeliveryQuery,
+    answer=told.DeliveryList,
+)  # fmt: skip
+def list_deliveries(call: Call) -> dict[str, Any]:
+    """List what was sent
+    Newest first, with the latest tries of each, for 30 days.
+    """
+    endpoint = _endpoint(call)
+    with call.services.db.read() as session:
+        return page(
+            session, Delivery, [endpoint.account_id], [Delivery.endpoint_id == endpoint.id],
+            call.query, wire.DELIVERY, lambda row: _delivery(row, _tries(session, row)),
+        )  # fmt: skip
+
+
+@GROUP.operation(
+    "POST", "/webhook-endpoints/{endpoint}/deliveries/{delivery}/resend", scope=MANAGE,
+    answer=told.Delivery, status=202, problems=("conflict",),
+)  # fmt: skip
+def resend_delivery(call: Call) -> dict[str, Any]:
+    """Send an event again
+    The same event with the same id, whatever came of it before.
+    """
+    endpoint = _endpoint(call)
+    with call.services.db.read() as session:
+        row: Delivery = find(call, session, Delivery, wire.DELIVERY, call.path["delivery"])
+        tries = _tries(session, row)
+    if row.endpoint_id != endpoint.id:
+        raise Problem("not_found", "This endpoint was sent no such event.")
+    if not endpoint.enabled:
+        raise Problem("conflict", "This endpoint is switched off.")
+    return _delivery(outbox_endpoints.send_again(call.services, row), tries)
+
+
+def _endpoint(call: Call) -> WebhookEndpoint:
+    public = call.path["endpoint"]
+    with call.services.db.read() as session:
+        row: WebhookEndpoint = find(call, session, WebhookEndpoint, wire.ENDPOINT, public)
+    if row.deleted_at:
+        raise Problem("not_found", f"{public} was removed.")
+    return row
+
+
+def _problem(fault: EndpointFault) -> Problem:
+    if not fault.field:
+        return Problem("conflict", str(fault))
+    return Problem("invalid", errors=[FieldError("body", fault.field, str(fault))])
+
+
+def _tries(session: Session, row: Delivery) -> list[DeliveryTry]:
+    latest = select(DeliveryTry).where(DeliveryTry.delivery_id == row.id)
+    latest = latest.order_by(DeliveryTry.id.desc()).limit(TRIES_TOLD)
+    return list(session.scalars(latest))[::-1]
+
+
+def _delivery(row: Delivery, tries: list[DeliveryTry]) -> dict[str, Any]:
+    return {
+        "id": wire.public_id(wire.DELIVERY, row.id),
+        "object": "webhook_delivery",
+        "event": row.event_id,
+        "type": row.event_type,
+        "status": row.status,
+        "due_at": wire.moment(row.due_at) if row.status == PENDING else None,
+        "created_at": wire.moment(row.created_at),
+        "delivered_at": wire.moment(row.delivered_at),
+        "tries": [
+            {
+                "at": wire.moment(one.at),
+                "status_code": one.status_code,
+                "took_ms": one.took_ms,
+                "error": one.error or None,
+                "answer": one.answer,
+            }
+            for one in tries
+        ],
+    }

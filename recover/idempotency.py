@@ -1,0 +1,71 @@
+"""The same POST twice is done once: its first answer is kept for a day under the caller's key."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+
+from sqlalchemy import delete, select
+
+from recover.models import IdempotentAnswer
+from recover.services import Services
+
+LONGEST_KEY = 255
+KEPT_FOR = timedelta(hours=24)
+UNDER_WAY = timedelta(minutes=2)  # then whoever worked on the first one is thought dead
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The first answer; or why there is none: ``differs``, ``under_way``."""
+
+    status: int = 0
+    body: str = ""
+    differs: bool = False
+    under_way: bool = False
+
+
+def fingerprint(method: str, path: str, body: bytes) -> str:
+    return sha256(json.dumps([method, path, body.decode(errors="replace")]).encode()).hexdigest()
+
+
+def begin(services: Services, token_id: int, key: str, request_hash: str) -> Kept | None:
+    """None: this is the first, go on and `finish`. Otherwise what became of the first."""
+    now = services.now()
+    same = IdempotentAnswer.token_id == token_id, IdempotentAnswer.key == key
+    stale = (IdempotentAnswer.created_at <= now - KEPT_FOR) | (
+        (IdempotentAnswer.status == 0) & (IdempotentAnswer.created_at <= now - UNDER_WAY)
+    )
+    insert = services.db.insert_ignoring_duplicates(IdempotentAnswer.__table__).values(
+        token_id=token_id, key=key, request_hash=request_hash, created_at=now
+    )
+    with services.db.begin() as session:
+        session.execute(delete(IdempotentAnswer).where(*same, stale))
+        if session.execute(insert.returning(IdempotentAnswer.id)).scalar() is not None:
+            return None
+        row = session.scalars(select(IdempotentAnswer).where(*same)).one()
+    if row.request_hash != request_hash:
+        return Kept(differs=True)
+    return Kept(row.status, services.vault.open(row.body), under_way=row.status == 0)
+
+
+def finish(services: Services, token_id: int, key: str, status: int, body: str) -> None:
+    """Keep the answer; where the fault was ours or Stripe's (5xx), forget it: a repeat may help."""
+    same = IdempotentAnswer.token_id == token_id, IdempotentAnswer.key == key
+    with services.db.begin() as session:
+        if status >= 500:  # noqa: PLR2004 - HTTP's own bound
+            session.execute(delete(IdempotentAnswer).where(*same))
+            return
+        row = session.scalars(select(IdempotentAnswer).where(*same)).one_or_none()
+        if row:
+            row.status, row.body = status, services.vault.seal(body)  # it may hold a secret
+
+
+def forget(services: Services) -> int:
+    """Delete answers that are too old to be given again. How many."""
+    old = IdempotentAnswer.created_at <= services.now() - KEPT_FOR
+    with services.db.begin() as session:
+        gone = session.execute(delete(IdempotentAnswer).where(old).returning(IdempotentAnswer.id))
+        return len(gone.all())
