@@ -39,7 +39,7 @@ HOMES = {
     "redis": {"recover/services.py"},
     "rq": {"recover/services.py", "recover/clock.py"},
     "dotenv": {"recover/config.py"},
-    "cryptography": {"recover/cli.py", "recover/config.py", "recover/vault.py"},
+    "cryptography": {"recover/cli.py", "recover/config_values.py", "recover/vault.py"},
     "alembic": {"recover/migrate.py", "recover/migrations/env.py"},
     "click": {
         "recover/cli.py",
