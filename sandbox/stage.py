@@ -23,6 +23,7 @@ from recover.models import Company, Message, RecoveryCase
 from recover.services import Services, build
 from sandbox.api import create_stripe
 from sandbox.clock import Clock
+from sandbox.consent import CLIENT_ID
 from sandbox.director import Director
 from sandbox.mailbox import Mailbox
 from sandbox.mailbox_site import mailbox_app
@@ -118,6 +119,8 @@ def _environment(
         "MAIL_FROM": "recover@fernhill.test",
         "STRIPE_API_BASE": stripe_url,
         "STRIPE_JS_URL": f"{stripe_url}/stripe.js",
+        "STRIPE_CONNECT_BASE": stripe_url,
+        "STRIPE_CLIENT_ID": CLIENT_ID,
         "STRIPE_SECRET_KEY": sandbox.platform_key,
         "STRIPE_PUBLISHABLE_KEY": sandbox.publishable_key,
         "CLOCK_FILE": str(directory / "clock"),

@@ -213,6 +213,56 @@ def test_an_account_without_permission_for_an_endpoint_is_told_so(
     assert "Invoices: Write" not in said
 
 
+def test_a_key_that_may_do_too_much_needs_a_yes(recover, sandbox, database):
+    options = ("account", "connect", "Fernhill", "--key", sandbox.account_key)
+
+    no = recover(*options, typed="n\n")
+    assert no.exit_code == 1
+    assert "full secret key" in no.output
+    assert rows(database, Account) == []
+
+    assert recover(*options, typed="y\n").exit_code == 0
+    assert rows(database, Account)[0].test_mail == "team"
+
+
+def test_a_second_account_joins_a_company_by_name(recover, sandbox, database):
+    connect(recover, sandbox)
+    other = sandbox.new_key(sandbox.add_company("Fernhill Two"), "sk")
+    key = ("--key", other, "--allow-more")
+
+    unknown = recover("account", "connect", "Fernhill Two", "--company", "Nobody", *key)
+    joined = recover("account", "connect", "Fernhill Two", "--company", "Fernhill", *key)
+
+    assert "no company Nobody" in unknown.output
+    assert joined.exit_code == 0, joined.output
+    first, second = rows(database, Account)
+    assert first.company_id == second.company_id
+    assert len(rows(database, Company)) == 1
+
+
+def test_an_endpoint_that_could_not_be_made_is_made_later(recover, sandbox, database):
+    connect(recover, sandbox, "--webhook-secret", "whsec_by_hand")
+    assert sandbox.store.all("webhook_endpoint") == []
+
+    result = recover("account", "listen", str(rows(database, Account)[0].id))
+
+    assert result.exit_code == 0, result.output
+    assert len(sandbox.store.all("webhook_endpoint")) == 1
+
+
+def test_an_account_is_disconnected_after_a_yes(recover, sandbox, database):
+    connect(recover, sandbox)
+    account_id = str(rows(database, Account)[0].id)
+
+    assert recover("account", "disconnect", account_id, typed="n\n").exit_code == 1
+    assert rows(database, Account)[0].disconnected_at is None
+
+    result = recover("account", "disconnect", account_id, "--yes")
+    assert "Nothing more is charged or sent" in result.output
+    assert rows(database, Account)[0].secret_key_sealed == ""
+    assert sandbox.store.all("webhook_endpoint") == []
+
+
 def test_an_account_connects_through_the_platform(recover, sandbox, database):
     result = recover(
         "account", "connect", "Fernhill", "--stripe-account", sandbox.account_id,

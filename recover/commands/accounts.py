@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from recover import accounts, config, key_check, leaving
 from recover.connecting import try_to_listen
+from recover.delivery import TEAM
 from recover.dunning import RetryMode
 from recover.key_check import Fit, KeyRefused
 from recover.models import Account, Company
@@ -65,6 +66,7 @@ def account_connect(
         publishable_key=publishable_key,
         webhook_secrets=webhook_secret,
         mode=mode,
+        test_mail=TEAM,
     )
     console.print(
         f"Connected {connected.stripe_account_id} ({connected.name}) in {connected.mode} mode."

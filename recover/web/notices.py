@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from recover import learning, outbox_endpoints, timings
+from recover.account_health import listening
 from recover.dunning import RetryMode
 from recover.models import Account, Message, RecoveryCase, StripeEvent, SweepReport
 from recover.web import case_list, plain
@@ -41,7 +42,12 @@ def notices(session: Session, accounts: list[Account], now: datetime) -> list[No
 def _of(session: Session, account: Account, now: datetime) -> list[Notice]:
     if account.disconnected_at:
         return [Notice("bad", "Stripe is disconnected. Nothing more is charged or sent.")]
-    found = [_problem(account), _parked(session, account), _uncertain(session, account, now)]
+    found = [
+        _problem(account),
+        _deaf(account),
+        _parked(session, account),
+        _uncertain(session, account, now),
+    ]
     found += [_model(session, account), _refused(session, account), _doubted(session, account)]
     found += _endpoints(session, account)
     return [one for one in [*found, _sweep(session, account), _mode(account)] if one]
@@ -51,6 +57,13 @@ def _problem(account: Account) -> Notice | None:
     if not account.problem:
         return None
     return Notice("bad", f"Stripe refuses our key: {account.problem}")
+
+
+def _deaf(account: Account) -> Notice | None:
+    if listening(account):
+        return None
+    text = "Not listening yet: Stripe sends us no events. See Settings, Stripe accounts."
+    return Notice("bad", text, f"recover account listen {account.id}")
 
 
 def _parked(session: Session, account: Account) -> Notice | None:

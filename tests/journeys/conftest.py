@@ -141,7 +141,7 @@ def _connect(services: Services, sandbox: Sandbox, mode: str, connection: str):
     account = accounts.connect(
         services,
         "Fernhill Software",
-        secret_key=sandbox.account_key,
+        secret_key=sandbox.restricted_key,
         publishable_key=sandbox.account_publishable_key,
         mode=mode,
     )

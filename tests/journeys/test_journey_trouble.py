@@ -14,6 +14,7 @@ from emails.transport import Mailer
 from recover import accounts, attempts, cases, jobs, steps
 from recover.dunning import Outcome, Trigger
 from recover.models import Attempt
+from sandbox.sandbox import CAREFUL
 from webhooks import jobs as webhook_jobs
 
 PAY = "POST /v1/invoices"  # of all that Recover asks Stripe, only the charge matches
@@ -365,7 +366,7 @@ def test_one_account_without_access_does_not_hold_up_the_mails_of_another(journe
 def test_a_revoked_key_closes_nothing_and_the_case_goes_on_with_a_new_one(journey):
     invoice = journey.fail("insufficient_funds", "approve")
     journey.run(hours=1)
-    journey.sandbox.revoke_key(journey.sandbox.account_key)
+    journey.sandbox.revoke_key(journey.sandbox.restricted_key)
 
     journey.run(days=2)
     assert journey.case(invoice).state == "open"
@@ -375,7 +376,7 @@ def test_a_revoked_key_closes_nothing_and_the_case_goes_on_with_a_new_one(journe
     accounts.connect(
         journey.services,
         "Fernhill Software",
-        secret_key=journey.sandbox.restricted_key,
+        secret_key=journey.sandbox.new_key(permissions=CAREFUL),
         publishable_key=journey.sandbox.account_publishable_key,
     )
     journey.run(days=1)
@@ -390,11 +391,11 @@ def test_a_key_without_the_permission_to_pay_is_noted_and_nothing_is_lost(journe
     readable = dict.fromkeys(
         ("invoices", "subscriptions", "charges", "customers", "payment_methods"), "read"
     )
-    journey.sandbox.restrict_key(journey.sandbox.account_key, readable)
+    journey.sandbox.restrict_key(journey.sandbox.restricted_key, readable)
 
     jobs.run_step(journey.case(invoice).id)
     assert "403" in journey.account.problem
-    journey.sandbox.restrict_key(journey.sandbox.account_key, None)
+    journey.sandbox.restrict_key(journey.sandbox.restricted_key, CAREFUL)
     journey.run(days=1)
 
     assert_one_retry_won(journey, invoice)
