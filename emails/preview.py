@@ -151,6 +151,11 @@ def _others() -> Iterator[tuple[str, Brand, Rendered]]:
     yield "thank_you", BRAND, mails.thank_you(BRAND, **reader, **paid_for, **owed, new_card=True)
     yield "fresh_link", BRAND, mails.fresh_link(BRAND, **reader, link=_LINK, works_until=_ENDS)
     yield "sign_in_link", _product(), mails.sign_in_link("Recover", _LINK, minutes=15)
+    yield (
+        "passkey_added",
+        _product(),
+        team_mails.passkey_added("Recover", name="Firefox on Linux", link=_LINK),
+    )
     yield "invitation", _product(), _invitation("Northwind Notes")
     yield "invitation-long", _product(), _invitation(LONG_BRAND.company_name)
 

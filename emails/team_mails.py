@@ -7,6 +7,20 @@ from emails.brand import Brand, require_web_address
 from emails.render import Rendered, render
 
 
+def passkey_added(product_name: str, *, name: str, link: str) -> Rendered:
+    """For whoever's sign-in got a passkey, in case it was not them. ``link`` leads to it."""
+    brand = Brand(company_name=product_name)
+    context = {
+        "headline": "A passkey was added",
+        "name": reader.one_line(name),
+        "link": require_web_address(link, "link"),
+        "button": "See your passkeys",
+        "stop_link": "",
+        "proof": "",
+    }
+    return render("passkey_added", context, brand)
+
+
 def invitation(
     product_name: str, *, company: str, inviter: str, may: str, link: str, days: int
 ) -> Rendered:

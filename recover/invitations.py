@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from emails import team_mails
-from recover import people, sessions
+from recover import people, sessions, team
 from recover.errors import DeliveryUncertain, MailRefused, PermanentError, RecoverError
 from recover.links import MAX_AGE, Purpose
 from recover.models import Company, Invitation, User
@@ -60,7 +60,7 @@ def invite(services: Services, owner: User, email: str, role: Role) -> Invitatio
         raise NotInvited("That does not look like an e-mail address.")
     now = services.now()
     with services.db.begin() as session:
-        session.get(Company, owner.company_id, with_for_update=True)
+        session.get(Company, owner.company_id, with_for_update=team.LOCK)
         _check(session, owner.company_id, email, now)
         row = Invitation(
             company_id=owner.company_id, email=email, role=role, invited_by=owner.id,
@@ -145,7 +145,7 @@ def accept(
         user = there or people.place(session, services, row.company_id, row.email, row.role)
         people.arrive(session, user, services, "by an invitation")
         proven = found.proves_address or _known(holder, row.email)
-        way = "mail" if proven else "handed"
+        way = "invitation" if proven else "handed"
         return sessions.begin(session, user, now, visit, way=way, narrow=not proven)
 
 

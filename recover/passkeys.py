@@ -28,6 +28,7 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
+from emails import team_mails
 from recover import people, sessions
 from recover.config import Settings
 from recover.errors import PermanentError
@@ -156,6 +157,13 @@ def _registration(services: Services, answer: str, challenge: bytes) -> Any:
         )
     except (WebAuthnException, ValueError, KeyError, TypeError):
         raise NotAccepted("The passkey was not made: its answer did not fit. Try again.") from None
+
+
+def mail_owner(services: Services, key: Passkey) -> bool:
+    """Tell a person of a new passkey: it may not have been them."""
+    link = f"{services.links.base_url}/settings/passkeys"
+    letter = team_mails.passkey_added(people.PRODUCT, name=key.name, link=link)
+    return people.try_to_send(services, letter, key.email, f"passkey:{key.id}:{key.credential_id}")
 
 
 def sign_in(services: Services, answer: str, challenge: Challenge, visit: Visit) -> str:

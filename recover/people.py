@@ -109,11 +109,12 @@ def ask(services: Services, email: str, origin: str) -> SignInMail | None:
         return fresh_link(session, services, found[0], origin)
 
 
-def fresh_link(session: Session, services: Services, user: User, origin: str = "") -> SignInMail:
+def fresh_link(
+    session: Session, services: Services, user: User, origin: str = "", way: str = "mail"
+) -> SignInMail:
     """A sign-in link without regard to caps, in the caller's transaction."""
-    nonce = token_urlsafe(24)
-    now = services.now()
-    session.add(SignIn(user_id=user.id, nonce=nonce, origin_hash=origin, created_at=now))
+    nonce, now = token_urlsafe(24), services.now()
+    session.add(SignIn(user_id=user.id, nonce=nonce, origin_hash=origin, created_at=now, way=way))
     return SignInMail(user.email, nonce)
 
 
@@ -122,9 +123,9 @@ def _capped(session: Session, services: Services, found: list[User], origin: str
         recent = SignIn.created_at > services.now() - CAPS_FOR
         return session.scalar(select(func.count(SignIn.id)).where(condition, recent)) or 0
 
+    theirs = SignIn.user_id.in_([user.id for user in found]) & (SignIn.way == "mail")
     return (
-        count(SignIn.user_id.in_([user.id for user in found])) >= LINKS_PER_USER
-        or count(SignIn.origin_hash == origin) >= LINKS_PER_ORIGIN
+        count(theirs) >= LINKS_PER_USER or count(SignIn.origin_hash == origin) >= LINKS_PER_ORIGIN
     )
 
 
@@ -138,11 +139,16 @@ def mail(services: Services, wanted: SignInMail) -> bool:
     """Send the link. False where the mail server would not have it; the asker may ask again."""
     minutes = int(MAX_AGE[Purpose.SIGN_IN].total_seconds() // 60)
     letter = mails.sign_in_link(PRODUCT, link(services, wanted), minutes)
+    return try_to_send(services, letter, wanted.email, f"sign-in:{wanted.nonce}")
+
+
+def try_to_send(services: Services, letter: Rendered, to: str, about: str) -> bool:
+    """As `send`, for mails nobody waits for: False, and a line in the log, where it did not go."""
     try:
-        send(services, letter, wanted.email, f"sign-in:{wanted.nonce}")
+        send(services, letter, to, about)
     except RecoverError as error:
         level = logging.INFO if isinstance(error, MailRefused) else logging.ERROR
-        log.log(level, "a sign-in mail could not be sent: %s", error)
+        log.log(level, "a mail about signing in could not be sent: %s", error)
         return False
     return True
 

@@ -11,6 +11,8 @@ from recover.models import Company, Invitation, Passkey, User
 from recover.roles import Role
 from recover.services import Services
 
+LOCK = {"key_share": True}  # waits for its like, and holds up nobody who only refers to the row
+
 
 class LastOwner(PermanentError):
     """What was asked for would leave a company without an owner."""
@@ -87,7 +89,7 @@ def end_sessions(services: Services, company_id: int, user_id: int, actor: str) 
 
 def _locked(session: Session, company_id: int, user_id: int) -> User:
     """The person, under the company's lock: of two owners who remove each other, one stays."""
-    session.get(Company, company_id, with_for_update=True)
+    session.get(Company, company_id, with_for_update=LOCK)
     user = session.get(User, user_id, populate_existing=True)
     if user is None or user.company_id != company_id or user.removed_at:
         raise NobodyThere("There is nobody like that at this company any more.")

@@ -190,3 +190,11 @@ def test_the_user_remembers_the_last_sign_in(services, user):
     people.sign_in(services, token_for(services, user.email))
     with services.db.read() as session:
         assert session.get_one(User, user.id).signed_in_at == services.now()
+
+
+def test_what_was_not_asked_for_by_mail_uses_up_no_links(services, user):
+    with services.db.begin() as session:
+        for _ in range(6):
+            sessions.begin(session, user, services.now(), Visit(), way="passkey")
+            people.fresh_link(session, services, user, way="command")
+    assert people.ask(services, user.email, "here") is not None

@@ -153,6 +153,13 @@ def test_the_last_owner_is_told_why_not(scene, kay):
     assert client.get("/").status_code == 200
 
 
+def test_leave_is_offered_to_whoever_may(scene, kay):
+    assert "make somebody else an owner first" in scene.sign_in().get(TEAM).text
+    assert f'href="{TEAM}/leave"' in scene.sign_in(kay).get(TEAM).text
+    person(scene.services, scene.user.company_id, "grace@acme.test", Role.OWNER)
+    assert f'href="{TEAM}/leave"' in scene.sign_in().get(TEAM).text
+
+
 def test_leaving_signs_out_and_says_so(scene, kay):
     client = scene.sign_in(kay)
     answer = scene.post(client, f"{TEAM}/leave", f"{TEAM}/leave")

@@ -94,7 +94,7 @@ def link(email: str) -> None:
     with closing(_services()) as services:
         with services.db.begin() as session:
             user = _first_place(session, email)
-            wanted = people.fresh_link(session, services, user)
+            wanted = people.fresh_link(session, services, user, way="command")
             reason = f"A sign-in link for {user.email} was made at the command line."
             record.write(
                 session, "make_link", reason, services.now(), actor=record.COMMAND,

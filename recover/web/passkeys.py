@@ -41,7 +41,9 @@ def blueprint(services: Services) -> Blueprint:
         except NotAccepted as error:
             return _page(services, refused=str(error)), 400
         flash(f"The passkey “{key.name}” is added. Next time, use it to sign in.")
-        return _back()
+        response = _back()
+        response.call_on_close(lambda: passkeys.mail_owner(services, key))
+        return response
 
     @routes.post("/settings/passkeys/<int:passkey_id>/name")
     def rename(passkey_id: int) -> Response:

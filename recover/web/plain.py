@@ -109,6 +109,20 @@ VERBS = {
     "learn": "Learned",
     "sign_in": "Signed in",
     "sign_out": "Signed out",
+    "end_sessions": "Sessions ended",
+    "switch": "Opened this company",
+    "make_link": "Sign-in link made",
+    "add_user": "Person added",
+    "remove_user": "Person removed",
+    "leave": "Left",
+    "change_role": "Role changed",
+    "invite": "Invited",
+    "show_invitation": "Invitation's link shown",
+    "withdraw_invitation": "Invitation withdrawn",
+    "add_passkey": "Passkey added",
+    "rename_passkey": "Passkey renamed",
+    "remove_passkey": "Passkey removed",
+    "refuse_passkey": "Passkey refused",
 }
 
 

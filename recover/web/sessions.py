@@ -13,6 +13,8 @@ from recover.web.guard import current_session
 WAYS = {
     "mail": "by mailed link",
     "passkey": "with a passkey",
+    "invitation": "by a mailed invitation",
+    "command": "by a link made at the command line",
     "handed": "by an invitation that was handed on",
 }
 

@@ -164,6 +164,21 @@ def test_without_fingerprint_or_pin_nothing_happens(scene, site, laptop):
     expect(page).to_have_url(site + "/sign-in")
 
 
+def test_a_browser_that_was_talked_out_of_asking_for_the_owner_is_refused(scene, site, laptop):
+    page = signed_in(scene, site, laptop)
+    add(site, page)
+    page = signed_out(laptop, site)
+    laptop.tell("setUserVerified", isUserVerified=False)
+
+    def weaken(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, json=answer.json() | {"userVerification": "discouraged"})
+
+    page.route("**/sign-in/passkey/options", weaken)
+    press(page)
+    expect(page.get_by_role("alert")).to_contain_text("did not fit")
+
+
 def test_a_copied_passkey_is_refused_and_its_owner_told(scene, site, laptop):
     page = signed_in(scene, site, laptop)
     add(site, page)
