@@ -4,13 +4,14 @@ A set is grown one hour at a time, each time by the hour that adds most to the w
 second try on the same day adds is little where the first one failed, and the stories know that.
 
 A try is linear in the masses a case holds (`masses.py`). So what one more try adds is a product of
-the masses that reach it and of what the tries after it would make of them, and a single matrix
-product tells it for all candidates.
+the masses that reach it and of what the tries after it would make of them, and one matrix product
+tells it for all candidates between two tries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,10 +26,6 @@ _AHEAD = 5
 first."""
 _GAIN = 1e-9
 """Less than this is rounding."""
-_FAR = 1 << 40
-"""The hour of candidates that are none."""
-_IN_STEP = 32
-"""Rooms planned in step: few enough to stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,126 +74,94 @@ class Room:
 
 
 def plan(room: Room, price: Price) -> Plan:
-    return plans([room], price)[0]
+    """Grow the set while it gains."""
+    if not room.tries or not len(room.hours):
+        return Plan((), 0.0, 0.0)
+    found, most = _Set(room, price), min(room.tries, _AHEAD)
+    while len(found.tries) < most:
+        gain, place = found.best()
+        if gain <= _GAIN:
+            break
+        found.add(gain, place)
+    return found.planned()
 
 
-def plans(rooms: Sequence[Room], price: Price) -> list[Plan]:
-    """Grow each set while it gains, all of them in step."""
-    found = [Plan((), 0.0, 0.0)] * len(rooms)
-    asked = [nth for nth, room in enumerate(rooms) if room.tries and len(room.hours)]
-    asked.sort(key=lambda nth: len(rooms[nth].hours))  # those in step are of about one length
-    for start in range(0, len(asked), _IN_STEP):
-        some = asked[start : start + _IN_STEP]
-        for nth, its in zip(some, _Sets([rooms[n] for n in some], price).grown(), strict=True):
-            found[nth] = its
-    return found
+class _Set:
+    """A growing set of tries, each the place of a candidate hour.
 
-
-class _Sets:
-    """Sets of candidate hours, one for each room. Arrays of shape (rooms, ...).
-
-    Behind each room's candidates stands a void, a try that does nothing: it fills up the sets that
-    grow no further.
+    ``reaching[k]`` are the masses that reach the k-th try, and at last those that all of them
+    leave. ``following[k]`` is what a unit of each mass is worth to the tries from the k-th on, if
+    one more comes before them: then each of them is a number higher, and so is its price.
     """
 
-    def __init__(self, rooms: Sequence[Room], price: Price) -> None:
-        self.void = max(len(room.hours) for room in rooms)
-        shape = (len(rooms), self.void + 1)
-        self.hours = np.full(shape, _FAR)
-        self.takings = np.empty((*shape, 2, 2, len(rooms[0].belief.weights)))
-        for nth, room in enumerate(rooms):
-            count = len(room.hours)
-            self.hours[nth, :count] = room.hours
-            self.takings[nth, :count] = takings(room.belief, room.hours)
-            self.takings[nth, count:] = 0.0
-        self.barred = self.hours == _FAR
-        last = np.array([[room.belief.last] for room in rooms])
-        self.worth = 1 - price.per_day / 24 * (self.hours - last)
-        self.gap = np.array([[room.gap] for room in rooms])
-        made = [max(0, room.belief.tries - 1) for room in rooms]  # the renewal was not ours
-        # Of the first planned try, the second, ...; the last column is that of a set's next one.
-        self.price = np.array([[price.of(n + k) for k in range(_AHEAD + 1)] for n in made])
-        self.most = np.array([min(room.tries, _AHEAD) for room in rooms])
-        self.rows, self.places = np.arange(len(rooms))[:, None], np.arange(self.void + 1)
-        self.count = 0
-        self.tries = np.full((len(rooms), _AHEAD), self.void)  # places of candidates, ascending
-        self.before = np.zeros(shape, dtype=np.int64)  # how many tries come before each candidate
-        self.value = np.zeros(len(rooms))
-        # The masses that reach each try, and at last those that all leave; what a unit of each
-        # mass is worth to the tries from there on; and what it is if these cost one step more,
-        # since another came before them.
-        self.reaching = np.empty((len(rooms), _AHEAD + 1, 2, self.takings.shape[-1]))
+    def __init__(self, room: Room, price: Price) -> None:
+        belief = room.belief
+        made = max(0, belief.tries - 1)  # the renewal itself was not ours
+        self.hours, self.gap = room.hours, room.gap
+        self.takings = takings(belief, room.hours)
+        self.worth = 1 - price.per_day / 24 * (room.hours - belief.last)
+        self.prices = [price.of(made + number) for number in range(_AHEAD + 1)]
+        self.tries: list[int] = []  # ascending
+        self.value = 0.0
+        self.reaching = np.empty((_AHEAD + 1, *self.takings.shape[2:]))
         self.following = np.zeros_like(self.reaching)
-        self.raised = np.zeros_like(self.reaching)
-        self.reaching[:, 0] = [masses(room.belief) for room in rooms]
+        self.reaching[0] = masses(belief)
+        self.alive = [1.0]  # that each try is reached, and at last that all of them fail
 
-    def grown(self) -> list[Plan]:
-        while self.count < _AHEAD and self._grow():
-            self._follow()
-        alive = self.reaching[:, self.count, 0].sum(axis=1).tolist()
-        hours = self.hours[self.rows, self.tries].tolist()
-        return [
-            Plan(tuple(hour for hour in its if hour < _FAR), value, 1 - left)
-            for its, value, left in zip(hours, self.value.tolist(), alive, strict=True)
-        ]
+    def planned(self) -> Plan:
+        hours = tuple(self.hours[self.tries].tolist())
+        return Plan(hours, self.value, 1 - self.alive[-1])
 
-    def _grow(self) -> bool:
-        """Add to each set the hour that adds most to it. False where nothing adds to any."""
-        gains = self._gains()
-        gains[self.barred] = -np.inf
-        best = gains.argmax(axis=1)
-        gained = gains[self.rows[:, 0], best]
-        growing = (gained > _GAIN) & (self.count < self.most)
-        if not growing.any():
-            return False
-        self.value += np.where(growing, gained, 0.0)
-        best = np.where(growing, best, self.void)[:, None]
-        self.tries[:, self.count] = best[:, 0]
-        self.count += 1
-        self.tries.sort(axis=1)
-        self.before += self.places > best
-        self.barred |= abs(self.hours - self.hours[self.rows, best]) < self.gap
-        return True
-
-    def _gains(self) -> Floats:
-        """By how much each candidate makes its set worth more: what that try wins, less what the
-        tries after it would have won anyway, less its price where it is reached, and less the step
-        by which those after it cost more.
-        """
-        rooms, width, size = *self.before.shape, 2 * self.takings.shape[-1]
-        tries = self.count + 1
-        reaching, raised = self.reaching[:, :tries], self.raised[:, :tries]
-        wins = _product(self.takings[:, :, 0].reshape(rooms, width, size), reaching)
-        gains = wins * self.worth[:, :, None]
-        costs = self.price[:, :tries] * reaching[:, :, 0].sum(axis=2)
-        if self.count:
-            costs += (reaching * (self.following[:, :tries] - raised)).sum(axis=(2, 3))
-            pairs = raised[:, :, :, None] * reaching[:, :, None]
-            gains -= _product(self.takings.reshape(rooms, width, 2 * size), pairs)
-        gains -= costs[:, None]
-        found: Floats = gains[self.rows, self.places, self.before]
+    def best(self) -> tuple[float, int]:
+        """What the best further try adds, and its place."""
+        found = (-np.inf, 0)
+        for number, (low, high) in enumerate(self._free()):
+            if low < high:
+                gains = self._gains(number, slice(low, high))
+                at = int(gains.argmax())
+                found = max(found, (float(gains[at]), low + at))
         return found
 
-    def _follow(self) -> None:
-        """Play all tries through: forwards the masses they leave, backwards what they are worth."""
-        tries = self.tries[:, : self.count]
-        taken = self.takings[self.rows, tries]
-        for at in range(self.count):
-            from_alive, from_open = taken[:, at, :, 0], taken[:, at, :, 1]
-            left = self.reaching[:, at]
-            self.reaching[:, at + 1] = left - from_alive * left[:, :1] - from_open * left[:, 1:]
-        wins = taken[:, :, 0] * self.worth[self.rows, tries][:, :, None, None]
-        asked = tries != self.void
-        for price, value in ((self.price, self.following), (self.price[:, 1:], self.raised)):
-            own = wins.copy()
-            own[:, :, 0] -= (price[:, : self.count] * asked)[:, :, None]
-            value[:, self.count] = 0.0
-            for at in range(self.count - 1, -1, -1):
-                after, (wins_, closes) = value[:, at + 1], (taken[:, at, 0], taken[:, at, 1])
-                value[:, at] = own[:, at] + after - wins_ * after[:, :1] - closes * after[:, 1:]
+    def _free(self) -> Iterator[tuple[int, int]]:
+        """Before the first try, between any two and after the last: the places that are left."""
+        taken = self.hours[self.tries]
+        ends = self.hours.searchsorted(taken - self.gap, "right").tolist()
+        starts = self.hours.searchsorted(taken + self.gap).tolist()
+        return zip([0, *starts], [*ends, len(self.hours)], strict=True)
 
+    def _gains(self, number: int, places: slice) -> Floats:
+        """By how much each of these candidates makes the set worth more as its try ``number``.
 
-def _product(takings: Floats, masses: Floats) -> Floats:
-    """(rooms, candidates, n) and (rooms, tries, ...) to (rooms, candidates, tries)."""
-    flat = masses.reshape(*masses.shape[:2], -1)
-    return takings @ flat.transpose(0, 2, 1)
+        It is what that try wins, less what the tries after it would have won anyway, less its
+        price where it is reached, and less the step by which those after it then cost more.
+        """
+        some, reaching = self.takings[places], self.reaching[number]
+        step = self.prices[1] - self.prices[0]
+        cost = self.prices[number] * self.alive[number] + step * sum(self.alive[number:-1])
+        wins = some[:, 0].reshape(len(some), -1) @ reaching.ravel()
+        gains: Floats = wins * self.worth[places] - cost
+        if number < len(self.tries):
+            pairs = self.following[number][:, None] * reaching
+            gains -= some.reshape(len(some), -1) @ pairs.ravel()
+        return gains
+
+    def add(self, gain: float, place: int) -> None:
+        """One more try. All are played through: forwards the masses they leave, backwards what
+        those are worth.
+        """
+        first = bisect(self.tries, place)
+        self.tries.insert(first, place)
+        self.value += gain
+        count = len(self.tries)
+        taken = [self.takings[at] for at in self.tries]
+        for at in range(first, count):
+            left = self.reaching[at]
+            self.reaching[at + 1] = left - (taken[at] * left).sum(axis=1)
+        self.alive = self.reaching[: count + 1, 0].sum(axis=1).tolist()
+        self.following[count] = 0.0
+        for at in range(count - 1, -1, -1):
+            after = self.following[at + 1]
+            value = after - (taken[at] * after[:, None]).sum(axis=0)
+            value += self.worth[self.tries[at]] * taken[at][0]
+            value[0] -= self.prices[at + 1]
+            self.following[at] = value
