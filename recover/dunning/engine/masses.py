@@ -21,10 +21,11 @@ def masses(belief: Belief) -> Floats:
 
 
 def takings(belief: Belief, hours: NDInt) -> Floats:
-    """What a try at each hour takes out of the masses: (hours, 2, 2, stories).
+    """What a try at each hour takes out of the masses: (hours, 3, 2, stories).
 
     ``takings[t, 0]`` is what it wins, by the mass it wins it from. ``takings[t, 1]`` is by how much
     less is open after it, as success ends the case and failure speaks against an open card.
+    ``takings[t, 2]`` is the hour times what it wins: the delay is paid for by it.
     """
     found = _plain(belief.grid, hours)
     return _corrected(belief, hours, found) if belief.corrected else found
@@ -42,17 +43,18 @@ def _plain(grid: Grid, hours: NDInt) -> Floats:
 
 def _takings(grid: Grid, hours: NDInt) -> Floats:
     carry, inflow, rates = grid.carry[hours], grid.inflow[hours], open_rates(hours)[:, None]
-    found = np.empty((len(hours), 2, 2, carry.shape[1]))
+    found = np.empty((len(hours), 3, 2, carry.shape[1]))
     found[:, 0, 1] = (rates - CLOSED) * carry
     found[:, 0, 0] = CLOSED + found[:, 0, 1] * inflow
-    _close(found, inflow, rates)
+    _complete(found, hours, inflow, rates)
     return found
 
 
-def _close(found: Floats, inflow: Floats, shut: Floats) -> None:
-    """Fill in ``found[:, 1]``; ``shut`` is the share of open cards that are not open afterwards."""
+def _complete(found: Floats, hours: NDInt, inflow: Floats, shut: Floats) -> None:
+    """All but what is won; ``shut`` is the share of open cards that are not open afterwards."""
     found[:, 1, 0] = inflow * (shut - found[:, 0, 0])
     found[:, 1, 1] = shut - inflow * found[:, 0, 1]
+    np.multiply(found[:, 0], hours[:, None, None], out=found[:, 2])
 
 
 def _corrected(belief: Belief, hours: NDInt, plain: Floats) -> Floats:
@@ -67,7 +69,7 @@ def _corrected(belief: Belief, hours: NDInt, plain: Floats) -> Floats:
     found = np.empty_like(plain)
     found[:, 0] = plain[:, 0] * (odds * failure)[:, None]
     shut = 1 - failure * (1 - open_rates(hours)[:, None])
-    _close(found, belief.grid.inflow[hours], shut)
+    _complete(found, hours, belief.grid.inflow[hours], shut)
     return found
 
 

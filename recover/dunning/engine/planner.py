@@ -4,14 +4,13 @@ A set is grown one hour at a time, each time by the hour that adds most to the w
 second try on the same day adds is little where the first one failed, and the stories know that.
 
 A try is linear in the masses a case holds (`masses.py`). So what one more try adds is a product of
-the masses that reach it and of what the tries after it would make of them, and one matrix product
-tells it for all candidates between two tries.
+the masses that reach it and of what they are worth to the tries after it, and one product tells it
+for all candidates between two tries.
 """
 
 from __future__ import annotations
 
-from bisect import bisect
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,89 +78,81 @@ def plan(room: Room, price: Price) -> Plan:
         return Plan((), 0.0, 0.0)
     found, most = _Set(room, price), min(room.tries, _AHEAD)
     while len(found.tries) < most:
-        gain, place = found.best()
+        gain, number, place = found.best()
         if gain <= _GAIN:
             break
-        found.add(gain, place)
-    return found.planned()
+        found.add(number, place)
+        found.value += gain
+        if len(found.tries) < most:
+            found.appraise()
+    return Plan(tuple(found.hours[at] for at in found.tries), found.value, 1 - found.alive[-1])
 
 
 class _Set:
     """A growing set of tries, each the place of a candidate hour.
 
     ``reaching[k]`` are the masses that reach the k-th try, and at last those that all of them
-    leave. ``following[k]`` is what a unit of each mass is worth to the tries from the k-th on, if
-    one more comes before them: then each of them is a number higher, and so is its price.
+    leave: (2, stories). ``worth[k]`` is what a unit of what a try takes is worth if it is made
+    before the k-th: won, closed, or won an hour later (`takings`): (3, stories). It is the invoice
+    less what the tries from the k-th on would make of it; each of those then comes a number later
+    and costs a step more.
     """
 
     def __init__(self, room: Room, price: Price) -> None:
         belief = room.belief
         made = max(0, belief.tries - 1)  # the renewal itself was not ours
-        self.hours, self.gap = room.hours, room.gap
+        self.hours: list[int] = room.hours.tolist()
+        self.gap = room.gap
         self.takings = takings(belief, room.hours)
-        self.worth = 1 - price.per_day / 24 * (room.hours - belief.last)
+        self.flat = self.takings.reshape(len(room.hours), -1)
         self.prices = [price.of(made + number) for number in range(_AHEAD + 1)]
         self.tries: list[int] = []  # ascending
-        self.value = 0.0
-        self.reaching = np.empty((_AHEAD + 1, *self.takings.shape[2:]))
-        self.following = np.zeros_like(self.reaching)
-        self.reaching[0] = masses(belief)
+        self.free = [(0, len(self.hours))]  # the places left before each try and after the last
         self.alive = [1.0]  # that each try is reached, and at last that all of them fail
+        self.value = 0.0
+        self.reaching = np.empty((_AHEAD + 1, 2, self.takings.shape[-1]))
+        self.reaching[0] = masses(belief)
+        self.worth = np.zeros((_AHEAD + 1, 3, self.takings.shape[-1]))  # at first as if alone
+        self.worth[:, 0] = 1 + price.per_day / 24 * belief.last
+        self.worth[:, 2] = -price.per_day / 24
 
-    def planned(self) -> Plan:
-        hours = tuple(self.hours[self.tries].tolist())
-        return Plan(hours, self.value, 1 - self.alive[-1])
-
-    def best(self) -> tuple[float, int]:
-        """What the best further try adds, and its place."""
-        found = (-np.inf, 0)
-        for number, (low, high) in enumerate(self._free()):
+    def best(self) -> tuple[float, int, int]:
+        """What the best further try adds, its number in the set and its place."""
+        count, found = len(self.tries) + 1, (-np.inf, 0, 0)
+        gains_of = self.worth[:count, :, None] * self.reaching[:count, None]
+        for number, (low, high) in enumerate(self.free):
             if low < high:
-                gains = self._gains(number, slice(low, high))
+                gains = self.flat[low:high].dot(gains_of[number].ravel())
                 at = int(gains.argmax())
-                found = max(found, (float(gains[at]), low + at))
+                found = max(found, (float(gains[at]) - self._cost(number), number, low + at))
         return found
 
-    def _free(self) -> Iterator[tuple[int, int]]:
-        """Before the first try, between any two and after the last: the places that are left."""
-        taken = self.hours[self.tries]
-        ends = self.hours.searchsorted(taken - self.gap, "right").tolist()
-        starts = self.hours.searchsorted(taken + self.gap).tolist()
-        return zip([0, *starts], [*ends, len(self.hours)], strict=True)
-
-    def _gains(self, number: int, places: slice) -> Floats:
-        """By how much each of these candidates makes the set worth more as its try ``number``.
-
-        It is what that try wins, less what the tries after it would have won anyway, less its
-        price where it is reached, and less the step by which those after it then cost more.
+    def _cost(self, number: int) -> float:
+        """The price of one more try where it is reached, and the step by which the ones after it
+        then cost more.
         """
-        some, reaching = self.takings[places], self.reaching[number]
         step = self.prices[1] - self.prices[0]
-        cost = self.prices[number] * self.alive[number] + step * sum(self.alive[number:-1])
-        wins = some[:, 0].reshape(len(some), -1) @ reaching.ravel()
-        gains: Floats = wins * self.worth[places] - cost
-        if number < len(self.tries):
-            pairs = self.following[number][:, None] * reaching
-            gains -= some.reshape(len(some), -1) @ pairs.ravel()
-        return gains
+        return self.prices[number] * self.alive[number] + step * sum(self.alive[number:-1])
 
-    def add(self, gain: float, place: int) -> None:
-        """One more try. All are played through: forwards the masses they leave, backwards what
-        those are worth.
-        """
-        first = bisect(self.tries, place)
-        self.tries.insert(first, place)
-        self.value += gain
-        count = len(self.tries)
-        taken = [self.takings[at] for at in self.tries]
-        for at in range(first, count):
-            left = self.reaching[at]
-            self.reaching[at + 1] = left - (taken[at] * left).sum(axis=1)
-        self.alive = self.reaching[: count + 1, 0].sum(axis=1).tolist()
-        self.following[count] = 0.0
-        for at in range(count - 1, -1, -1):
-            after = self.following[at + 1]
-            value = after - (taken[at] * after[:, None]).sum(axis=0)
-            value += self.worth[self.tries[at]] * taken[at][0]
-            value[0] -= self.prices[at + 1]
-            self.following[at] = value
+    def add(self, number: int, place: int) -> None:
+        """One more try: what it takes reaches those after it no more."""
+        self.tries.insert(number, place)
+        self._keep_apart(number, self.hours[place])
+        for at in range(number, len(self.tries)):
+            left, taken = self.reaching[at], self.takings[self.tries[at], :2]
+            np.subtract(left, np.add.reduce(taken * left, axis=1), out=self.reaching[at + 1])
+        self.alive = np.add.reduce(self.reaching[: len(self.tries) + 1, 0], axis=1).tolist()
+
+    def _keep_apart(self, number: int, hour: int) -> None:
+        low, high = self.free[number]
+        end = min(high, bisect_right(self.hours, hour - self.gap))
+        start = max(low, bisect_left(self.hours, hour + self.gap))
+        self.free[number : number + 1] = [(low, end), (start, high)]
+
+    def appraise(self) -> None:
+        """What the masses are worth before each try, from the last one backwards."""
+        for at in range(len(self.tries) - 1, -1, -1):
+            after, taken = self.worth[at + 1], self.takings[self.tries[at]]
+            lost = np.add.reduce(taken * after[:, None], axis=0)
+            lost[0] -= self.prices[at + 1]
+            np.subtract(after[:2], lost, out=self.worth[at, :2])
