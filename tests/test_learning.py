@@ -177,7 +177,7 @@ def test_more_outcomes_make_a_further_version(services, account):
 def test_what_looks_wrong_is_refused_kept_and_not_used(services, account):
     add_cases(services, account, 150)
     sound = learn(services, account)
-    add_cases(services, account, 600, always)
+    add_cases(services, account, 1200, always)
     refused = learn(services, account)
     assert not refused.accepted
     assert "something is wrong" in refused.reason
@@ -194,7 +194,7 @@ def test_what_looks_wrong_is_refused_kept_and_not_used(services, account):
 def test_rows_put_right_are_learned_from_after_a_refusal(services, account):
     add_cases(services, account, 150)
     learn(services, account)
-    wrong = add_cases(services, account, 600, always)
+    wrong = add_cases(services, account, 1200, always)
     learn(services, account)
     with services.db.begin() as session:
         fields = {"outcome": "failed", "decline_code": "generic_decline"}
@@ -259,7 +259,7 @@ def test_a_second_account_begins_with_what_the_first_taught(services, account, s
 def test_a_refused_night_does_not_unteach_the_others(services, account, second):
     add_cases(services, account, 300)
     learn(services, account)
-    add_cases(services, account, 900, always)
+    add_cases(services, account, 1200, always)
     assert not learn(services, account).accepted
     assert "others here" in learn(services, second).reason
 

@@ -141,7 +141,7 @@ def test_modes_in_which_the_engine_charges_nobody_say_so(scene, client, mode, wo
 
 
 def test_a_refused_version_is_shown_with_its_reason_and_cannot_be_used(scene, client):
-    sound, refused = night(scene, 150), night(scene, 600, always)
+    sound, refused = night(scene, 150), night(scene, 1200, always)
     assert not refused.accepted
     html = client.get("/retries").text
     assert "Refused" in html
@@ -274,7 +274,7 @@ def test_a_damaged_version_is_said_and_the_prior_decides(scene, client):
 def test_a_refusal_is_said_on_the_first_page_until_a_night_goes_well(scene, client):
     night(scene, 150)
     assert "refused" not in client.get("/").text
-    night(scene, 600, always)
+    night(scene, 1200, always)
     assert "was refused; the version before stays in use." in client.get("/").text
     accounts.set_retries(scene.services, scene.account.id, {"timing": "fixed"})
     assert "was refused" not in client.get("/").text

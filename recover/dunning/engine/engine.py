@@ -13,7 +13,7 @@ from recover.dunning.engine.doubts import doubts, remarks, unusable
 from recover.dunning.engine.learning import learned
 from recover.dunning.engine.model import Model
 from recover.dunning.engine.outcomes import TryOutcome
-from recover.dunning.engine.planner import Plan, Price, plan, plans
+from recover.dunning.engine.planner import Plan, Price, plan
 from recover.dunning.engine.proposal import Question, propose, question, with_context
 from recover.dunning.facts import Facts
 from recover.dunning.situation import current_rule, made
@@ -62,15 +62,7 @@ class Engine:
         self, cases: Sequence[tuple[Facts, datetime]], campaign: Campaign = DEFAULT
     ) -> list[Retry | None]:
         """`next_retry` for many cases at once, in their order; each with its own now."""
-        settled = [self._settled(facts, campaign, now) for facts, now in cases]
-        asked = [
-            question(facts, campaign, now, self.model)
-            for (facts, now), known in zip(cases, settled, strict=True)
-            if known is None
-        ]
-        planned = plans([each.room for each in asked], self.price)
-        found = iter(map(self._drawn, asked, planned))
-        return [(known or next(found)).retry for known in settled]
+        return [self.next_retry(facts, campaign, now) for facts, now in cases]
 
     def learn(self, outcomes: Iterable[TryOutcome | tuple[Facts, datetime, bool]]) -> Engine:
         """An engine that knows these outcomes too; with the old model where that looked unsafe."""

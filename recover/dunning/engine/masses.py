@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from recover.dunning.engine.belief import CLOSED, Belief, NDInt, approval, open_rates
+from recover.dunning.engine.belief import CLOSED, Belief, NDInt, open_rates
 from recover.dunning.engine.paydays import DAILY, Floats, Grid, hours_of
 
 
@@ -21,45 +21,56 @@ def masses(belief: Belief) -> Floats:
 
 
 def takings(belief: Belief, hours: NDInt) -> Floats:
-    """What a try at each hour takes out of the masses: (hours, 2, 2, stories).
+    """What a try at each hour takes out of the masses: (hours, 3, 2, stories).
 
     ``takings[t, 0]`` is what it wins, by the mass it wins it from. ``takings[t, 1]`` is by how much
     less is open after it, as success ends the case and failure speaks against an open card.
+    ``takings[t, 2]`` is the hour times what it wins: the delay is paid for by it.
     """
-    if belief.corrected:
-        return _takings(belief.grid, hours, *_correction(belief, hours))
-    found, daily = _of_daily(belief.grid), hours_of(belief.grid.hours, DAILY)
-    start = int(np.searchsorted(daily, hours[0]))
-    run = slice(start, start + len(hours))
-    if np.array_equal(daily[run], hours):
-        return found[run]
-    return _takings(belief.grid, hours)
+    found = _plain(belief.grid, hours)
+    return _corrected(belief, hours, found) if belief.corrected else found
 
 
-def _takings(
-    grid: Grid, hours: NDInt, success: Floats | float = 1.0, failure: Floats | float = 1.0
-) -> Floats:
+def _plain(grid: Grid, hours: NDInt) -> Floats:
+    """Without what was learned. A run of the daily hours is a view of what all cases share."""
+    daily = hours_of(grid.hours, DAILY)
+    start = int(daily.searchsorted(hours[0]))
+    run = daily[start : start + len(hours)]
+    if len(run) == len(hours) and (run == hours).all():
+        return _of_daily(grid)[start : start + len(hours)]
+    return _takings(grid, hours)
+
+
+def _takings(grid: Grid, hours: NDInt) -> Floats:
     carry, inflow, rates = grid.carry[hours], grid.inflow[hours], open_rates(hours)[:, None]
-    found = np.empty((len(hours), 2, 2, carry.shape[1]))
-    from_open = success * (rates - CLOSED) * carry
-    from_alive = success * CLOSED + from_open * inflow
-    shut = 1 - failure * (1 - rates)
-    found[:, 0, 0], found[:, 0, 1] = from_alive, from_open
-    found[:, 1, 0], found[:, 1, 1] = inflow * (shut - from_alive), shut - inflow * from_open
+    found = np.empty((len(hours), 3, 2, carry.shape[1]))
+    found[:, 0, 1] = (rates - CLOSED) * carry
+    found[:, 0, 0] = CLOSED + found[:, 0, 1] * inflow
+    _complete(found, hours, inflow, rates)
     return found
 
 
-def _correction(belief: Belief, hours: NDInt) -> tuple[Floats, Floats]:
-    """By which factors the learned correction changes the chances of success and of failure in
-    each story: (hours, stories).
+def _complete(found: Floats, hours: NDInt, inflow: Floats, shut: Floats) -> None:
+    """All but what is won; ``shut`` is the share of open cards that are not open afterwards."""
+    found[:, 1, 0] = inflow * (shut - found[:, 0, 0])
+    found[:, 1, 1] = shut - inflow * found[:, 0, 1]
+    np.multiply(found[:, 0], hours[:, None, None], out=found[:, 2])
 
-    They are those of the case as it stands, also behind other planned tries: so a try stays
-    linear, and no chance leaves 0 .. 1.
+
+def _corrected(belief: Belief, hours: NDInt, plain: Floats) -> Floats:
+    """With the learned correction, by story.
+
+    It changes the chances of success and of failure by the factors it has in the case as it
+    stands, also behind other planned tries: so a try stays linear, and no chance leaves 0 .. 1.
     """
-    plain = approval(belief.open_at(hours).T, hours[:, None])
+    chances = plain[:, 0, 0] + plain[:, 0, 1] * belief.state
     odds = np.exp(belief.shift(hours))[:, None]
-    failure: Floats = 1 / (1 + plain * (odds - 1))
-    return odds * failure, failure
+    failure = 1 / (1 + chances * (odds - 1))
+    found = np.empty_like(plain)
+    found[:, 0] = plain[:, 0] * (odds * failure)[:, None]
+    shut = 1 - failure * (1 - open_rates(hours)[:, None])
+    _complete(found, hours, belief.grid.inflow[hours], shut)
+    return found
 
 
 @lru_cache(maxsize=24)

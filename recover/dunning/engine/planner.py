@@ -4,13 +4,13 @@ A set is grown one hour at a time, each time by the hour that adds most to the w
 second try on the same day adds is little where the first one failed, and the stories know that.
 
 A try is linear in the masses a case holds (`masses.py`). So what one more try adds is a product of
-the masses that reach it and of what the tries after it would make of them, and a single matrix
-product tells it for all candidates.
+the masses that reach it and of what they are worth to the tries after it, and one product tells it
+for all candidates between two tries.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,10 +25,6 @@ _AHEAD = 5
 first."""
 _GAIN = 1e-9
 """Less than this is rounding."""
-_FAR = 1 << 40
-"""The hour of candidates that are none."""
-_IN_STEP = 32
-"""Rooms planned in step: few enough to stay in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,126 +73,86 @@ class Room:
 
 
 def plan(room: Room, price: Price) -> Plan:
-    return plans([room], price)[0]
+    """Grow the set while it gains."""
+    if not room.tries or not len(room.hours):
+        return Plan((), 0.0, 0.0)
+    found, most = _Set(room, price), min(room.tries, _AHEAD)
+    while len(found.tries) < most:
+        gain, number, place = found.best()
+        if gain <= _GAIN:
+            break
+        found.add(number, place)
+        found.value += gain
+        if len(found.tries) < most:
+            found.appraise()
+    return Plan(tuple(found.hours[at] for at in found.tries), found.value, 1 - found.alive[-1])
 
 
-def plans(rooms: Sequence[Room], price: Price) -> list[Plan]:
-    """Grow each set while it gains, all of them in step."""
-    found = [Plan((), 0.0, 0.0)] * len(rooms)
-    asked = [nth for nth, room in enumerate(rooms) if room.tries and len(room.hours)]
-    asked.sort(key=lambda nth: len(rooms[nth].hours))  # those in step are of about one length
-    for start in range(0, len(asked), _IN_STEP):
-        some = asked[start : start + _IN_STEP]
-        for nth, its in zip(some, _Sets([rooms[n] for n in some], price).grown(), strict=True):
-            found[nth] = its
-    return found
+class _Set:
+    """A growing set of tries, each the place of a candidate hour.
 
-
-class _Sets:
-    """Sets of candidate hours, one for each room. Arrays of shape (rooms, ...).
-
-    Behind each room's candidates stands a void, a try that does nothing: it fills up the sets that
-    grow no further.
+    ``reaching[k]`` are the masses that reach the k-th try, and at last those that all of them
+    leave: (2, stories). ``worth[k]`` is what a unit of what a try takes is worth if it is made
+    before the k-th: won, closed, or won an hour later (`takings`): (3, stories). It is the invoice
+    less what the tries from the k-th on would make of it; each of those then comes a number later
+    and costs a step more.
     """
 
-    def __init__(self, rooms: Sequence[Room], price: Price) -> None:
-        self.void = max(len(room.hours) for room in rooms)
-        shape = (len(rooms), self.void + 1)
-        self.hours = np.full(shape, _FAR)
-        self.takings = np.empty((*shape, 2, 2, len(rooms[0].belief.weights)))
-        for nth, room in enumerate(rooms):
-            count = len(room.hours)
-            self.hours[nth, :count] = room.hours
-            self.takings[nth, :count] = takings(room.belief, room.hours)
-            self.takings[nth, count:] = 0.0
-        self.barred = self.hours == _FAR
-        last = np.array([[room.belief.last] for room in rooms])
-        self.worth = 1 - price.per_day / 24 * (self.hours - last)
-        self.gap = np.array([[room.gap] for room in rooms])
-        made = [max(0, room.belief.tries - 1) for room in rooms]  # the renewal was not ours
-        # Of the first planned try, the second, ...; the last column is that of a set's next one.
-        self.price = np.array([[price.of(n + k) for k in range(_AHEAD + 1)] for n in made])
-        self.most = np.array([min(room.tries, _AHEAD) for room in rooms])
-        self.rows, self.places = np.arange(len(rooms))[:, None], np.arange(self.void + 1)
-        self.count = 0
-        self.tries = np.full((len(rooms), _AHEAD), self.void)  # places of candidates, ascending
-        self.before = np.zeros(shape, dtype=np.int64)  # how many tries come before each candidate
-        self.value = np.zeros(len(rooms))
-        # The masses that reach each try, and at last those that all leave; what a unit of each
-        # mass is worth to the tries from there on; and what it is if these cost one step more,
-        # since another came before them.
-        self.reaching = np.empty((len(rooms), _AHEAD + 1, 2, self.takings.shape[-1]))
-        self.following = np.zeros_like(self.reaching)
-        self.raised = np.zeros_like(self.reaching)
-        self.reaching[:, 0] = [masses(room.belief) for room in rooms]
+    def __init__(self, room: Room, price: Price) -> None:
+        belief = room.belief
+        made = max(0, belief.tries - 1)  # the renewal itself was not ours
+        self.hours: list[int] = room.hours.tolist()
+        self.gap = room.gap
+        self.takings = takings(belief, room.hours)
+        self.flat = self.takings.reshape(len(room.hours), -1)
+        self.prices = [price.of(made + number) for number in range(_AHEAD + 1)]
+        self.tries: list[int] = []  # ascending
+        self.free = [(0, len(self.hours))]  # the places left before each try and after the last
+        self.alive = [1.0]  # that each try is reached, and at last that all of them fail
+        self.value = 0.0
+        self.reaching = np.empty((_AHEAD + 1, 2, self.takings.shape[-1]))
+        self.reaching[0] = masses(belief)
+        self.worth = np.zeros((_AHEAD + 1, 3, self.takings.shape[-1]))  # at first as if alone
+        self.worth[:, 0] = 1 + price.per_day / 24 * belief.last
+        self.worth[:, 2] = -price.per_day / 24
 
-    def grown(self) -> list[Plan]:
-        while self.count < _AHEAD and self._grow():
-            self._follow()
-        alive = self.reaching[:, self.count, 0].sum(axis=1).tolist()
-        hours = self.hours[self.rows, self.tries].tolist()
-        return [
-            Plan(tuple(hour for hour in its if hour < _FAR), value, 1 - left)
-            for its, value, left in zip(hours, self.value.tolist(), alive, strict=True)
-        ]
-
-    def _grow(self) -> bool:
-        """Add to each set the hour that adds most to it. False where nothing adds to any."""
-        gains = self._gains()
-        gains[self.barred] = -np.inf
-        best = gains.argmax(axis=1)
-        gained = gains[self.rows[:, 0], best]
-        growing = (gained > _GAIN) & (self.count < self.most)
-        if not growing.any():
-            return False
-        self.value += np.where(growing, gained, 0.0)
-        best = np.where(growing, best, self.void)[:, None]
-        self.tries[:, self.count] = best[:, 0]
-        self.count += 1
-        self.tries.sort(axis=1)
-        self.before += self.places > best
-        self.barred |= abs(self.hours - self.hours[self.rows, best]) < self.gap
-        return True
-
-    def _gains(self) -> Floats:
-        """By how much each candidate makes its set worth more: what that try wins, less what the
-        tries after it would have won anyway, less its price where it is reached, and less the step
-        by which those after it cost more.
-        """
-        rooms, width, size = *self.before.shape, 2 * self.takings.shape[-1]
-        tries = self.count + 1
-        reaching, raised = self.reaching[:, :tries], self.raised[:, :tries]
-        wins = _product(self.takings[:, :, 0].reshape(rooms, width, size), reaching)
-        gains = wins * self.worth[:, :, None]
-        costs = self.price[:, :tries] * reaching[:, :, 0].sum(axis=2)
-        if self.count:
-            costs += (reaching * (self.following[:, :tries] - raised)).sum(axis=(2, 3))
-            pairs = raised[:, :, :, None] * reaching[:, :, None]
-            gains -= _product(self.takings.reshape(rooms, width, 2 * size), pairs)
-        gains -= costs[:, None]
-        found: Floats = gains[self.rows, self.places, self.before]
+    def best(self) -> tuple[float, int, int]:
+        """What the best further try adds, its number in the set and its place."""
+        count, found = len(self.tries) + 1, (-np.inf, 0, 0)
+        gains_of = self.worth[:count, :, None] * self.reaching[:count, None]
+        for number, (low, high) in enumerate(self.free):
+            if low < high:
+                gains = self.flat[low:high].dot(gains_of[number].ravel())
+                at = int(gains.argmax())
+                found = max(found, (float(gains[at]) - self._cost(number), number, low + at))
         return found
 
-    def _follow(self) -> None:
-        """Play all tries through: forwards the masses they leave, backwards what they are worth."""
-        tries = self.tries[:, : self.count]
-        taken = self.takings[self.rows, tries]
-        for at in range(self.count):
-            from_alive, from_open = taken[:, at, :, 0], taken[:, at, :, 1]
-            left = self.reaching[:, at]
-            self.reaching[:, at + 1] = left - from_alive * left[:, :1] - from_open * left[:, 1:]
-        wins = taken[:, :, 0] * self.worth[self.rows, tries][:, :, None, None]
-        asked = tries != self.void
-        for price, value in ((self.price, self.following), (self.price[:, 1:], self.raised)):
-            own = wins.copy()
-            own[:, :, 0] -= (price[:, : self.count] * asked)[:, :, None]
-            value[:, self.count] = 0.0
-            for at in range(self.count - 1, -1, -1):
-                after, (wins_, closes) = value[:, at + 1], (taken[:, at, 0], taken[:, at, 1])
-                value[:, at] = own[:, at] + after - wins_ * after[:, :1] - closes * after[:, 1:]
+    def _cost(self, number: int) -> float:
+        """The price of one more try where it is reached, and the step by which the ones after it
+        then cost more.
+        """
+        step = self.prices[1] - self.prices[0]
+        return self.prices[number] * self.alive[number] + step * sum(self.alive[number:-1])
 
+    def add(self, number: int, place: int) -> None:
+        """One more try: what it takes reaches those after it no more."""
+        self.tries.insert(number, place)
+        self._keep_apart(number, self.hours[place])
+        for at in range(number, len(self.tries)):
+            left, taken = self.reaching[at], self.takings[self.tries[at], :2]
+            np.subtract(left, np.add.reduce(taken * left, axis=1), out=self.reaching[at + 1])
+        self.alive = np.add.reduce(self.reaching[: len(self.tries) + 1, 0], axis=1).tolist()
 
-def _product(takings: Floats, masses: Floats) -> Floats:
-    """(rooms, candidates, n) and (rooms, tries, ...) to (rooms, candidates, tries)."""
-    flat = masses.reshape(*masses.shape[:2], -1)
-    return takings @ flat.transpose(0, 2, 1)
+    def _keep_apart(self, number: int, hour: int) -> None:
+        low, high = self.free[number]
+        end = min(high, bisect_right(self.hours, hour - self.gap))
+        start = max(low, bisect_left(self.hours, hour + self.gap))
+        self.free[number : number + 1] = [(low, end), (start, high)]
+
+    def appraise(self) -> None:
+        """What the masses are worth before each try, from the last one backwards."""
+        for at in range(len(self.tries) - 1, -1, -1):
+            after, taken = self.worth[at + 1], self.takings[self.tries[at]]
+            lost = np.add.reduce(taken * after[:, None], axis=0)
+            lost[0] -= self.prices[at + 1]
+            np.subtract(after[:2], lost, out=self.worth[at, :2])
