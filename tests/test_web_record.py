@@ -158,6 +158,7 @@ def test_it_says_how_far_it_is_sealed_and_whether_it_holds(scene, client):
         session.execute(update(RecordEntry).where(*where).values(reason="Another."))
     page = check()
     assert "Does not hold" in page
+    assert "The record does not hold: account" in client.get("/").text
     assert f"{chain}, line 2" in page
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from recover.dunning import RetryMode
-from recover.models import Account, Message, StripeEvent, SweepReport
+from recover.models import Account, Message, RecordHead, StripeEvent, SweepReport
 from recover.web import plain
 
 UNCERTAIN_FOR = timedelta(days=30)
@@ -36,10 +36,25 @@ def notices(session: Session, accounts: list[Account], now: datetime) -> list[No
 
 
 def _of(session: Session, account: Account, now: datetime) -> list[Notice]:
+    broken = _record(session, account)
     if account.disconnected_at:
-        return [Notice("bad", "Stripe is disconnected. Nothing more is charged or sent.")]
-    found = [_problem(account), _parked(session, account), _uncertain(session, account, now)]
+        gone = Notice("bad", "Stripe is disconnected. Nothing more is charged or sent.")
+        return [gone, *([broken] if broken else [])]
+    found = [
+        broken,
+        _problem(account),
+        _parked(session, account),
+        _uncertain(session, account, now),
+    ]
     return [one for one in [*found, _sweep(session, account), _mode(account)] if one]
+
+
+def _record(session: Session, account: Account) -> Notice | None:
+    head = session.get(RecordHead, f"account:{account.id}")
+    if head is None or not head.fault:
+        return None
+    text = f"The record does not hold: {head.fault}."
+    return Notice("bad", text, "recover record verify")
 
 
 def _problem(account: Account) -> Notice | None:
