@@ -230,6 +230,9 @@ def test_a_person_is_shown_before_they_are_erased_and_gone_afterwards(scene, cli
     page = scene.post(client, f"{PERSONAL}/person", PERSONAL, who="Zebedee@subscriber.test").text
     assert case.stripe_customer_id in page
     assert "cannot be undone" in page
+    assert [line.actor for line in lines(scene.services, verb="view", about="customer")] == [
+        record.person(scene.user.id)
+    ]
     assert "What stays" in page
 
     copy = scene.post(client, f"{PERSONAL}/copy", PERSONAL, who=case.stripe_customer_id)
