@@ -13,7 +13,7 @@ from recover import letters, truth
 from recover.dunning import CaseState, RetryMode, SendMessage
 from recover.erased import address_erased
 from recover.models import Account, Link, Message, RecoveryCase
-from recover.record import RECOVER, SUBSCRIBER, note_customer
+from recover.record import RECOVER, SUBSCRIBER, note, note_customer
 from recover.services import Services
 from recover.truth import Evidence
 
@@ -110,7 +110,10 @@ def add(
     )
     session.add_all([link, message])
     actor = SUBSCRIBER if template == ASKED_FOR else RECOVER
-    note_message(session, message, "message", reason, now, actor=actor)
+    if case:
+        note(session, case, "message", reason, now, actor=actor)
+    else:
+        note_message(session, message, "message", reason, now, actor=actor)
     session.flush()
     return message
 
@@ -118,7 +121,7 @@ def add(
 def note_message(
     session: Session, row: Message, verb: str, reason: str, at: datetime, *, actor: str = RECOVER
 ) -> None:
-    """A line about a mail, when it is written and when it is settled."""
+    """A line about a mail, beside the one about its case."""
     note_customer(
         session, verb, reason, at, actor=actor, account_id=row.account_id, case_id=row.case_id,
         customer_id=row.stripe_customer_id,

@@ -7,21 +7,24 @@ names of the two never meet.
 
 from __future__ import annotations
 
+import logging
 from urllib.parse import urlsplit
 
 from flask import Flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from recover import api, config, web
+from recover import api, config, rotation, web
 from recover.errors import ConfigError
 from recover.services import Services, build
 from webhooks import receiver
 
+log = logging.getLogger(__name__)
+
 
 def create_app(services: Services | None = None) -> Flask:
     """Raises ConfigError, which names every missing or wrong setting."""
-    services = services or build(config.load())
+    services = services or _started()
     app = Flask("recover.web")
     app.config["SESSION_COOKIE_PATH"] = urlsplit(services.settings.base_url).path or "/"
     web.register(app, services)
@@ -38,7 +41,7 @@ def init_app(app: Flask, prefix: str = "/recover", services: Services | None = N
     BASE_URL must end in the prefix: mails carry it. The worker and the clock run beside your
     processes as always. Raises ConfigError.
     """
-    services = services or build(config.load())
+    services = services or _started()
     prefix = "/" + prefix.strip("/")
     path = urlsplit(services.settings.base_url).path
     if prefix == "/" or not path.endswith(prefix):  # the application may be under a path itself
@@ -49,3 +52,11 @@ def init_app(app: Flask, prefix: str = "/recover", services: Services | None = N
     mounted = create_app(services)
     app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {prefix: mounted})  # type: ignore[method-assign]
     return mounted
+
+
+def _started() -> Services:
+    """This process's own, with a word about secrets that a removed key would lock away."""
+    services = build(config.load())
+    for text in rotation.warnings(services.db, services.vault):
+        log.warning(text)
+    return services

@@ -159,6 +159,33 @@ def test_the_timelines_lines_go_on_in_the_record_and_can_be_sealed(empty_url):
     engine.dispose()
 
 
+def test_lines_sealed_over_fewer_columns_are_sealed_anew(empty_url):
+    command.upgrade(migrate.alembic_config(empty_url), "0003")
+    engine = make_engine(empty_url)
+    metadata = MetaData()
+    metadata.reflect(engine)
+    with engine.begin() as connection:
+        sealed = {"id": 1, "chain": "installation", "seq": 1, "hash": "0" * 64, "salt": "s"}
+        for table, values in (
+            ("record", sealed | {"digest": record.digest("s", "", {}), "details": "{}"}),
+            ("record_heads", {"chain": "installation", "seq": 1, "hash": "0" * 64}),
+        ):
+            row = {c.name: values.get(c.name, _some(c)) for c in metadata.tables[table].columns}
+            row |= {} if table == "record_heads" else dict.fromkeys(OWNERS)
+            connection.execute(metadata.tables[table].insert().values(**row))
+
+    migrate.upgrade(empty_url)
+
+    assert record.seal(Database(engine)) == 1
+    with Session(engine) as session:
+        [line] = session.scalars(select(RecordEntry)).all()
+        assert (line.seq, line.hash) == (1, record.link("", line, 1))
+    engine.dispose()
+
+
+OWNERS = ("account_id", "company_id", "case_id")
+
+
 def _an_old_case(metadata: MetaData) -> dict[str, dict[str, object]]:
     """One row for each table on the way to a timeline's line, as they were before the record."""
     named = {

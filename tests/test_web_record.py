@@ -158,6 +158,7 @@ def test_it_says_how_far_it_is_sealed_and_whether_it_holds(scene, client):
         session.execute(update(RecordEntry).where(*where).values(reason="Another."))
     page = check()
     assert "Does not hold" in page
+    assert "The record does not hold: account" in client.get("/").text
     assert f"{chain}, line 2" in page
 
 
@@ -229,6 +230,9 @@ def test_a_person_is_shown_before_they_are_erased_and_gone_afterwards(scene, cli
     page = scene.post(client, f"{PERSONAL}/person", PERSONAL, who="Zebedee@subscriber.test").text
     assert case.stripe_customer_id in page
     assert "cannot be undone" in page
+    assert [line.actor for line in lines(scene.services, verb="view", about="customer")] == [
+        record.person(scene.user.id)
+    ]
     assert "What stays" in page
 
     copy = scene.post(client, f"{PERSONAL}/copy", PERSONAL, who=case.stripe_customer_id)

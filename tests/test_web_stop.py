@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from recover.links import Purpose
-from recover.models import Suppression
+from recover.models import RecordEntry, Suppression
 
 pytest_plugins = ("web_cast",)
 
@@ -89,3 +89,26 @@ def test_a_link_for_another_purpose_stops_nothing(scene):
     token = scene.services.links.sign(Purpose.CARD_PAGE, payload, scene.services.now())
     assert scene.client.post(f"/stop/{token}").status_code == 404
     assert reasons(scene) == []
+
+
+def test_both_go_on_record_once_as_the_subscriber_s_own_act(scene, path):
+    for _ in range(2):
+        scene.client.post(path)
+    scene.post(scene.client, f"{path}/undo", path)
+
+    with scene.services.db.read() as session:
+        lines = list(session.scalars(select(RecordEntry).order_by(RecordEntry.id)))
+    assert [(line.verb, line.actor) for line in lines] == [
+        ("suppress", "subscriber"),
+        ("resume", "subscriber"),
+    ]
+    assert {line.stripe_customer_id for line in lines} == {"cus_sam"}
+
+
+def test_who_was_erased_is_not_written_to_again_by_an_old_link(scene, path):
+    refused(scene)
+    with scene.services.db.begin() as session:
+        session.scalar(select(Suppression)).reason = "erased"
+    answer = scene.post(scene.client, f"{path}/undo", path)
+    assert "came back" not in answer.text
+    assert reasons(scene) == ["erased"]

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from recover import learning, outbox_endpoints, timings
 from recover.account_health import listening
 from recover.dunning import RetryMode
-from recover.models import Account, Message, RecoveryCase, StripeEvent, SweepReport
+from recover.models import Account, Message, RecordHead, RecoveryCase, StripeEvent, SweepReport
 from recover.web import case_list, plain
 from recover.web.present import day
 
@@ -40,9 +40,12 @@ def notices(session: Session, accounts: list[Account], now: datetime) -> list[No
 
 
 def _of(session: Session, account: Account, now: datetime) -> list[Notice]:
+    broken = _record(session, account)
     if account.disconnected_at:
-        return [Notice("bad", "Stripe is disconnected. Nothing more is charged or sent.")]
+        gone = Notice("bad", "Stripe is disconnected. Nothing more is charged or sent.")
+        return [gone, *([broken] if broken else [])]
     found = [
+        broken,
         _problem(account),
         _deaf(account),
         _parked(session, account),
@@ -51,6 +54,14 @@ def _of(session: Session, account: Account, now: datetime) -> list[Notice]:
     found += [_model(session, account), _refused(session, account), _doubted(session, account)]
     found += _endpoints(session, account)
     return [one for one in [*found, _sweep(session, account), _mode(account)] if one]
+
+
+def _record(session: Session, account: Account) -> Notice | None:
+    head = session.get(RecordHead, f"account:{account.id}")
+    if head is None or not head.fault:
+        return None
+    text = f"The record does not hold: {head.fault}."
+    return Notice("bad", text, "recover record verify")
 
 
 def _problem(account: Account) -> Notice | None:

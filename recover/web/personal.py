@@ -8,8 +8,11 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from werkzeug.wrappers import Response as Answer
 
 from recover import erasure, retention
+from recover.erasure import Person
 from recover.errors import PermanentError
 from recover.models import Company
+from recover.record import note_customer
+from recover.record_views import VIEW
 from recover.services import Services
 from recover.web.guard import actor, current_user
 
@@ -50,8 +53,7 @@ def _person(routes: Blueprint, services: Services) -> None:
     def find() -> str:
         """Who is meant, and what would become of their data: nothing is changed yet."""
         who = _asked()
-        with services.db.read() as session:
-            person = erasure.find(session, current_user().company_id, who) if who else None
+        person = _looked_up(services, who) if who else None
         if person is None:
             return _page(services, who=who, missing=True)
         return render_template("personal_person.html", who=who, person=person)
@@ -76,6 +78,18 @@ def _person(routes: Blueprint, services: Services) -> None:
             " record name nobody any more, and no more mail is sent to them."
         )
         return redirect(url_for("web.personal.show"), 303)
+
+
+def _looked_up(services: Services, who: str) -> Person | None:
+    """The person, and a line about who was shown what is kept about them."""
+    with services.db.begin() as session:
+        person = erasure.find(session, current_user().company_id, who)
+        for one in person.customers if person else ():
+            note_customer(
+                session, VIEW, "Looked up what is kept about them.", services.now(),
+                actor=actor(), account_id=one.account_id, customer_id=one.stripe_customer_id,
+            )  # fmt: skip
+    return person
 
 
 def _asked() -> str:

@@ -17,6 +17,7 @@ from recover.services import Services
 from recover.web import reader, security
 
 ASKED = "asked"
+AFTER_UNDO = {"": "resumed", "refused": "refused"}  # whoever was erased on request stays so
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,8 @@ def blueprint(services: Services) -> Blueprint:
     def undo(token: str) -> str:
         customer = _customer(services, token)
         _resume(services, customer)
-        return _page(
-            services, customer, token, "refused" if _reason(services, customer) else "resumed"
-        )
+        reason = _reason(services, customer)
+        return _page(services, customer, token, AFTER_UNDO.get(reason, "stopped"))
 
     return routes
 
