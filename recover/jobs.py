@@ -6,7 +6,19 @@ import logging
 from collections.abc import Callable
 from functools import cache
 
-from recover import accounts, cards, config, delivery, endings, learning, record, steps, sweep
+from recover import (
+    accounts,
+    cards,
+    config,
+    delivery,
+    endings,
+    learning,
+    notification_delivery,
+    notifications,
+    record,
+    steps,
+    sweep,
+)
 from recover.errors import StripeAccessLost, TransientError
 from recover.models import Account
 from recover.services import CHORES, Services, build
@@ -85,6 +97,22 @@ def learn_all() -> None:
 
 def learn_account(account_id: int) -> None:
     _with_account(account_id, learning.learn)
+
+
+def notify() -> int:
+    """Tell companies' own people of trouble. How many mails were handled."""
+    return _notify(digests=False)
+
+
+def notify_mornings() -> int:
+    """Tell them the rest too, wherever it is morning."""
+    return _notify(digests=True)
+
+
+def _notify(*, digests: bool) -> int:
+    here = services()
+    notifications.write_due(here, digests=digests)
+    return notification_delivery.send_due(here)
 
 
 def seal_record() -> int:
