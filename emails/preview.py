@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from emails import mails, team_mails
+from emails import company_mails, mails, team_mails
 from emails.brand import Brand
 from emails.envelope import Outgoing, message_id, to_message
 from emails.reasons import REASONS
@@ -48,6 +48,7 @@ def samples() -> Iterator[tuple[str, Brand, Rendered]]:
     yield "payment_failed-bare", BARE_BRAND, _bare()
     yield "payment_failed-long", LONG_BRAND, _long()
     yield from _others()
+    yield from _to_the_company()
 
 
 def write_previews(directory: Path) -> Path:
@@ -169,6 +170,31 @@ def _invitation(company: str) -> Rendered:
         link=_LINK,
         days=7,
     )
+
+
+def _to_the_company() -> Iterator[tuple[str, Brand, Rendered]]:
+    know: dict[str, Any] = {
+        "account": "Northwind Notes",
+        "link": "https://recover.example.com/",
+        "settings_link": "https://recover.example.com/settings/notifications/1",
+    }
+    refused = company_mails.company_trouble(
+        **know, said="401: Invalid API Key provided.", disconnected=False
+    )
+    yield "company_trouble", _product(), refused
+    gone = company_mails.company_trouble(**know, said="", disconnected=True)
+    yield "company_trouble-disconnected", _product(), gone
+    yield "company_parked", _product(), company_mails.company_parked(**know, count=3)
+    rows = [("Priya Raman", "£29.00, F4D81C02-0007"), ("Łukasz & Søn GmbH <x>", "£1,290.00")]
+    ended = company_mails.company_exhausted(
+        **know, since="Tuesday, 8:00", count=4, rows=rows, ending="Nothing is done on Stripe."
+    )
+    yield "company_exhausted", _product(), ended
+    sums = [("Won back", "£1,319.00"), ("by a scheduled retry", "£29.00, 1 invoice")]
+    week = company_mails.company_weekly(
+        **know, since="16 Nov", until="22 Nov", failed=12, rows=sums
+    )
+    yield "company_weekly", _product(), week
 
 
 def _product() -> Brand:

@@ -15,6 +15,8 @@ from recover import (
     idempotency,
     learning,
     leaving,
+    notification_delivery,
+    notifications,
     outbox_delivery,
     record,
     record_check,
@@ -104,6 +106,22 @@ def learn_all() -> None:
 
 def learn_account(account_id: int) -> None:
     _with_account(account_id, learning.learn)
+
+
+def notify() -> int:
+    """Tell companies' own people of trouble. How many mails were handled."""
+    return _notify(digests=False)
+
+
+def notify_mornings() -> int:
+    """Tell them the rest too, wherever it is morning."""
+    return _notify(digests=True)
+
+
+def _notify(*, digests: bool) -> int:
+    here = services()
+    notifications.write_due(here, digests=digests)
+    return notification_delivery.send_due(here)
 
 
 def seal_record() -> int:

@@ -183,7 +183,7 @@ def brand(account: Account) -> Brand:
         logo_url=account.logo_url,
         support_email=account.support_email,
         website_url=account.website_url,
-        postal_address=account.postal_address,
+        postal_address=", ".join((account.postal_address or "").splitlines()),
         reply_to=account.reply_to or account.support_email,
         sender_name=account.sender_name or account.name,
         sender_email=account.sender_email,

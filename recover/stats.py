@@ -7,13 +7,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, extract, func, select
+from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, extract, func, select, true
 from sqlalchemy.orm import Session, aliased
 
 from recover import ledger
 from recover.dunning import CaseState, CloseReason, Source
 from recover.models import Account, LedgerLine, RecoveryCase
+
+SOURCE_NAMES = {
+    Source.OUR_RETRY: "Scheduled retry",
+    Source.CARD_PAGE: "Card page",
+    Source.NEW_CARD: "New card, tried at once",
+    Source.FOUNDER: "Retried by hand",
+    Source.STRIPE_RETRY: "Stripe's own retry",
+    Source.ELSEWHERE: "Paid elsewhere",
+    Source.UNKNOWN: "Unknown",
+}
 
 SECONDS_PER_DAY = 86_400
 
@@ -83,43 +94,60 @@ def accounts_of(session: Session, company_id: int) -> list[Account]:
     return list(session.scalars(query))
 
 
-def overview(session: Session, account_ids: list[int], since: datetime | None) -> Overview:
-    """All figures since ``since`` (None: since the beginning) over the given accounts."""
+def overview(
+    session: Session,
+    account_ids: list[int],
+    since: datetime | None,
+    until: datetime | None = None,
+) -> Overview:
+    """All figures from ``since`` (None: the beginning) to ``until`` (excluded; None: now) over the
+    given accounts.
+    """
+    period = Period(since, until)
     return Overview(
-        recovered=_recovered(session, account_ids, since),
-        given_back=_given_back(session, account_ids, since),
+        recovered=_recovered(session, account_ids, period),
+        given_back=_given_back(session, account_ids, period),
         at_risk=_at_risk(session, account_ids),
-        lost=_lost(session, account_ids, since),
-        sources=_sources(session, account_ids, since),
-        cohort=_cohort(session, account_ids, since),
+        lost=_lost(session, account_ids, period),
+        sources=_sources(session, account_ids, period),
+        cohort=_cohort(session, account_ids, period),
     )
 
 
-def _booked(account_ids: list[int], since: datetime | None) -> ColumnElement[bool]:
-    of_accounts = LedgerLine.account_id.in_(account_ids)
-    return and_(of_accounts, LedgerLine.at >= since) if since else of_accounts
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From ``since`` to ``until`` (excluded); None where it has no such end."""
+
+    since: datetime | None
+    until: datetime | None
+
+    def holds(self, column: Any) -> ColumnElement[bool]:
+        later = column >= self.since if self.since else true()
+        return and_(later, column < self.until) if self.until else later
 
 
-def _recovered(session: Session, account_ids: list[int], since: datetime | None) -> tuple[Sum, ...]:
+def _booked(account_ids: list[int], period: Period) -> ColumnElement[bool]:
+    return and_(LedgerLine.account_id.in_(account_ids), period.holds(LedgerLine.at))
+
+
+def _recovered(session: Session, account_ids: list[int], period: Period) -> tuple[Sum, ...]:
     won = func.sum(case((LedgerLine.kind == ledger.RECOVERED, 1), else_=0))
     query = (
         select(LedgerLine.currency, won, func.sum(LedgerLine.amount_minor))
-        .where(_booked(account_ids, since))
+        .where(_booked(account_ids, period))
         .group_by(LedgerLine.currency)
     )
     return _sums(session.execute(query).all())
 
 
-def _given_back(
-    session: Session, account_ids: list[int], since: datetime | None
-) -> tuple[Sum, ...]:
+def _given_back(session: Session, account_ids: list[int], period: Period) -> tuple[Sum, ...]:
     query = (
         select(
             LedgerLine.currency,
             func.count(func.distinct(LedgerLine.case_id)),
             -func.sum(LedgerLine.amount_minor),
         )
-        .where(_booked(account_ids, since), LedgerLine.kind != ledger.RECOVERED)
+        .where(_booked(account_ids, period), LedgerLine.kind != ledger.RECOVERED)
         .group_by(LedgerLine.currency)
     )
     return _sums(session.execute(query).all())
@@ -129,11 +157,8 @@ def _at_risk(session: Session, account_ids: list[int]) -> tuple[Sum, ...]:
     return _case_sums(session, account_ids, RecoveryCase.state == CaseState.OPEN)
 
 
-def _lost(session: Session, account_ids: list[int], since: datetime | None) -> tuple[Sum, ...]:
-    condition = lost()
-    if since:
-        condition = and_(condition, RecoveryCase.closed_at >= since)
-    return _case_sums(session, account_ids, condition)
+def _lost(session: Session, account_ids: list[int], period: Period) -> tuple[Sum, ...]:
+    return _case_sums(session, account_ids, and_(lost(), period.holds(RecoveryCase.closed_at)))
 
 
 def lost() -> ColumnElement[bool]:
@@ -165,9 +190,7 @@ def _sums(rows: object) -> tuple[Sum, ...]:
     return tuple(sorted(sums, key=lambda one: (-one.invoices, one.currency)))
 
 
-def _sources(
-    session: Session, account_ids: list[int], since: datetime | None
-) -> tuple[SourceSum, ...]:
+def _sources(session: Session, account_ids: list[int], period: Period) -> tuple[SourceSum, ...]:
     """A refund is taken off the source that had won the invoice back."""
     won = aliased(LedgerLine)
     credited = func.coalesce(won.source, Source.UNKNOWN)
@@ -176,21 +199,19 @@ def _sources(
     query = (
         select(credited, LedgerLine.currency, invoices, func.sum(LedgerLine.amount_minor))
         .outerjoin(won, same_case)
-        .where(_booked(account_ids, since))
+        .where(_booked(account_ids, period))
         .group_by(credited, LedgerLine.currency)
     )
     found = [SourceSum(Source(s), c, int(n), int(a)) for s, c, n, a in session.execute(query)]
     return tuple(sorted(found, key=lambda one: (-one.invoices, one.source, one.currency)))
 
 
-def _cohort(session: Session, account_ids: list[int], since: datetime | None) -> Cohort:
+def _cohort(session: Session, account_ids: list[int], period: Period) -> Cohort:
     query = (
         select(RecoveryCase.state, RecoveryCase.close_reason, func.count(RecoveryCase.id))
-        .where(RecoveryCase.account_id.in_(account_ids))
+        .where(RecoveryCase.account_id.in_(account_ids), period.holds(RecoveryCase.failed_at))
         .group_by(RecoveryCase.state, RecoveryCase.close_reason)
     )
-    if since:
-        query = query.where(RecoveryCase.failed_at >= since)
     counts = {"recovered": 0, "lost": 0, "unfinished": 0, "set_aside": 0}
     for state, close_reason, count in session.execute(query):
         counts[_fate(state, close_reason)] += count

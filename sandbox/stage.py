@@ -15,7 +15,7 @@ from flask import redirect
 from redis import Redis
 from sqlalchemy import select
 
-from recover import accounts, config, migrate
+from recover import account_settings, accounts, changes, config, migrate, record
 from recover import people as sign_in
 from recover.dunning import RetryMode
 from recover.links import Payload, Purpose
@@ -138,6 +138,9 @@ def connect(services: Services, sandbox: Sandbox) -> None:
         mode=RetryMode.RECOVER,
     )
     accounts.add_webhook_endpoint(services, account, sorted(HANDLED_TYPES))
+    # Mails to its people would depend on how many real minutes a rehearsal takes.
+    silent = {name: False for name in account_settings.SETTINGS if name.startswith("notify_")}
+    changes.change(services, account.id, silent | {"notify_to": ""}, actor=record.COMMAND)
     with services.db.read() as session:
         company = session.get_one(Company, account.company_id)
     sign_in.add_user(services, company, FOUNDER)

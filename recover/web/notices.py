@@ -12,7 +12,15 @@ from sqlalchemy.orm import Session
 from recover import learning, outbox_endpoints, timings
 from recover.account_health import listening
 from recover.dunning import RetryMode
-from recover.models import Account, Message, RecordHead, RecoveryCase, StripeEvent, SweepReport
+from recover.models import (
+    Account,
+    Ending,
+    Message,
+    RecordHead,
+    RecoveryCase,
+    StripeEvent,
+    SweepReport,
+)
 from recover.web import case_list, plain
 from recover.web.present import day
 
@@ -50,9 +58,12 @@ def _of(session: Session, account: Account, now: datetime) -> list[Notice]:
         _deaf(account),
         _parked(session, account),
         _uncertain(session, account, now),
+        _endings(session, account),
+        _model(session, account),
+        _refused(session, account),
+        _doubted(session, account),
+        *_endpoints(session, account),
     ]
-    found += [_model(session, account), _refused(session, account), _doubted(session, account)]
-    found += _endpoints(session, account)
     return [one for one in [*found, _sweep(session, account), _mode(account)] if one]
 
 
@@ -87,6 +98,20 @@ def _parked(session: Session, account: Account) -> Notice | None:
     events = "event waits" if count == 1 else "events wait"
     text = f"{count} Stripe {events} for you: handling failed again and again."
     return Notice("warn", text, "recover events parked")
+
+
+def _endings(session: Session, account: Account) -> Notice | None:
+    """What the end of dunning asks for, and Stripe does not do."""
+    query = select(func.count(Ending.id)).where(
+        Ending.account_id == account.id, Ending.status == "refused"
+    )
+    count = session.scalar(query)
+    if not count:
+        return None
+    cases = "case" if count == 1 else "cases"
+    text = f"Stripe refused what the end of dunning asks for, of {count} {cases}."
+    path = url_for("web.dashboard.show", state="lost", _anchor="cases")
+    return Notice("warn", text, path=path, link="Show what was lost")
 
 
 def _uncertain(session: Session, account: Account, now: datetime) -> Notice | None:

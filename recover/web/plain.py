@@ -5,17 +5,18 @@ from __future__ import annotations
 from recover.dunning import CloseReason, Outcome, RetryMode, Source, Trigger, classify
 from recover.models import Attempt, RecoveryCase
 from recover.past import past_attempt
-from recover.stats import LOST_REASONS
+from recover.stats import LOST_REASONS, SOURCE_NAMES
 
-SOURCES = {
-    Source.OUR_RETRY: ("Scheduled retry", "Recover tried the card again at a better moment."),
-    Source.CARD_PAGE: ("Card page", "The subscriber replaced the card on the mailed page."),
-    Source.NEW_CARD: ("New card, tried at once", "A card changed elsewhere; Recover charged it."),
-    Source.FOUNDER: ("Retried by hand", "Somebody at your company pressed Retry now."),
-    Source.STRIPE_RETRY: ("Stripe's own retry", "Stripe's schedule charged the card."),
-    Source.ELSEWHERE: ("Paid elsewhere", "Stripe's invoice page, the portal, or a bank transfer."),
-    Source.UNKNOWN: ("Unknown", "The invoice is paid; no known try paid it."),
+_ABOUT_SOURCES = {
+    Source.OUR_RETRY: "Recover tried the card again at a better moment.",
+    Source.CARD_PAGE: "The subscriber replaced the card on the mailed page.",
+    Source.NEW_CARD: "A card changed elsewhere; Recover charged it.",
+    Source.FOUNDER: "Somebody at your company pressed Retry now.",
+    Source.STRIPE_RETRY: "Stripe's schedule charged the card.",
+    Source.ELSEWHERE: "Stripe's invoice page, the portal, or a bank transfer.",
+    Source.UNKNOWN: "The invoice is paid; no known try paid it.",
 }
+SOURCES = {source: (SOURCE_NAMES[source], about) for source, about in _ABOUT_SOURCES.items()}
 OURS = frozenset({Source.OUR_RETRY, Source.CARD_PAGE, Source.NEW_CARD, Source.FOUNDER})
 
 CLOSE_REASONS = {

@@ -2,7 +2,7 @@
 
 In the second run every event comes three times, shuffled, a tenth never; workers are killed with
 SIGKILL in the middle of requests; Redis is flushed once. What counts must be the same: charges,
-mails, ledger lines.
+mails, ledger lines, and what is done on Stripe at the end.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from recover.models import Attempt, LedgerLine, Message, RecoveryCase
+from recover import accounts, changes
+from recover.models import Attempt, Ending, LedgerLine, Message, RecoveryCase
 from sandbox.stage import Stage, stage
 from sandbox.verdict import judge
 from sandbox.world import World
@@ -85,6 +86,9 @@ def play(directory: Path, killer: Killer | None = None) -> dict[str, object]:
                 scene.director.redis.flushall()
                 flushed = True
 
+        [account] = accounts.connected(scene.services)
+        wanted = {"end_of_dunning": "uncollectible"}
+        changes.change(scene.services, account.id, wanted, actor="command")
         if killer:
             killer.stage = scene
             scene.sandbox.webhooks.duplicate = 3
@@ -120,8 +124,15 @@ def outcome(scene: Stage) -> dict[str, object]:
         uncertain = session.scalar(
             select(func.count(Message.id)).where(Message.status == "uncertain")
         )
+        ended = session.execute(
+            select(RecoveryCase.stripe_invoice_id, RecoveryCase.state, Ending.status).join(
+                Ending, Ending.case_id == RecoveryCase.id
+            )
+        ).all()
+    find = scene.sandbox.store.get
     return {
         "verdict": verdict,
+        "ended": sorted((*row, find(row[0])["status"]) for row in ended),
         "authorisations": Counter(one.invoice for one in scene.sandbox.books.tries),
         "attempts": dict(attempts),
         "mails": Counter(tuple(row) for row in mails),
@@ -144,6 +155,10 @@ def test_chaos_charges_writes_and_counts_as_a_clean_run_does(tmp_path):
     assert chaos["attempts"] == clean["attempts"]
     assert chaos["ledger"] == clean["ledger"]
     assert chaos["mails"] == clean["mails"]
+    # What is done on Stripe once all tries are used is done there too, once, and to the same.
+    assert {tuple(row[1:]) for row in clean["ended"]} == {("exhausted", "done", "uncollectible")}
+    assert len(clean["ended"]) > CASES / 20
+    assert chaos["ended"] == clean["ended"]
     # A worker killed while it hands a mail over leaves it uncertain, and nobody repeats it.
     assert clean["uncertain"] == 0
     assert clean["arrived"] - chaos["uncertain"] <= chaos["arrived"] <= clean["arrived"]
