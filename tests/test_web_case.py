@@ -148,3 +148,14 @@ def test_in_observe_mode_the_confirmation_says_that_nothing_is_charged(scene, cl
     with scene.services.db.begin() as session:
         session.get_one(Account, scene.account.id).mode = "observe"
     assert "observe mode" in client.get(f"/cases/{case.id}/retry").text
+
+
+def test_in_observe_mode_a_retry_by_hand_charges_nothing_either(scene, client):
+    case = scene.failed("insufficient_funds")
+    scene.sandbox.script(case.stripe_customer_id, ["approve"])
+    with scene.services.db.begin() as session:
+        session.get_one(Account, scene.account.id).mode = "observe"
+    before = scene.sandbox.report()["authorisations"]
+    scene.post(client, f"/cases/{case.id}/retry", f"/cases/{case.id}/retry")
+    assert scene.sandbox.report()["authorisations"] == before
+    assert "Not charged" in client.get(f"/cases/{case.id}").text
