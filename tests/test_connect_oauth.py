@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -94,6 +95,39 @@ def test_a_replayed_answer_is_refused_and_asks_stripe_nothing(desk):
     assert desk.sandbox.consent.exchanges == 1
     assert desk.only().connected_at == before.connected_at
     assert not desk.sandbox.store.deauthorized
+
+
+def test_of_two_answers_at_once_one_counts(desk):
+    """A browser that loads the address twice, as impatient ones do."""
+    state = parse_qs(urlsplit(desk.to_stripe()).query)["state"][0]
+    with desk.client.session_transaction() as cookie:
+        token = cookie["token"]
+
+    def take_up(_):
+        try:
+            return connecting.use_up(desk.services, desk.scene.user, token, state).id
+        except connecting.NotConnected:
+            return None
+
+    with ThreadPoolExecutor(4) as pool:
+        won = [one for one in pool.map(take_up, range(4)) if one]
+    assert len(won) == 1
+
+
+def test_of_two_connections_at_once_one_account_comes(desk):
+    desk.sandbox.store.deauthorized = False
+
+    def connect(_):
+        return accounts.connect(
+            desk.services,
+            "",
+            company_id=desk.scene.user.company_id,
+            stripe_account_id=desk.sandbox.account_id,
+        ).id
+
+    with ThreadPoolExecutor(4) as pool:
+        ids = set(pool.map(connect, range(4)))
+    assert ids == {desk.only().id}
 
 
 def test_a_denied_state_cannot_be_used_for_a_code_afterwards(desk):
