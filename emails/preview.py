@@ -190,7 +190,14 @@ def _to_the_company() -> Iterator[tuple[str, Brand, Rendered]]:
         **know, since="Tuesday, 8:00", count=4, rows=rows, ending="Nothing is done on Stripe."
     )
     yield "company_exhausted", _product(), ended
-    sums = [("Won back", "£1,319.00"), ("by a scheduled retry", "£29.00, 1 invoice")]
+    sums = [
+        ("Won back", "£1,319.00 (2 invoices)"),
+        ("of it: Scheduled retry", "£29.00 (1 invoice)"),
+        ("of it: Stripe's own retry", "£1,290.00 (1 invoice)"),
+        ("Given back", "nothing"),
+        ("Lost", "£58.00 (2 invoices)"),
+        ("At risk now", "£261.00 (9 invoices), €19.00 (1 invoice)"),
+    ]
     week = company_mails.company_weekly(
         **know, since="16 Nov", until="22 Nov", failed=12, rows=sums
     )

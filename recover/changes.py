@@ -12,7 +12,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from recover import record
@@ -139,9 +139,10 @@ def undo(services: Services, account_id: int, entry_ids: Sequence[int], *, actor
     """
     with services.db.begin() as session:
         account = _held(session, account_id)
-        found = _changes(session, account, RecordEntry.id.in_(entry_ids))
+        found = listed(session, account, entry_ids)
         names = [one.name for one in found]
-        if not found or not all(one.undoable for one in found) or len(set(names)) < len(names):
+        whole = len(set(names)) == len(set(entry_ids)) > 0  # each of a setting of its own
+        if not whole or not all(one.undoable for one in found):
             raise ChangedMeanwhile("These settings have changed since; nothing was undone.")
         wanted = {one.name: one.before for one in found}
         undone = sorted(one.entry.id for one in found)
@@ -149,26 +150,37 @@ def undo(services: Services, account_id: int, entry_ids: Sequence[int], *, actor
     return names
 
 
-def history(session: Session, account: Account, before: int | None = None) -> list[Change]:
-    """The newest `SHOWN` changes, and one more where there is one; or those below an id."""
+def history(
+    session: Session, account: Account, before: int | None = None
+) -> tuple[list[Change], int]:
+    """The newest `SHOWN` changes, or those below an id; and the id below which there are more, or
+    0. Lines whose words were erased are left out.
+    """
     older = RecordEntry.id < before if before is not None else RecordEntry.id > 0
-    return _changes(session, account, older, limit=SHOWN + 1)
+    entries = _entries(session, account, older, limit=SHOWN + 1)
+    rest = entries[SHOWN - 1].id if len(entries) > SHOWN else 0
+    return _changes(session, account, entries[:SHOWN]), rest
 
 
 def listed(session: Session, account: Account, entry_ids: Sequence[int]) -> list[Change]:
     """These changes, of those that are this account's."""
-    return _changes(session, account, RecordEntry.id.in_(entry_ids))
+    entries = _entries(session, account, RecordEntry.id.in_(entry_ids), limit=len(SETTINGS))
+    return _changes(session, account, entries)
 
 
-def _changes(
-    session: Session, account: Account, condition: Any, limit: int = len(SETTINGS)
-) -> list[Change]:
+def _entries(
+    session: Session, account: Account, condition: ColumnElement[bool], limit: int
+) -> list[RecordEntry]:
     mine = RecordEntry.account_id == account.id, RecordEntry.verb == VERB
     query = select(RecordEntry).where(*mine, condition).order_by(RecordEntry.id.desc())
+    return list(session.scalars(query.limit(limit)))
+
+
+def _changes(session: Session, account: Account, entries: list[RecordEntry]) -> list[Change]:
+    mine = RecordEntry.account_id == account.id, RecordEntry.verb == VERB
     last = select(func.max(RecordEntry.id)).where(*mine).group_by(RecordEntry.about)
-    latest = set(session.scalars(last))
-    found = [_of(account, entry, latest) for entry in session.scalars(query.limit(limit))]
-    return [one for one in found if one]
+    latest = set(session.scalars(last)) if entries else set()
+    return [found for entry in entries if (found := _of(account, entry, latest))]
 
 
 def _of(account: Account, entry: RecordEntry, latest: set[int]) -> Change | None:

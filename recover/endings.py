@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from recover import attempts, lifecycle, truth
 from recover.account_settings import CANCEL, LEAVE, UNCOLLECTIBLE
 from recover.dunning import CaseState, RetryMode
-from recover.errors import StripeAccessLost, StripeRejected, StripeUnavailable
+from recover.errors import StripeRejected, StripeUnavailable
 from recover.lifecycle import BEGUN, DONE
 from recover.models import Account, Ending, RecoveryCase
 from recover.record import note
@@ -74,7 +74,7 @@ def due(services: Services, limit: int = 100) -> list[int]:
 
 
 def carry_out(services: Services, ending_id: int) -> None:
-    """Do it, if fresh evidence still calls for it. Raises StripeAccessLost, with the row put off.
+    """Do it, if fresh evidence still calls for it. Raises StripeAccessLost; the row is put off.
 
     Nothing is repeated that Stripe shows as done, however often this is called.
     """
@@ -88,11 +88,11 @@ def carry_out(services: Services, ending_id: int) -> None:
             _settle(services, ending_id, DONE)
     except StripeUnavailable as error:
         _put_off(services, ending_id, error)
-    except StripeAccessLost as error:
-        _put_off(services, ending_id, error)
-        raise
     except StripeRejected as error:
         _refused(services, ending_id, error)
+    except Exception as error:
+        _put_off(services, ending_id, error)  # or it would be first in every round for ever
+        raise
 
 
 def _begin(

@@ -305,3 +305,17 @@ def test_a_change_whose_words_were_erased_cannot_be_undone(services, account):
         session.get_one(RecordEntry, ids[0]).details = None
     with pytest.raises(changes.ChangedMeanwhile):
         changes.undo(services, account.id, ids, actor="user:7")
+
+
+def test_a_line_that_was_erased_hides_no_older_ones(services, account):
+    ids = [
+        changes.change(services, account.id, {"name": f"Name {n}"}, actor="user:7")[0]
+        for n in range(changes.SHOWN + 1)
+    ]
+    with services.db.begin() as session:
+        session.get_one(RecordEntry, ids[-1]).details = None
+    with services.db.read() as session:
+        newest, older = changes.history(session, again(services, account))
+        oldest, end = changes.history(session, again(services, account), older)
+    assert (len(newest), older) == (changes.SHOWN - 1, ids[1])
+    assert ([one.entry.id for one in oldest], end) == ([ids[0]], 0)

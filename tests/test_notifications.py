@@ -101,7 +101,7 @@ def last_text(office):
 
 def test_trouble_with_the_key_is_told_at_once_to_the_owners(office):
     office.trouble()
-    assert office.round() == ["Stripe refuses Recover: Acme"]
+    assert office.round() == ["Stripe refuses our key: Acme"]
     mail = office.mailbox.messages()[-1]
     assert mail.to == ("ada@acme.test",)
     assert "401: Invalid API Key provided." in mail.text
@@ -128,7 +128,7 @@ def test_trouble_that_is_over_before_the_mail_could_leave_is_not_told(office):
 
 def test_a_disconnection_is_told_once(office):
     accounts.disconnect(office.services, office.account.id)
-    assert office.round() == ["Stripe refuses Recover: Acme"]
+    assert office.round() == ["Stripe is disconnected: Acme"]
     assert "was disconnected" in last_text(office)
     office.clock.advance(hours=23)
     assert office.round() == []
@@ -312,7 +312,7 @@ def test_a_mail_server_that_is_away_delays_the_mail(office):
     office.clock.advance(minutes=2)
     assert office.round() == []
     office.clock.advance(minutes=6)
-    assert office.round() == ["Stripe refuses Recover: Acme"]
+    assert office.round() == ["Stripe refuses our key: Acme"]
 
 
 def test_every_mail_to_people_is_on_record(office):
@@ -322,7 +322,7 @@ def test_every_mail_to_people_is_on_record(office):
     with office.services.db.read() as session:
         [line] = session.scalars(query)
     assert line.actor == "recover"
-    assert line.reason == "Wrote to ada@acme.test: Stripe refuses Recover: Acme"
+    assert line.reason == "Wrote to ada@acme.test: Stripe refuses our key: Acme"
 
 
 def test_the_summary_calls_each_source_as_the_pages_do():

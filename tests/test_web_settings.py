@@ -120,6 +120,30 @@ def test_nothing_is_saved_where_one_field_is_wrong_and_what_was_typed_stays(scen
     assert "<title>Error: Brand" in answer.text
 
 
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("wrong", [False, True])
+def test_every_field_has_a_name_and_points_to_its_explanation(scene, client, key, wrong):
+    """What a screen reader says: a label or a legend, then what describes the field."""
+    [about] = [one for one in account_settings.PAGES if one.key == key]
+    page = client.get(f"/settings/{key}")
+    if wrong:
+        nonsense = {one.name: "\u2603" for one in about.settings if one.kind.widget != "toggle"}
+        page = save(scene, client, key, **nonsense)
+    ids = re.findall(r' id="([^"]+)"', page.text)
+    assert len(ids) == len(set(ids))
+    for setting in about.settings:
+        own = f"setting-{setting.name}"
+        tag = re.search(rf'<(\w+)[^>]* id="{own}"[^>]*>', page.text)
+        described = re.search(r'aria-describedby="([^"]+)"', tag[0])[1].split()
+        assert f"{own}-about" in described
+        assert set(described) <= set(ids)
+        inside = page.text[tag.start() :].split("</fieldset>")[0]
+        labelled = f'for="{own}"' in page.text or f"<legend>{setting.title}" in inside
+        assert labelled or setting.kind.widget == "toggle"
+        faulty = f'id="{own}-fault"' in page.text
+        assert faulty == (f"{own}-fault" in described)
+
+
 def test_quiet_hours_must_leave_an_hour_to_write_in(scene, client):
     answer = save(scene, client, "sending", send_from_hour="20", send_until_hour="9")
     assert answer.status_code == 422

@@ -16,6 +16,7 @@ from recover.web import plain
 TONES = {
     "recover": "good",
     "exhaust": "bad",
+    "end": "warn",
     "close": "quiet",
     "message": "mail",
     "attempt": "warn",

@@ -57,12 +57,11 @@ def _show(services: Services, account_id: int | None) -> str:
         accounts, account = own(session, account_id)
         if account is None:
             return render_template("dashboard_empty.html", base_url=services.links.base_url)
-        found = changes.history(session, account, before)
-        names = _names(session, found)
-    rows, more = found[: changes.SHOWN], len(found) > changes.SHOWN
+        rows, older = changes.history(session, account, before)
+        names = _names(session, rows)
     return render_template(
         "settings_changes.html", accounts=accounts, account=account, rows=rows, who=names,
-        older=rows[-1].entry.id if more else 0, before=before, settings=SETTINGS,
+        older=older, before=before, settings=SETTINGS,
         may_change=Role(current_user().role).may(Role.MEMBER),
     )  # fmt: skip
 
