@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from api_cast import caller, record_of, rival
+from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import select
 
 from recover import api as package
@@ -88,6 +89,24 @@ def test_pages_are_stable_while_cases_come_in(scene, api):
     seen = [one["id"] for page in (first, second, third) for one in page["data"]]
     assert seen == [f"case_{case.id}" for case in reversed(cases)]
     assert third["next"] is None
+
+
+def test_the_access_of_a_customer_reads_their_rows_alone(scene, api):
+    if scene.services.db.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL plans by the size of a table, and this one is small")
+    asked = []
+
+    def listen(_connection, _cursor, statement, parameters, *_):
+        if "FROM cases" in statement:
+            asked.append((statement, parameters))
+
+    sqlalchemy_event.listen(scene.services.db.engine, "before_cursor_execute", listen)
+    api.get("/customers/cus_1/access")
+    sqlalchemy_event.remove(scene.services.db.engine, "before_cursor_execute", listen)
+    [(statement, parameters)] = asked
+    with scene.services.db.engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all()
+    assert "ix_cases_customer" in str(plan)
 
 
 def test_a_page_is_found_by_an_index(scene):
