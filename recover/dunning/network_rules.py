@@ -8,6 +8,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from importlib import resources
 from typing import Any
 
@@ -54,6 +55,7 @@ _VISA = sorted(map(_categories, _DATA["visa_categories"]), key=lambda row: row[0
 _NETWORKS = frozenset(rules.network for rules in _LIMITS)
 
 
+@lru_cache(maxsize=4096)
 def rules_for(network: str, on: date) -> NetworkRules:
     """The limits on ``on`` for a card brand or bank-debit type in Stripe's spelling."""
     name = network if network in _NETWORKS else "default"

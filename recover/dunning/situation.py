@@ -2,10 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from recover.dunning.declines import NO_METHOD_CODES, TABLE, DeclineCategory, DeclineRule, classify
 from recover.dunning.facts import Card, Facts, Outcome, PastAttempt
 
 _FAILURES = (Outcome.FAILED, Outcome.REQUIRES_ACTION)
+_SPENT = (*_FAILURES, Outcome.OBSERVED)
+
+Ruled = tuple[PastAttempt, DeclineRule]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one decision asks of the same facts again and again, found once."""
+
+    ruled: tuple[Ruled, ...]  # the tries that failed or were observed, and what each calls for
+    latest: PastAttempt | None  # as in `latest_failure`
+    latest_rule: DeclineRule | None
+    rule: DeclineRule  # as in `current_rule`
+
+
+def read(facts: Facts) -> Reading:
+    ruled = tuple([(past, rule_of(past)) for past in facts.attempts if past.outcome in _SPENT])
+    failed = [each for each in ruled if each[0].outcome is not Outcome.OBSERVED]
+    on_this = [each for each in failed if _same_data(facts.card, each[0].card)]
+    latest, latest_rule = (on_this or failed or [(None, None)])[-1]
+    return Reading(ruled, latest, latest_rule, _current(facts, latest_rule, failed))
+
+
+def _current(facts: Facts, latest: DeclineRule | None, failed: Iterable[Ruled]) -> DeclineRule:
+    if facts.card is None:
+        return TABLE["no_payment_method"]
+    rule = latest or classify(None)
+    if rule.category is not DeclineCategory.RETRY_LATER:
+        return rule
+    return _barring(facts.card, failed) or rule
 
 
 def made(facts: Facts) -> tuple[PastAttempt, ...]:
@@ -15,8 +48,7 @@ def made(facts: Facts) -> tuple[PastAttempt, ...]:
 
 def failures(facts: Facts) -> int:
     """How often this invoice has failed, with observed tries taken as failures; at least 1."""
-    spent = (*_FAILURES, Outcome.OBSERVED)
-    return max(1, sum(past.outcome in spent for past in facts.attempts))
+    return max(1, sum(past.outcome in _SPENT for past in facts.attempts))
 
 
 def had_no_method(attempt: PastAttempt) -> bool:
@@ -54,25 +86,24 @@ def current_rule(facts: Facts) -> DeclineRule:
 
     A card that was once refused for good stays refused, whatever it answered afterwards.
     """
-    if facts.card is None:
-        return TABLE["no_payment_method"]
-    latest = latest_failure(facts)
-    rule = rule_of(latest) if latest else classify(None)
-    if rule.category is DeclineCategory.RETRY_LATER and (bar := barring_rule(facts)):
-        return bar
-    return rule
+    return read(facts).rule
 
 
 def barring_rule(facts: Facts) -> DeclineRule | None:
     """The hard decline, if any, that forbids unattended tries on the current card."""
-    card = facts.card
-    for past in reversed(facts.attempts):
-        if card is None or past.outcome not in _FAILURES or past.card is None:
-            continue
-        rule = rule_of(past)
-        if rule.bars_card and _still_bars(rule, past.card, card):
-            return rule
-    return None
+    if facts.card is None:
+        return None
+    failed = (past for past in facts.attempts if past.outcome in _FAILURES)
+    return _barring(facts.card, [(past, rule_of(past)) for past in failed])
+
+
+def _barring(card: Card, failed: Iterable[Ruled]) -> DeclineRule | None:
+    """Of several the latest."""
+    found = None
+    for past, rule in failed:
+        if rule.bars_card and past.card is not None and _still_bars(rule, past.card, card):
+            found = rule
+    return found
 
 
 def _still_bars(rule: DeclineRule, refused: Card, card: Card) -> bool:

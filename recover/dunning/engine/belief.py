@@ -25,13 +25,14 @@ from recover.dunning.engine.model import Model
 from recover.dunning.engine.paydays import Floats, Grid, grid_of
 from recover.dunning.facts import Facts, PastAttempt
 from recover.dunning.hours import local
-from recover.dunning.situation import rule_of
+from recover.dunning.situation import Reading, read
 
 CLOSED: Final = float(PRIOR["answer"]["approve_closed"])
-_OPEN: Final = np.array(
-    [PRIOR["answer"]["approve_open"] * (PRIOR["answer"]["night"] if 1 <= h < 4 else 1.0)  # noqa: PLR2004
-     for h in range(24)]
-)  # fmt: skip
+_OPEN_AT: Final[list[float]] = [
+    PRIOR["answer"]["approve_open"] * (PRIOR["answer"]["night"] if 1 <= h < 4 else 1.0)  # noqa: PLR2004
+    for h in range(24)
+]
+_OPEN: Final = np.array(_OPEN_AT)
 _TECHNICAL: Final = np.array([story.cause == "technical" for story in LIBRARY])
 _HEARSAY: Final = 0.2
 """How far an issuer's forecast may be from the truth: the weight left to stories it speaks
@@ -92,8 +93,10 @@ class Belief:
         )
 
 
-def approval(opened: Floats, hour: int | NDInt) -> Floats:
-    found: Floats = CLOSED + opened * (_OPEN[hour % 24] - CLOSED)
+def approval(opened: Floats, hour: int) -> Floats:
+    """The chance that a try at this hour is approved, by the chance that the card is open."""
+    found: Floats = opened * (_OPEN_AT[hour % 24] - CLOSED)
+    found += CLOSED
     return found
 
 
@@ -110,22 +113,24 @@ def shifted(chances: Floats, shift: Floats | float) -> Floats:
     return found
 
 
-def believe(facts: Facts, model: Model, window: timedelta) -> Belief:
+def believe(
+    facts: Facts, model: Model, window: timedelta, reading: Reading | None = None
+) -> Belief:
     """What is known of this case after its last failed try. Needs nothing but the facts."""
-    failed = failures_on_card(facts)
-    first_at = min((past.at for past in failed), default=facts.failed_at)
-    laid = grid_of(local(first_at, facts.timezone).date(), window)
-    rules = [rule_of(past) for past in failed]
-    named, where = group(rules), region(facts.card)
+    failed = failures_on_card(facts.card, (reading or read(facts)).ruled)
+    first_at = min((past.at for past, _ in failed), default=facts.failed_at)
+    first_there = local(first_at, facts.timezone)
+    laid = grid_of(first_there.date(), window)
+    named, where = group(rule for _, rule in failed), region(facts.card)
     weights = _prior(model, named, where, funding(facts.card))
     for paid in facts.paid_hours[-6:]:
         weights = weights * paid_on(local(paid, facts.timezone).date())
-    first = laid.index(first_at, facts.timezone)
+    first = laid.place(first_there)
     belief = Belief(
         laid, weights, -laid.inflow[first], first, first, 0, named, where,
         facts, model.coefficients,
     )  # fmt: skip
-    for past, rule in zip(failed, rules, strict=True):
+    for past, rule in failed:
         _saw(belief, past, rule, facts.timezone)
     belief.weights = belief.weights / belief.weights.sum()
     return belief
@@ -148,7 +153,7 @@ def _failed(belief: Belief, hour: int, heard: NDBool | None) -> None:
     carry, inflow = belief.grid.carry[hour], belief.grid.inflow[hour]
     reached = belief.state + inflow
     failing = 1 - approval(carry * reached, hour)
-    left = reached * ((1 - _OPEN[hour % 24]) / failing)
+    left = reached * (1 - _OPEN_AT[hour % 24]) / failing
     if heard is not None:
         failing, left = np.where(heard, failing, 1.0), np.where(heard, left, reached)
     belief.weights = belief.weights * failing

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from recover.dunning.decline_rule import DeclineRule
 from recover.dunning.facts import Facts, Outcome
-from recover.dunning.situation import current_rule
 
 _CLOCKS_DIFFER = timedelta(minutes=10)  # between Stripe's servers and ours, at most
 _OUR_TIME = range(1990, 2200)  # years; near the ends of the calendar no window can be laid out
@@ -44,9 +44,9 @@ def _doubts(facts: Facts, now: datetime) -> Iterator[str]:
         yield "A try on this invoice succeeded, and yet it is open."
 
 
-def remarks(facts: Facts) -> list[str]:
-    """What is missing or new, but no reason to distrust the rest."""
-    rule, card, found = current_rule(facts), facts.card, []
+def remarks(facts: Facts, rule: DeclineRule) -> list[str]:
+    """What is missing or new, but no reason to distrust the rest. ``rule``: what they call for."""
+    card, found = facts.card, []
     if not rule.known:
         found.append(f'The decline code "{rule.code}" is not known here: treated with care.')
     if card is not None and not (card.country and card.funding and card.brand):

@@ -13,10 +13,10 @@ from recover.dunning.engine.doubts import doubts, remarks, unusable
 from recover.dunning.engine.learning import learned
 from recover.dunning.engine.model import Model
 from recover.dunning.engine.outcomes import TryOutcome
-from recover.dunning.engine.planner import Plan, Price, plan
-from recover.dunning.engine.proposal import Question, propose, question, with_context
+from recover.dunning.engine.planner import Price, plan
+from recover.dunning.engine.proposal import propose, question
 from recover.dunning.facts import Facts
-from recover.dunning.situation import current_rule, made
+from recover.dunning.situation import current_rule, made, read
 from recover.dunning.timing import FixedTiming, Proposal, Retry
 
 _DRAWS = 2**64
@@ -77,30 +77,27 @@ class Engine:
         ``draw`` in [0, 1) must stay the same while the same try is asked for again. None: no
         exploration.
         """
-        if settled := self._settled(facts, campaign, now):
-            return settled
-        asked = question(facts, campaign, now, self.model)
-        found = propose(asked, plan(asked.room, self.price), explore=self.explore, draw=draw)
-        return with_context(found, self.warnings(facts, now), self.model)
-
-    def _settled(self, facts: Facts, campaign: Campaign, now: datetime) -> Proposal | None:
-        """What needs no plan: a decline that forbids tries, facts that cannot be true."""
         if absurd := unusable(facts, now):
             return Proposal(None, absurd, warnings=(absurd,))
-        rule = current_rule(facts)
+        reading, doubted = read(facts), doubts(facts, now)
+        rule = reading.rule
         if rule.category is not DeclineCategory.RETRY_LATER or rule.pace is Pace.NONE:
             return Proposal(None, f"{rule.text} No retry is made before the customer acts.")
-        if doubts(facts, now):
-            fixed = FixedTiming().propose(facts, campaign, now)
-            return replace(fixed, warnings=self.warnings(facts, now))
-        return None
-
-    def _drawn(self, asked: Question, planned: Plan) -> Proposal:
-        return propose(asked, planned, explore=self.explore, draw=self._draw(asked.facts))
+        warnings = self._warnings(doubted + remarks(facts, rule))
+        if doubted:
+            return replace(FixedTiming().propose(facts, campaign, now), warnings=warnings)
+        asked = question(facts, campaign, now, self.model, reading)
+        found = propose(asked, plan(asked.room, self.price), explore=self.explore, draw=draw)
+        return replace(found, warnings=warnings, model=self.model.version)
 
     def warnings(self, facts: Facts, now: datetime) -> tuple[str, ...]:
         """What the founder should know of these facts, and of the model itself."""
-        return tuple(filter(None, (self.warning, *doubts(facts, now), *remarks(facts))))
+        if absurd := unusable(facts, now):
+            return self._warnings([absurd])
+        return self._warnings(doubts(facts, now) + remarks(facts, current_rule(facts)))
+
+    def _warnings(self, told: list[str]) -> tuple[str, ...]:
+        return (self.warning, *told) if self.warning else tuple(told)
 
     def _draw(self, facts: Facts) -> float | None:
         if not self.seed:

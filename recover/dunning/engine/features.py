@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from functools import lru_cache
 from math import log10
@@ -12,7 +13,8 @@ import numpy as np
 from recover.dunning.declines import DeclineRule, Pace
 from recover.dunning.engine.hypotheses import LIBRARY, PRIOR
 from recover.dunning.engine.paydays import Floats, pays_on
-from recover.dunning.facts import Card, Facts, Outcome, PastAttempt
+from recover.dunning.facts import Card, Facts, Outcome
+from recover.dunning.situation import Ruled
 
 GROUPS: Final[tuple[str, ...]] = tuple(PRIOR["causes"])
 REGIONS: Final[tuple[str, ...]] = tuple(PRIOR["regions"])
@@ -49,7 +51,7 @@ def group_of(rule: DeclineRule) -> str:
     return _GROUP_OF_REASON.get(rule.subscriber_reason, "unknown")
 
 
-def group(rules: list[DeclineRule]) -> str:
+def group(rules: Iterable[DeclineRule]) -> str:
     """The case's group: the latest telling answer; issuers do not always repeat themselves."""
     groups = [group_of(rule) for rule in rules]
     telling = [name for name in groups if name not in ("technical", "again", "unknown", "generic")]
@@ -67,13 +69,12 @@ def funding(card: Card | None) -> str:
     return known if known in FUNDINGS else "debit"
 
 
-def failures_on_card(facts: Facts) -> list[PastAttempt]:
+def failures_on_card(card: Card | None, ruled: Iterable[Ruled]) -> list[Ruled]:
     """Failed tries on the card data that would be charged now, oldest first."""
-    card = facts.card
     return [
-        past
-        for past in facts.attempts
-        if past.outcome in (Outcome.FAILED, Outcome.OBSERVED)
+        (past, rule)
+        for past, rule in ruled
+        if past.outcome is not Outcome.REQUIRES_ACTION
         and (card is None or past.card is None or card.same_credentials(past.card))
     ]
 

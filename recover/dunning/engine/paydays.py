@@ -6,6 +6,7 @@ import calendar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -45,8 +46,12 @@ class Grid:
 
     def index(self, at: datetime, timezone: str) -> int:
         """The hour ``at`` falls in, held within the grid."""
-        there = local(at, timezone).replace(tzinfo=None)
-        return min(max((there - self.midnight) // _HOUR, 0), self.hours - 1)
+        return self.place(local(at, timezone))
+
+    def place(self, there: datetime) -> int:
+        """The same for a local time."""
+        days = there.toordinal() - self.midnight.toordinal()
+        return min(max(24 * days + there.hour, 0), self.hours - 1)
 
     def moment(self, index: int, timezone: str) -> datetime:
         """The full local hour as an aware time; hours that summer time skips move ahead."""
@@ -131,12 +136,11 @@ def _named(day: date, days: tuple[int, ...]) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def days_since_pay(day: date, within: int) -> NDArray[np.int64]:
-    """Per story, how many days ago its last payday was; -1 where not ``within`` so many days."""
-    found = np.full(len(LIBRARY), -1)
+def paid_days_ago(day: date, within: int) -> Floats:
+    """1 where a story's last payday was so many days ago, else 0: (``within``, stories)."""
+    found = np.zeros((within, len(LIBRARY)))
     for index, story in enumerate(LIBRARY):
-        if story.cause != "short" or not story.pay:
-            continue
-        ago = (n for n in range(within) if pays_on(story, day - timedelta(days=n)))
-        found[index] = next(ago, -1)
+        if story.cause == "short" and story.pay:
+            ago = (n for n in range(within) if pays_on(story, day - timedelta(days=n)))
+            found[list(islice(ago, 1)), index] = 1.0
     return found

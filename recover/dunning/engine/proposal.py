@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from recover.dunning.budget import STRIPE_GRACE, caps_clear_at, gap_ends_at
@@ -14,7 +14,7 @@ from recover.dunning.engine.planner import Plan, Room, candidates
 from recover.dunning.engine.reasons import clause, nothing
 from recover.dunning.facts import Facts, Trigger
 from recover.dunning.hours import local
-from recover.dunning.situation import current_rule, latest_failure, made, rule_of
+from recover.dunning.situation import Reading, made
 from recover.dunning.timing import Proposal, Retry
 
 _HOUR = timedelta(hours=1)
@@ -31,10 +31,11 @@ class Question:
     wished: datetime | None  # before which the bank asked not to try
 
 
-def question(facts: Facts, campaign: Campaign, now: datetime, model: Model) -> Question:
-    belief = believe(facts, model, campaign.window)
-    latest = latest_failure(facts)
-    rule = rule_of(latest) if latest else current_rule(facts)
+def question(
+    facts: Facts, campaign: Campaign, now: datetime, model: Model, reading: Reading
+) -> Question:
+    belief = believe(facts, model, campaign.window, reading)
+    latest, rule = reading.latest, reading.latest_rule or reading.rule
     wished = latest.at + rule.not_before if latest and rule.not_before else None
     hours = _allowed(belief, facts, campaign, rule, wished)
     # The hour we are in stays a candidate, so that a due try is due and not put off again.
@@ -107,7 +108,7 @@ def _next_hour(belief: Belief, at: datetime, timezone: str) -> int:
     """The first full hour not before ``at``."""
     there = local(at, timezone)
     full = not (there.minute or there.second or there.microsecond)
-    return belief.grid.index(at, timezone) + (not full)
+    return belief.grid.place(there) + (not full)
 
 
 def _floored(asked: Question, at: datetime) -> bool:
@@ -134,7 +135,3 @@ def _drawn(best: int, hours: NDInt, explore: float, draw: float | None) -> tuple
     if draw is None:
         return best, 1.0
     return chosen, share + (1 - explore) * (chosen == best)
-
-
-def with_context(found: Proposal, warnings: tuple[str, ...], model: Model) -> Proposal:
-    return replace(found, warnings=warnings, model=model.version)

@@ -8,10 +8,10 @@ import numpy as np
 
 from recover.dunning.engine.belief import Belief
 from recover.dunning.engine.hypotheses import CAUSES, LIBRARY
-from recover.dunning.engine.model import CAUSE_INDEX
-from recover.dunning.engine.paydays import Floats, days_since_pay
+from recover.dunning.engine.paydays import Floats, paid_days_ago
 from recover.dunning.wording import counted, ordinal
 
+_OF_CAUSE = np.array([[story.cause == cause for story in LIBRARY] for cause in CAUSES], np.float64)
 _NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
 _RECENT = 4  # days after a payday on which it is still the reason ...
 _ENOUGH = 0.4  # ... if this share of the chance comes from those who were paid then
@@ -46,13 +46,12 @@ def nothing(chance: float, tries: int) -> str:
 
 
 def _story(belief: Belief, hour: int, carried: Floats) -> str:
-    totals = np.bincount(CAUSE_INDEX, carried, len(CAUSES))
-    cause = CAUSES[int(np.argmax(totals))]
-    of_cause = np.where(CAUSES.index(cause) == CAUSE_INDEX, carried, 0.0)
+    most = int((_OF_CAUSE @ carried).argmax())
+    cause, of_cause = CAUSES[most], _OF_CAUSE[most] * carried
     if cause == "short":
         return _payday(belief, hour, of_cause)
     if cause == "limit":
-        best = LIBRARY[int(np.argmax(of_cause))]
+        best = LIBRARY[int(of_cause.argmax())]
         return _LIMITS.get(best.pay, "card limits are reset with the billing cycle")
     return _PASSES[cause]
 
@@ -60,13 +59,13 @@ def _story(belief: Belief, hour: int, carried: Floats) -> str:
 def _payday(belief: Belief, hour: int, carried: Floats) -> str:
     """Name the payday that most of the stories which carry the hour have just had."""
     today = belief.grid.start + timedelta(days=hour // 24)
-    since = days_since_pay(today, _RECENT)
-    by_age = np.bincount(since + 1, carried, _RECENT + 1)[1:]
-    if by_age.max() < _ENOUGH * carried.sum():
+    paid = paid_days_ago(today, _RECENT)
+    by_age = (paid @ carried).tolist()
+    if max(by_age) < _ENOUGH * carried.sum():
         return "money often reaches an account that ran short within days"
-    age = int(np.argmax(by_age))
+    age = by_age.index(max(by_age))
     payday = today - timedelta(days=age)
-    best = LIBRARY[int(np.argmax(np.where(since == age, carried, 0.0)))]
+    best = LIBRARY[int((paid[age] * carried).argmax())]
     if best.pay in ("monthly", "semimonthly"):
         return f"many salaries are paid around the {ordinal(payday.day)} and are in by now"
     return f"most salaries that are paid by the week are in by {_NAMES[payday.weekday()]} morning"
