@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from recover import accounts, cards, config, migrate, people, sweep, switchover
 from recover.backtest import command as backtest
-from recover.commands import retries
+from recover.commands import history, retries
 from recover.dunning import RetryMode
 from recover.errors import RecoverError
 from recover.models import Account, Company
@@ -264,6 +264,7 @@ def emails_preview(directory: Path) -> None:
 
 cli.add_command(backtest.command)
 cli.add_command(switchover.command)
+cli.add_command(history.command)
 cli.add_command(retries.group)
 account.add_command(retries.account_set)
 

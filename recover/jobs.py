@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from functools import cache
 
-from recover import accounts, cards, config, delivery, learning, record, steps, sweep
+from recover import accounts, cards, config, delivery, importing, learning, record, steps, sweep
 from recover.errors import StripeAccessLost, TransientError
 from recover.models import Account
 from recover.services import CHORES, Services, build
@@ -72,6 +72,19 @@ def learn_all() -> None:
 
 def learn_account(account_id: int) -> None:
     _with_account(account_id, learning.learn)
+
+
+def import_histories() -> None:
+    """Ring for every past that is still to be read, also after a worker's death."""
+    here = services()
+    for account_id in importing.due(here):
+        here.enqueue("import_history", account_id, queue=CHORES)
+
+
+def import_history(account_id: int) -> None:
+    here = services()
+    if importing.slice_(here, account_id):
+        here.enqueue("import_history", account_id, queue=CHORES)
 
 
 def seal_record() -> int:

@@ -41,12 +41,14 @@ HOMES = {
     "click": {
         "recover/cli.py",
         "recover/backtest/command.py",
+        "recover/commands/history.py",
         "recover/commands/retries.py",
         "recover/switchover.py",
     },
     "rich": {
         "recover/cli.py",
         "recover/backtest/command.py",
+        "recover/commands/history.py",
         "recover/commands/retries.py",
         "recover/switchover.py",
     },
