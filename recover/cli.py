@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from recover import accounts, cards, config, migrate, people, sweep, switchover
 from recover.backtest import command as backtest
-from recover.commands import history, retries
+from recover.commands import dry_run, history, retries
 from recover.dunning import RetryMode
 from recover.errors import RecoverError
 from recover.models import Account, Company
@@ -265,6 +265,7 @@ def emails_preview(directory: Path) -> None:
 cli.add_command(backtest.command)
 cli.add_command(switchover.command)
 cli.add_command(history.command)
+cli.add_command(dry_run.command)
 cli.add_command(retries.group)
 account.add_command(retries.account_set)
 

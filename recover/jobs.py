@@ -6,8 +6,21 @@ import logging
 from collections.abc import Callable
 from functools import cache
 
-from recover import accounts, cards, config, delivery, importing, learning, record, steps, sweep
-from recover.errors import StripeAccessLost, TransientError
+from recover import (
+    accounts,
+    cards,
+    config,
+    delivery,
+    dry_run,
+    importing,
+    learning,
+    record,
+    reports,
+    steps,
+    sweep,
+)
+from recover.checklist import going_live, sightings
+from recover.errors import RecoverError, StripeAccessLost, TransientError
 from recover.models import Account
 from recover.services import CHORES, Services, build
 
@@ -85,6 +98,27 @@ def import_history(account_id: int) -> None:
     here = services()
     if importing.slice_(here, account_id):
         here.enqueue("import_history", account_id, queue=CHORES)
+    else:
+        dry_run.first(here, account_id)
+
+
+def work_reports() -> None:
+    """Ring for every report that nobody works on; note first webhooks before they are forgotten."""
+    here = services()
+    sightings.keep_first_webhooks(here)
+    for report_id in reports.due(here):
+        here.enqueue("work_report", report_id, queue=CHORES)
+
+
+def work_report(report_id: int) -> None:
+    here = services()
+    report = reports.claim(here, report_id)
+    if report is None:
+        return
+    try:
+        (dry_run if report.kind == reports.DRY_RUN else going_live).work(here, report)
+    except RecoverError as error:
+        reports.failed(here, report, error)
 
 
 def seal_record() -> int:

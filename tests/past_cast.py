@@ -24,14 +24,15 @@ def rows_of(sandbox, count: int) -> None:
     intent = store.owned("payment_intent", invoice["id"])[0]
     [charge] = [one for one in store.all("charge") if one["payment_intent"] == intent["id"]]
     payment = store.owned("invoice_payment", invoice["id"])[0]
-    for _ in range(count - 1):
+    found = (invoice, intent, charge, payment)
+    for nth in range(count - 1):
         sandbox.advance(timedelta(hours=1))
-        copies = {one["id"]: f"{one['id']}_{sandbox.state.mint('x')}" for one in (invoice, intent, charge, payment)}
-        for one in (invoice, intent, charge, payment):
-            copy = deepcopy(one) | {"id": copies[one["id"]], "created": store.epoch()}
+        names = {one["id"]: f"{one['id']}x{nth}x{count}" for one in found}
+        for one in found:
+            copy = deepcopy(one) | {"id": names[one["id"]], "created": store.epoch()}
             for key in ("invoice", "payment_intent", "latest_charge"):
-                if copy.get(key) in copies:
-                    copy[key] = copies[copy[key]]
-            if "payment" in copy and isinstance(copy["payment"], dict):
-                copy["payment"] = copy["payment"] | {"payment_intent": copies[intent["id"]]}
+                if copy.get(key) in names:
+                    copy[key] = names[copy[key]]
+            if isinstance(copy.get("payment"), dict):
+                copy["payment"] = copy["payment"] | {"payment_intent": names[intent["id"]]}
             store.put(copy)

@@ -116,7 +116,7 @@ def test_what_is_imported_is_what_stripe_has(lived):
     )
     assert found.invoices == len(store.all("invoice"))
     assert found.charges == len(store.all("charge"))
-    assert (found.since, found.until) == (lived.clock.now().replace(month=11, year=2025), found.until)
+    assert found.until - found.since > 1.4 * YEAR
 
 
 def test_the_failed_renewals_are_those_that_the_backtest_finds(lived):
@@ -143,7 +143,8 @@ def test_a_value_survives_the_way_through_the_tables(lived):
     services, account_id = lived.services, lived.account.id
     read_all(services, account_id)
     stripe = services.stripe(lived.account)
-    known = {one.id: one for one in stripe.account_charges(lived.clock.now() - YEAR, lived.clock.now())}
+    now = lived.clock.now()
+    known = {one.id: one for one in stripe.account_charges(now - YEAR, now)}
 
     with services.db.read() as session:
         rows = list(session.scalars(select(ImportedCharge)))
@@ -273,7 +274,7 @@ def test_the_pace_is_even_and_costs_nothing_while_nobody_hurries():
     assert slept == [0.1, 0.1, 0.1, 0.1]  # a pause saved is not a burst earned
 
 
-def test_a_key_without_the_permission_is_named_and_reading_goes_on_once_it_is_mended(lived, counted):
+def test_a_permission_that_is_missing_is_named_and_reading_goes_on_later(lived, counted):
     key = lived.sandbox.state.keys[lived.sandbox.account_key]
     key.permissions = {"invoices": "read"}
     read_all(counted, lived.account.id)

@@ -12,6 +12,8 @@ from recover.web import (
     card,
     case,
     dashboard,
+    dry_run,
+    go_live,
     guard,
     health,
     present,
@@ -20,6 +22,7 @@ from recover.web import (
     security,
     settings_area,
     sign_in,
+    start,
     stop,
 )
 
@@ -32,7 +35,10 @@ def register(app: Flask, services: Services) -> None:
     problems.configure(app)
     site = Blueprint("web", __name__)
     site.before_request(partial(guard.check, services))
-    parts = (health, brand, sign_in, dashboard, case, retries, settings_area, card, stop)
+    parts = (
+        health, brand, sign_in, start, dry_run, go_live, dashboard, case, retries, settings_area,
+        card, stop,
+    )  # fmt: skip
     for part in parts:
         site.register_blueprint(part.blueprint(services))
     app.register_blueprint(site)

@@ -21,6 +21,8 @@ PUBLIC = frozenset(
         "web.sign_in.confirm",
         "web.sign_in.enter",
         # Signed by the link itself:
+        "web.start.confirm",
+        "web.start.accept",
         "web.card.show",
         "web.card.start",
         "web.card.checkout",
