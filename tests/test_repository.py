@@ -41,6 +41,7 @@ HOMES = {
     "click": {
         "recover/cli.py",
         "recover/backtest/command.py",
+        "recover/commands/dry_run.py",
         "recover/commands/history.py",
         "recover/commands/retries.py",
         "recover/switchover.py",
@@ -48,6 +49,7 @@ HOMES = {
     "rich": {
         "recover/cli.py",
         "recover/backtest/command.py",
+        "recover/commands/dry_run.py",
         "recover/commands/history.py",
         "recover/commands/retries.py",
         "recover/switchover.py",

@@ -19,6 +19,8 @@ TOKENS = {
     "color": "1f6feb",
     "account_id": "1",
     "name": "shipped",
+    "invoice_id": "in_1",
+    "mode": "recover",
 }
 
 

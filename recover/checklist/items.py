@@ -184,16 +184,16 @@ def _seen(found: StripeRetries) -> str:
 def _how() -> tuple[str, ...]:
     return (
         (
-            "At Retries, switch the retries of subscriptions off, so that a failed payment stays past"
-            " due until Recover acts."
+            "At Retries, switch the retries of subscriptions off, so that a failed payment stays"
+            " past due until Recover acts."
         ),
         (
-            "At Subscriptions and emails, under “Manage failed payments”, leave the subscription past"
-            " due after failed payments: a subscription that Stripe cancels cannot be won back."
+            "At Subscriptions and emails, under “Manage failed payments”, leave the subscription"
+            " past due after failed payments: one that Stripe cancels cannot be won back."
         ),
         (
-            "Retries that Stripe planned before may still come; they are counted, and kept apart from"
-            " ours."
+            "Retries that Stripe planned before may still come; they are counted, and kept apart"
+            " from ours."
         ),
     )
 
@@ -204,8 +204,8 @@ def _mails(account: Account, start: Start) -> Item:
     where = places(account, "mails", "automatic")
     about = (
         (
-            "At Emails, switch off “Send emails when card payments fail”. Mails about cards that are"
-            " about to expire are there too; Recover sends those as well."
+            "At Emails, switch off “Send emails when card payments fail”. Mails about cards that"
+            " are about to expire are there too; Recover sends those as well."
         ),
     )
     if start.stripe_mails == "off":

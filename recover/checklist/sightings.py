@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from recover.db import Database
 from recover.dunning import CaseState, Trigger
@@ -131,15 +131,15 @@ def _retried(session: Session, account_id: int, now: datetime) -> int:
 
 
 def _last_retry(session: Session, account_id: int) -> datetime | None:
-    """The newest try by Stripe on a case, after the first failure that opened it."""
-    query = (
-        select(func.max(Attempt.attempted_at))
-        .join(RecoveryCase, RecoveryCase.id == Attempt.case_id)
-        .where(
-            Attempt.account_id == account_id,
-            Attempt.trigger == Trigger.STRIPE,
-            Attempt.attempted_at > RecoveryCase.failed_at + timedelta(hours=1),
-        )
+    """The newest try on a case that was not ours and not the case's first."""
+    earlier = aliased(Attempt)
+    before = select(earlier.id).where(
+        earlier.account_id == account_id,
+        earlier.case_id == Attempt.case_id,
+        earlier.attempted_at < Attempt.attempted_at,
+    )
+    query = select(func.max(Attempt.attempted_at)).where(
+        Attempt.account_id == account_id, Attempt.trigger == Trigger.STRIPE, before.exists()
     )
     return session.scalar(query)
 

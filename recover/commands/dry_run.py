@@ -11,13 +11,12 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import track
 
 from recover import accounts, config, dry_run, record, reports
 from recover.commands.history import named
 from recover.dry_run.words import UNKNOWN, headline
 from recover.dunning.wording import moment
-from recover.errors import PermanentError, RecoverError
+from recover.errors import PermanentError
 from recover.models import Account, Report
 from recover.services import Services, build
 
@@ -55,25 +54,24 @@ def _report(services: Services, account: Account, mode: str, *, again: bool) -> 
     fits = found is not None and found.state == reports.DONE and mode in ("", found.mode)
     if found is None or again or not fits:
         found = dry_run.ask(services, account, record.COMMAND, mode)
-    for found in track(_looks(services, found), "Replaying", console=Console(stderr=True)):
-        if found.state == reports.FAILED:
-            raise PermanentError(found.error)
+    with Console(stderr=True).status("Replaying...") as status:
+        while found.state == reports.RUNNING:
+            found = _worked_on(services, found)
+            status.update(f"Replaying... {found.done} of {found.total or '?'}")
+    if found.state == reports.FAILED:
+        raise PermanentError(found.error)
     return found
 
 
-def _looks(services: Services, report: Report) -> Iterator[Report]:
-    while report.state == reports.RUNNING:
-        mine = reports.claim(services, report.id)
-        if mine is None:
-            time.sleep(LOOK_EVERY)
-        else:
-            try:
-                dry_run.work(services, mine)
-            except RecoverError as error:
-                reports.failed(services, mine, error)
-        with services.db.read() as session:
-            report = session.get_one(Report, report.id)
-        yield report
+def _worked_on(services: Services, report: Report) -> Report:
+    """The report after it was worked out here, or after a moment in which a worker did."""
+    mine = reports.claim(services, report.id)
+    if mine is None:
+        time.sleep(LOOK_EVERY)
+    else:
+        dry_run.work(services, mine)
+    with services.db.read() as session:
+        return session.get_one(Report, report.id)
 
 
 def _texts(report: Report, lines: list[tuple[str, dict[str, Any]]]) -> Iterator[str]:

@@ -20,15 +20,15 @@ CHOICES = {
     RetryMode.RECOVER: (
         "Recover retries and writes",
         (
-            "Recover times the tries, charges new cards at once and writes to subscribers. Stripe's"
-            " retries should be off."
+            "Recover times the tries, charges new cards at once and writes to subscribers."
+            " Stripe's own retries should be off."
         ),
     ),
     RetryMode.STRIPE: (
         "Stripe retries, Recover writes",
         (
-            "Stripe's retries stay on. Recover writes to subscribers and charges a new card at once;"
-            " it makes no scheduled try of its own."
+            "Stripe's retries stay on. Recover writes to subscribers and charges a new card at"
+            " once; it makes no scheduled try of its own."
         ),
     ),
 }
