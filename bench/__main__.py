@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from bench import decisions, inbox_drain, record, webhook_ack
+from bench import decisions, history_import, inbox_drain, record, webhook_ack
 from bench.figures import Figure, show
 from bench.servers import postgres_server, redis_server
 
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, Callable[[str, str], list[Figure]]] = {
     "inbox_drain": inbox_drain.figures,
     "decisions": decisions.figures,
     "record": record.figures,
+    "history_import": history_import.figures,
 }
 
 

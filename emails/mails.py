@@ -230,6 +230,20 @@ def sign_in_link(product_name: str, link: str, minutes: int) -> Rendered:
     return render("sign_in_link", context, brand)
 
 
+def confirm_sender(company: str, address: str, link: str) -> Rendered:
+    """To the sender's own address, and from it: whoever reads it may send from there."""
+    brand = Brand(company_name=company)
+    context = {
+        "headline": "Is this your sender's mailbox?",
+        "address": reader.one_line(address),
+        "link": require_web_address(link, "link"),
+        "button": "Confirm the address",
+        "stop_link": "",
+        "proof": "",
+    }
+    return render("confirm_sender", context, brand)
+
+
 def _to_subscriber(name: str, product: str, link: str, stop_link: str) -> dict[str, object]:
     for field, address in (("link", link), ("stop_link", stop_link)):
         if address:

@@ -151,6 +151,11 @@ def _others() -> Iterator[tuple[str, Brand, Rendered]]:
     )
     yield "thank_you", BRAND, mails.thank_you(BRAND, **reader, **paid_for, **owed, new_card=True)
     yield "fresh_link", BRAND, mails.fresh_link(BRAND, **reader, link=_LINK, works_until=_ENDS)
+    yield (
+        "confirm_sender",
+        BRAND,
+        mails.confirm_sender("Northwind Notes", "billing@northwind.example", _LINK),
+    )
     yield "sign_in_link", _product(), mails.sign_in_link("Recover", _LINK, minutes=15)
     yield (
         "passkey_added",

@@ -9,9 +9,9 @@ import logging
 from recover import delivery, letters, messages
 from recover.dunning.expiry import notice_due
 from recover.models import Account, Message
+from recover.past import card_of
 from recover.services import Services
 from recover.stripe_objects import Subscription
-from recover.truth import card_of
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from recover import accounts, cards, command_line, config, migrate, rotation, sweep, switchover
 from recover.backtest import command as backtest
 from recover.commands import accounts as account_commands
-from recover.commands import api, person, record, retries, users
+from recover.commands import api, dry_run, history, person, record, retries, users
 from recover.commands import keys as keys_commands
 from recover.errors import RecoverError
 from recover.models import Account
@@ -173,6 +173,8 @@ cli.add_command(api.command, "api")
 cli.add_command(backtest.command)
 cli.add_command(users.group)
 cli.add_command(switchover.command)
+cli.add_command(history.command)
+cli.add_command(dry_run.command)
 cli.add_command(retries.group)
 account_commands.account.add_command(retries.account_set)
 cli.add_command(record.group)

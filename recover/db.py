@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -126,3 +126,10 @@ class Database:
         """INSERT .. ON CONFLICT DO NOTHING, which both databases spell the same way."""
         dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
         return dialect.insert(table).on_conflict_do_nothing()
+
+    def upsert(self, table: Any, keys: Sequence[str], columns: Sequence[str]) -> Any:
+        """INSERT .. ON CONFLICT (keys) DO UPDATE of ``columns``, as both databases spell it."""
+        dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
+        insert = dialect.insert(table)
+        changed = {name: insert.excluded[name] for name in columns}
+        return insert.on_conflict_do_update(index_elements=list(keys), set_=changed)

@@ -48,7 +48,7 @@ def begin(services: Services, token_id: int, key: str, request_hash: str) -> Kep
         row = session.scalars(select(IdempotentAnswer).where(*same)).one()
     if row.request_hash != request_hash:
         return Kept(differs=True)
-    return Kept(row.status, services.vault.open(row.body), under_way=row.status == 0)
+    return Kept(row.status, services.vault.open(row.body_sealed), under_way=row.status == 0)
 
 
 def finish(services: Services, token_id: int, key: str, status: int, body: str) -> None:
@@ -60,7 +60,7 @@ def finish(services: Services, token_id: int, key: str, status: int, body: str) 
             return
         row = session.scalars(select(IdempotentAnswer).where(*same)).one_or_none()
         if row:
-            row.status, row.body = status, services.vault.seal(body)  # it may hold a secret
+            row.status, row.body_sealed = status, services.vault.seal(body)  # it may hold a secret
 
 
 def forget(services: Services) -> int:

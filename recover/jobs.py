@@ -11,8 +11,10 @@ from recover import (
     cards,
     config,
     delivery,
+    dry_run,
     endings,
     idempotency,
+    importing,
     learning,
     leaving,
     notification_delivery,
@@ -20,12 +22,14 @@ from recover import (
     outbox_delivery,
     record,
     record_check,
+    reports,
     retention,
     rotation,
     steps,
     sweep,
 )
-from recover.errors import StripeAccessLost, TransientError
+from recover.checklist import going_live, sightings
+from recover.errors import RecoverError, StripeAccessLost, TransientError
 from recover.models import Account
 from recover.services import CHORES, Services, build
 
@@ -122,6 +126,40 @@ def _notify(*, digests: bool) -> int:
     here = services()
     notifications.write_due(here, digests=digests)
     return notification_delivery.send_due(here)
+
+
+def import_histories() -> None:
+    """Ring for every past that is still to be read, also after a worker's death."""
+    here = services()
+    for account_id in importing.due(here):
+        here.enqueue("import_history", account_id, queue=CHORES)
+
+
+def import_history(account_id: int) -> None:
+    here = services()
+    if importing.slice_(here, account_id):
+        here.enqueue("import_history", account_id, queue=CHORES)
+    else:
+        dry_run.first(here, account_id)
+
+
+def work_reports() -> None:
+    """Ring for every report that nobody works on; note first webhooks before they are forgotten."""
+    here = services()
+    sightings.keep_first_webhooks(here)
+    for report_id in reports.due(here):
+        here.enqueue("work_report", report_id, queue=CHORES)
+
+
+def work_report(report_id: int) -> None:
+    here = services()
+    report = reports.claim(here, report_id)
+    if report is None:
+        return
+    try:
+        (dry_run if report.kind == reports.DRY_RUN else going_live).work(here, report)
+    except RecoverError as error:
+        reports.failed(here, report, error)
 
 
 def seal_record() -> int:

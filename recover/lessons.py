@@ -1,23 +1,26 @@
 """What became of an account's tries, as the retry engine learns from it.
 
 A case is told whole and once its window is over: tries told as they come in would be mostly the
-early ones. Whoever made a try, we or Stripe, it says something of the card.
+early ones. Whoever made a try, we or Stripe, it says something of the card; so the imported past,
+from before there were cases here, is told in the same way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from recover import truth
-from recover.dunning import Facts, Outcome, PastAttempt, RetryMode
+from recover import history, truth
+from recover.dunning import Card, Facts, Outcome, PastAttempt, RetryMode
 from recover.dunning.engine import TryOutcome
-from recover.models import Account, Attempt, RecoveryCase
-from recover.past import card_of_attempt, past_attempt
+from recover.history import Story
+from recover.models import Account, Attempt, ImportedInvoice, RecoveryCase
+from recover.past import card_of_attempt, past_attempt, tries_of
+from recover.whereabouts import timezone_of
 
 MOST_CASES = 15_000
 """The newest ones are learned from: enough for every number the model has, and minutes at most."""
@@ -26,10 +29,62 @@ MOST_CASES = 15_000
 def outcomes(
     session: Session, account: Account, now: datetime, window: timedelta
 ) -> Iterator[TryOutcome]:
-    """Every retry on unchanged card data of the cases whose window is over, oldest case first."""
+    """Every retry on unchanged card data of what is over, the imported past before the cases.
+
+    A renewal that is a case here is told as one, though it was imported too. The newest are told,
+    `MOST_CASES` in all.
+    """
+    over = now - window
+    cases = select(func.count(RecoveryCase.id)).where(
+        RecoveryCase.account_id == account.id, RecoveryCase.failed_at <= over
+    )
+    yield from _imported(session, account, over, MOST_CASES - (session.scalar(cases) or 0))
+    yield from _cases(session, account, over)
+
+
+def _imported(
+    session: Session, account: Account, over: datetime, limit: int
+) -> Iterator[TryOutcome]:
+    past = history.untold(account.id).where(ImportedInvoice.failed_at <= over)
+    newest = past.with_only_columns(ImportedInvoice.id)
+    newest = newest.order_by(ImportedInvoice.failed_at.desc(), ImportedInvoice.id.desc())
+    found = (
+        select(ImportedInvoice)
+        .where(ImportedInvoice.id.in_(newest.limit(max(0, limit)).scalar_subquery()))
+        .order_by(ImportedInvoice.failed_at, ImportedInvoice.id)
+    )
+    rows = session.scalars(found).all()
+    for story in history.stories(session, account.id, rows):
+        yield from _of_story(account, story)
+
+
+def _of_story(account: Account, story: Story) -> Iterator[TryOutcome]:
+    tries = tries_of(story.charges)
+    for nth, (before, this) in enumerate(pairwise(tries), start=1):
+        if _tells(before, this):
+            facts = Facts(
+                mode=RetryMode.RECOVER,
+                failed_at=story.failed_at,
+                invoice_status="open",
+                amount_remaining_minor=story.invoice.amount_due_minor,
+                currency=story.invoice.currency,
+                card=this.card,
+                attempts=tries[:nth],
+                timezone=_zone_of(account, this.card),
+                paid_hours=story.paid_hours,
+            )
+            yield TryOutcome(facts, this.at, this.outcome is Outcome.SUCCEEDED)
+
+
+def _zone_of(account: Account, card: Card | None) -> str:
+    ours = account.timezone or "UTC"
+    return timezone_of("", [card.country] if card and card.country else [], ours) or ours
+
+
+def _cases(session: Session, account: Account, over: datetime) -> Iterator[TryOutcome]:
     newest = (
         select(RecoveryCase.id)
-        .where(RecoveryCase.account_id == account.id, RecoveryCase.failed_at <= now - window)
+        .where(RecoveryCase.account_id == account.id, RecoveryCase.failed_at <= over)
         .order_by(RecoveryCase.failed_at.desc())
         .limit(MOST_CASES)
         .subquery()

@@ -29,6 +29,7 @@ class Purpose(StrEnum):
     """What a token is for. The value is its salt: never rename one while its links are about."""
 
     CARD_PAGE = "card-page"
+    CONFIRM_SENDER = "confirm-sender"
     FRESH_LINK = "fresh-link"
     INVITATION = "invitation"
     SIGN_IN = "sign-in"
@@ -37,6 +38,7 @@ class Purpose(StrEnum):
 
 MAX_AGE = {
     Purpose.CARD_PAGE: timedelta(days=30),  # outlives a campaign: a subscriber reads mail late
+    Purpose.CONFIRM_SENDER: timedelta(days=3),
     Purpose.FRESH_LINK: timedelta(hours=1),  # the form on the page of an expired link
     Purpose.INVITATION: timedelta(days=7),
     Purpose.SIGN_IN: timedelta(minutes=15),

@@ -11,9 +11,25 @@ from sqlalchemy.orm import Session
 from recover.dunning import Card, Decline, IssuerAnswer, Outcome, PastAttempt, Trigger
 from recover.dunning.outages import MEMORY, NEAR, answer_of
 from recover.models import Attempt
-from recover.stripe_objects import PaymentMethod
+from recover.stripe_objects import Charge, PaymentMethod
 
 MOST_ANSWERS = 1000  # of one issuer's cards that are looked at together
+
+
+def card_of(method: PaymentMethod | None) -> Card | None:
+    if method is None:
+        return None
+    return Card(
+        payment_method_id=method.id,
+        type=method.type,
+        fingerprint=method.fingerprint,
+        brand=method.brand,
+        funding=method.funding,
+        country=method.country,
+        last4=method.last4,
+        exp_month=method.exp_month,
+        exp_year=method.exp_year,
+    )
 
 
 def card_of_attempt(row: Attempt) -> Card | None:
@@ -48,6 +64,33 @@ def past_attempt(row: Attempt) -> PastAttempt:
         trigger=Trigger(row.trigger),
         outcome=Outcome(row.outcome),
         card=card_of_attempt(row),
+        decline=decline if failed else None,
+    )
+
+
+def tries_of(charges: Sequence[Charge]) -> tuple[PastAttempt, ...]:
+    """The charges of one invoice as its tries, oldest first."""
+    ordered = sorted(charges, key=lambda one: (one.created_at, one.id))
+    return tuple(_try(one, first=nth == 0) for nth, one in enumerate(ordered))
+
+
+def _try(charge: Charge, *, first: bool) -> PastAttempt:
+    """Every later try is taken as a scheduled one: Stripe does not say who asked for it."""
+    failed = charge.status != "succeeded"
+    decline = Decline(
+        error_code=charge.failure_code,
+        decline_code=charge.decline_code,
+        advice_code=charge.advice_code,
+        network_decline_code=charge.network_decline_code,
+        network_advice_code=charge.network_advice_code,
+        outcome_type=charge.outcome_type,
+        network_status=charge.network_status,
+    )
+    return PastAttempt(
+        at=charge.created_at,
+        trigger=Trigger.STRIPE if first else Trigger.SCHEDULE,
+        outcome=Outcome.FAILED if failed else Outcome.SUCCEEDED,
+        card=card_of(charge.method),
         decline=decline if failed else None,
     )
 

@@ -42,6 +42,7 @@ __all__ = [
     "SubscriptionListParams",
     "errors",
     "found",
+    "page",
     "signed_by",
     "stream",
 ]
@@ -139,6 +140,13 @@ def stream(read: Callable[[], stripe.ListObject[Any]]) -> Iterator[Json]:
     except StripeRejected as error:
         if error.code != "resource_missing":
             raise
+
+
+def page(read: Callable[[], stripe.ListObject[Any]]) -> tuple[list[Json], bool]:
+    """One page of a list, by one request: its objects, and whether there are more."""
+    with errors():
+        json = read().to_dict()
+    return [dict(item) for item in json.get("data") or ()], bool(json.get("has_more"))
 
 
 def signed_by(secret: str, payload: bytes, header: str) -> bool:

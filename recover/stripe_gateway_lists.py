@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Generic, TypeVar
 
 from recover import stripe_parse as parse
 from recover.stripe_gateway_client import (
@@ -12,6 +14,7 @@ from recover.stripe_gateway_client import (
     InvoiceListParams,
     SubscriptionListParams,
     found,
+    page,
     stream,
 )
 from recover.stripe_objects import Charge, Invoice, Subscription, WebhookEndpoint
@@ -27,6 +30,17 @@ SUBSCRIPTION_CARDS = (
     *(f"customer.{card}" for card in CUSTOMER_CARDS),
 )
 LISTED_CARDS = [f"data.{card}" for card in SUBSCRIPTION_CARDS]
+
+
+Listed = TypeVar("Listed", Invoice, Charge)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Listed]):
+    """At most a hundred objects, newest first, got by one request."""
+
+    items: tuple[Listed, ...]
+    more: bool
 
 
 class StripeLists:
@@ -83,6 +97,27 @@ class StripeLists:
             since, until = int(created_since.timestamp()), int(created_until.timestamp())
             params["created"] = {"gte": since, "lte": until}
         return map(parse.invoice, stream(lambda: self._v1.invoices.list(params)))
+
+    def invoice_page(self, since: datetime, until: datetime, after: str = "") -> Page[Invoice]:
+        """The invoices created from ``since`` to ``until``, both included; those ``after`` an id.
+
+        Raises StripeRejected with the code `resource_missing` where that invoice is gone.
+        """
+        params: InvoiceListParams = {"limit": PAGE, "expand": ["data.payments"]}
+        params["created"] = {"gte": int(since.timestamp()), "lte": int(until.timestamp())}
+        if after:
+            params["starting_after"] = after
+        items, more = page(lambda: self._v1.invoices.list(params))
+        return Page(tuple(map(parse.invoice, items)), more)
+
+    def charge_page(self, since: datetime, until: datetime, after: str = "") -> Page[Charge]:
+        """As `invoice_page`, of charges."""
+        params: ChargeListParams = {"limit": PAGE}
+        params["created"] = {"gte": int(since.timestamp()), "lte": int(until.timestamp())}
+        if after:
+            params["starting_after"] = after
+        items, more = page(lambda: self._v1.charges.list(params))
+        return Page(tuple(map(parse.charge, items)), more)
 
     def subscriptions(self, *, status: str = "") -> Iterator[Subscription]:
         """Subscriptions with their cards, streamed: all that have not ended, or of one status."""

@@ -98,6 +98,7 @@ class Invoice:
     payment_intent_status: str = ""  # of the default payment
     paid_out_of_band: bool = False  # paid, yet no payment of ours or Stripe's stands behind it
     description: str = ""  # the first line's text
+    ended_at: datetime | None = None  # when it was voided or marked uncollectible
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,13 @@ def invoice(json: Json) -> Invoice:
         payment_intent_status=default_intent(json).get("status") or "",
         paid_out_of_band=_paid_out_of_band(json),
         description=(lines[0].get("description") if lines else json.get("description")) or "",
+        ended_at=_ended_at(json),
     )
+
+
+def _ended_at(json: Json) -> datetime | None:
+    moments = child(json, "status_transitions")
+    return moment(moments.get("voided_at") or moments.get("marked_uncollectible_at"))
 
 
 def _intent_ids(json: Json) -> tuple[str, ...]:

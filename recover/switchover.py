@@ -71,19 +71,29 @@ def switchover(services: Services, account: Account) -> Report:
 
     Raises StripeUnavailable, StripeAccessLost.
     """
-    stripe, now = services.stripe(account), services.now()
-    listed = [one for one in stripe.invoices(status="open") if past_due(InvoiceState.of(one))]
-    lines = tuple(_line(services, account, invoice, now) for invoice in listed)
+    now, listed = services.now(), past_dues(services, account)
+    lines = tuple(line(services, account, invoice, now) for invoice in listed)
+    missing = unlisted(services, account, {one.id for one in listed})
+    return Report(account.stripe_account_id, RetryMode(account.mode), now, lines, missing)
+
+
+def past_dues(services: Services, account: Account) -> list[Invoice]:
+    """What Stripe lists as past due now."""
+    found = services.stripe(account).invoices(status="open")
+    return [one for one in found if past_due(InvoiceState.of(one))]
+
+
+def unlisted(services: Services, account: Account, listed: set[str]) -> tuple[str, ...]:
+    """The invoices of open cases that Stripe does not list."""
     open_cases = select(RecoveryCase.stripe_invoice_id).where(
         RecoveryCase.account_id == account.id, RecoveryCase.state == CaseState.OPEN
     )
     with services.db.read() as session:
-        ours = set(session.scalars(open_cases))
-    missing = tuple(sorted(ours - {one.id for one in listed}))
-    return Report(account.stripe_account_id, RetryMode(account.mode), now, lines, missing)
+        return tuple(sorted(set(session.scalars(open_cases)) - listed))
 
 
-def _line(services: Services, account: Account, invoice: Invoice, now: datetime) -> Line:
+def line(services: Services, account: Account, invoice: Invoice, now: datetime) -> Line:
+    """Who owns one past-due invoice, in each mode."""
     one = _past_due(services, account, invoice, now)
     with services.db.read() as session:
         timing = timings.timing_of(session, account, invoice.id)

@@ -24,7 +24,7 @@ from recover.dunning import (
 from recover.dunning.outages import MEMORY as OUTAGE_MEMORY
 from recover.dunning.outages import technical_failures
 from recover.models import Account, Attempt, Message, RecoveryCase, Suppression
-from recover.past import issuer_answers, past_attempt
+from recover.past import card_of, issuer_answers, past_attempt
 from recover.stripe_gateway import StripeAccount
 from recover.stripe_objects import CardField, Charge, Invoice, PaymentMethod, Subscription
 
@@ -114,22 +114,6 @@ def paid_until(invoice: Invoice, subscription: Subscription) -> datetime | None:
     if subscription.latest_invoice_id in ("", invoice.id):
         return subscription.current_period_end
     return None
-
-
-def card_of(method: PaymentMethod | None) -> Card | None:
-    if method is None:
-        return None
-    return Card(
-        payment_method_id=method.id,
-        type=method.type,
-        fingerprint=method.fingerprint,
-        brand=method.brand,
-        funding=method.funding,
-        country=method.country,
-        last4=method.last4,
-        exp_month=method.exp_month,
-        exp_year=method.exp_year,
-    )
 
 
 def attempts_of(session: Session, case: RecoveryCase) -> list[Attempt]:

@@ -25,6 +25,7 @@ class _Order:
 class Faults:
     """Each order spoils the next ``n`` requests whose "METHOD /path" contains ``match``."""
 
+    retry_after: int | None = None  # seconds that a 429 asks to wait, in its header
     _orders: list[_Order] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

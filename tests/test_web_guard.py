@@ -13,7 +13,14 @@ from recover.web import guard, security
 
 pytest_plugins = ("web_cast",)
 
-TOKENS = {"token": "nonsense", "color": "1f6feb", "name": "shipped"}  # all others are numbers
+# All others are numbers.
+TOKENS = {
+    "token": "nonsense",
+    "color": "1f6feb",
+    "name": "shipped",
+    "invoice_id": "in_1",
+    "mode": "recover",
+}
 
 
 def addresses(app):

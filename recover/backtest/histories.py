@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 
-from recover.dunning import Card, CardUse, Decline, Outcome, PastAttempt, Trigger
+from recover.dunning import Card, CardUse, Outcome, PastAttempt
 from recover.dunning.reconcile import RENEWALS
+from recover.past import card_of, tries_of
 from recover.stripe_objects import Charge, Invoice
-from recover.truth import card_of
 
 STILL_RUNNING = timedelta(days=30)
 """An open invoice younger than this may still be paid by whatever retries it now."""
@@ -72,18 +72,18 @@ class Past:
 
 def past(invoices: Iterable[Invoice], charges: Iterable[Charge]) -> Past:
     """``charges`` is read twice, so that of many only those that matter are held."""
-    renewals = {one.id: one for one in invoices if _is_renewal(one)}
+    renewals = {one.id: one for one in invoices if is_renewal(one)}
     failed_intents = {one.payment_intent_id for one in charges if one.status == "failed"}
     suspects = [
         one
         for one in renewals.values()
-        if _failed_by_its_books(one) or failed_intents.intersection(one.payment_intent_ids)
+        if failed_by_its_books(one) or failed_intents.intersection(one.payment_intent_ids)
     ]
     owners = {intent: one.id for one in suspects for intent in one.payment_intent_ids}
     found, uses = _sort_out(charges, owners)
-    histories = [History(one, _tries(found[one.id])) for one in suspects]
+    histories = [History(one, tries_of(found[one.id])) for one in suspects]
     failed = [
-        one for one in histories if one.first_failure_seen or _failed_by_its_books(one.invoice)
+        one for one in histories if one.first_failure_seen or failed_by_its_books(one.invoice)
     ]
     failed.sort(key=lambda one: (one.invoice.created_at, one.invoice.id))
     return Past(tuple(failed), uses, len(renewals))
@@ -108,7 +108,7 @@ def on_same_card(history: History) -> list[tuple[int, PastAttempt, PastAttempt]]
     ]
 
 
-def _is_renewal(invoice: Invoice) -> bool:
+def is_renewal(invoice: Invoice) -> bool:
     return (
         invoice.billing_reason in RENEWALS
         and invoice.collection_method == "charge_automatically"
@@ -117,7 +117,7 @@ def _is_renewal(invoice: Invoice) -> bool:
     )
 
 
-def _failed_by_its_books(invoice: Invoice) -> bool:
+def failed_by_its_books(invoice: Invoice) -> bool:
     """Stripe says that the first try failed, whether or not it left a charge."""
     return invoice.attempt_count > 1 or (invoice.attempted and invoice.status != "paid")
 
@@ -139,29 +139,3 @@ def _sort_out(
             use = CardUse(one.created_at, one.amount_minor, one.status == "succeeded")
             uses[number_of(card)].append(use)
     return found, {card: sorted(all_, key=lambda use: use.at) for card, all_ in uses.items()}
-
-
-def _tries(charges: Sequence[Charge]) -> tuple[PastAttempt, ...]:
-    ordered = sorted(charges, key=lambda one: (one.created_at, one.id))
-    return tuple(_try(one, first=nth == 0) for nth, one in enumerate(ordered))
-
-
-def _try(charge: Charge, *, first: bool) -> PastAttempt:
-    """Every later try is taken as a scheduled one: Stripe does not say who asked for it."""
-    failed = charge.status != "succeeded"
-    decline = Decline(
-        error_code=charge.failure_code,
-        decline_code=charge.decline_code,
-        advice_code=charge.advice_code,
-        network_decline_code=charge.network_decline_code,
-        network_advice_code=charge.network_advice_code,
-        outcome_type=charge.outcome_type,
-        network_status=charge.network_status,
-    )
-    return PastAttempt(
-        at=charge.created_at,
-        trigger=Trigger.STRIPE if first else Trigger.SCHEDULE,
-        outcome=Outcome.FAILED if failed else Outcome.SUCCEEDED,
-        card=card_of(charge.method),
-        decline=decline if failed else None,
-    )

@@ -11,10 +11,17 @@ from recover.models.api import (
     WebhookEndpoint,
 )
 from recover.models.contact import CardUpdate, ErasedAddress, Link, Message, Suppression
+from recover.models.history import (
+    HistoryImport,
+    ImportedCharge,
+    ImportedInvoice,
+    ImportedPayment,
+)
 from recover.models.learning import AccountLesson, RetryModel
 from recover.models.people import Company, Invitation, Notification, Passkey, SignIn, User
 from recover.models.record import RecordEntry, RecordHead
 from recover.models.recovery import Attempt, Ending, LedgerLine, RecoveryCase
+from recover.models.starting import Report, ReportLine, Start
 from recover.models.stripe_side import Account, ConnectRequest, StripeEvent, SweepReport
 
 __all__ = [
@@ -29,7 +36,11 @@ __all__ = [
     "DeliveryTry",
     "Ending",
     "ErasedAddress",
+    "HistoryImport",
     "IdempotentAnswer",
+    "ImportedCharge",
+    "ImportedInvoice",
+    "ImportedPayment",
     "Invitation",
     "LedgerLine",
     "Link",
@@ -39,8 +50,11 @@ __all__ = [
     "RecordEntry",
     "RecordHead",
     "RecoveryCase",
+    "Report",
+    "ReportLine",
     "RetryModel",
     "SignIn",
+    "Start",
     "StripeEvent",
     "Suppression",
     "SweepReport",

@@ -41,7 +41,7 @@ class IdempotentAnswer(Base):
     key: Mapped[Short]
     request_hash: Mapped[str] = mapped_column(String(64))  # of method, path and body
     status: Mapped[int] = mapped_column(default=0)  # 0 while the first one is being worked on
-    body: Mapped[Long]  # sealed
+    body_sealed: Mapped[Long]  # sealed
     created_at: Mapped[datetime] = mapped_column(index=True)
 
 

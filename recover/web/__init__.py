@@ -13,6 +13,8 @@ from recover.web import (
     card,
     case,
     dashboard,
+    dry_run,
+    go_live,
     guard,
     health,
     hooks,
@@ -31,6 +33,7 @@ from recover.web import (
     sessions,
     settings_area,
     sign_in,
+    start,
     stop,
     stripe_accounts,
     stripe_connect,
@@ -39,7 +42,18 @@ from recover.web import (
     welcome,
 )
 
-FOUNDERS = (dashboard, case, retries, settings_area, account_settings, record, personal)
+FOUNDERS = (
+    start,
+    dry_run,
+    go_live,
+    dashboard,
+    case,
+    retries,
+    settings_area,
+    account_settings,
+    record,
+    personal,
+)
 CONNECTIONS = (mode, stripe_accounts, stripe_connect, tokens, hooks)
 PEOPLE = (passkey_sign_in, welcome, places, team, members, invitations, sessions, passkeys)
 SUBSCRIBERS = (card, stop)
@@ -53,7 +67,7 @@ def register(app: Flask, services: Services) -> None:
     problems.configure(app)
     site = Blueprint("web", __name__)
     site.before_request(partial(guard.check, services))
-    for part in (health, brand, sign_in, *FOUNDERS, *CONNECTIONS, *PEOPLE, *SUBSCRIBERS):
+    for part in (health, brand, sign_in, *START, *FOUNDERS, *CONNECTIONS, *PEOPLE, *SUBSCRIBERS):
         site.register_blueprint(part.blueprint(services))
     site.register_blueprint(record.export_blueprint(services))
     app.register_blueprint(site)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask import session as browser
+from werkzeug.wrappers import Response
 
 from recover import record_views, stats
+from recover.checklist import items
 from recover.dunning import Source
 from recover.services import Services
 from recover.stats import Overview, SourceSum
@@ -46,12 +49,17 @@ def blueprint(services: Services) -> Blueprint:
     routes = Blueprint("dashboard", __name__)
 
     @routes.get("/")
-    def show() -> str:
+    def show() -> Response | str:
         asked, now = _asked(), services.now()
         with services.db.read() as session:
             accounts = mode.shown(stats.accounts_of(session, current_user().company_id))
             if not accounts:
                 return render_template("dashboard_empty.html", base_url=services.links.base_url)
+            waiting = items.unfinished(session, accounts)
+            if waiting and not request.args and not browser.get("start_shown"):
+                browser["start_shown"] = True  # once: from then on the band leads there
+                return redirect(url_for("web.start.show", account_id=waiting.id), 303)
+            band = items.checklist(services, session, waiting) if waiting else None
             ids = [account.id for account in accounts]
             overview = stats.overview(session, ids, asked.since(now))
             currency = overview.recovered[0].currency if overview.recovered else ""
@@ -67,7 +75,7 @@ def blueprint(services: Services) -> Blueprint:
             notices=notes, ours=_ours(overview), bars=bars(daily), daily=daily, currency=currency,
             periods=PERIODS, filters=FILTERS, timezone=accounts[0].timezone or "UTC",
             refresh=REFRESH_SECONDS, address=_address, shares=shares(overview),
-            sources=by_source(overview),
+            sources=by_source(overview), band=band,
         )  # fmt: skip
 
     return routes

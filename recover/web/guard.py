@@ -27,6 +27,8 @@ PUBLIC = frozenset(
         "web.welcome.show",
         "web.welcome.accept",
         # Signed by the link itself:
+        "web.start.confirm",
+        "web.start.accept",
         "web.card.show",
         "web.card.start",
         "web.card.checkout",

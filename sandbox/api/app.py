@@ -114,6 +114,8 @@ class _Front:
                 response.headers[name] = request.headers[name]
         if replayed:
             response.headers["Idempotent-Replayed"] = "true"
+        if status == 429 and self.sandbox.faults.retry_after is not None:
+            response.headers["Retry-After"] = str(self.sandbox.faults.retry_after)
         return response
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from sandbox.api.errors import ApiError, missing, required
@@ -67,13 +70,20 @@ class Call:
         limit = self.integer("limit", 10)
         if not 1 <= limit <= _MOST_PER_PAGE:
             raise ApiError(400, "Invalid limit: it must be between 1 and 100.", param="limit")
-        items = list(objects)
         if "ending_before" in self.params:
+            items = list(objects)
             before = items[: self._position(items, "ending_before")]
             return listing(self.path, before[-limit:], more=len(before) > limit)
+        rest = iter(objects)
         if "starting_after" in self.params:
-            items = items[self._position(items, "starting_after") + 1 :]
+            self._skip_to(rest, "starting_after")
+        items = list(islice(rest, limit + 1))
         return listing(self.path, items[:limit], more=len(items) > limit)
+
+    def _skip_to(self, items: Iterator[Obj], param: str) -> None:
+        cursor = self.params[param]
+        if not any(item["id"] == cursor for item in items):
+            raise missing("object", str(cursor), param, status=400)
 
     def _position(self, items: list[Obj], param: str) -> int:
         cursor = self.params[param]
@@ -86,11 +96,23 @@ class Call:
         """Objects of a kind, newest first, that match ``created`` and the named parameters."""
         owner_id = self.params.get(owner)
         held = self.store.owned(kind, owner_id) if owner_id else self.store.all(kind)
-        for obj in reversed(held):
+        for obj in self._from_cursor(held):
             alive = obj["id"] in self.store.objects and "deleted" not in obj
             same = all(obj.get(name) == self.params[name] for name in equal if name in self.params)
             if alive and same and self.in_time(obj["created"]):
                 yield obj
+
+    def _from_cursor(self, held: list[Obj]) -> Iterator[Obj]:
+        """All of ``held`` that a page may show, newest first; ``held`` is in order of creation.
+
+        What is newer than the cursor's object is left out here, so that the last page of a long
+        list costs what the first does.
+        """
+        cursor = self.store.objects.get(str(self.params.get("starting_after", "")))
+        end = len(held)
+        if cursor is not None and "created" in cursor:
+            end = bisect_right(held, cursor["created"], key=itemgetter("created"))
+        return (held[index] for index in range(end - 1, -1, -1))
 
     def in_time(self, created: int) -> bool:
         """True where it passes ``created`` or ``created[gte]`` and its like."""

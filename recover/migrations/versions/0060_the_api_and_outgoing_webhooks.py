@@ -63,7 +63,7 @@ def upgrade() -> None:
     sa.Column('key', sa.String(length=255), nullable=False),
     sa.Column('request_hash', sa.String(length=64), nullable=False),
     sa.Column('status', sa.Integer(), nullable=False),
-    sa.Column('body', sa.Text(), nullable=False),
+    sa.Column('body_sealed', sa.Text(), nullable=False),
     sa.Column('created_at', recover.db.UtcDateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['token_id'], ['api_tokens.id'], name=op.f('fk_idempotent_answers_token_id_api_tokens')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_idempotent_answers')),

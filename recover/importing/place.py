@@ -1,0 +1,58 @@
+"""Where an import stands, and how it moves on: only ever together with the rows it has stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import CursorResult, update
+from sqlalchemy.orm import Session
+
+from recover.models import HistoryImport
+
+RUNNING, DONE, REFUSED, DISCONNECTED = "running", "done", "refused", "disconnected"
+INVOICES, CHARGES, SORTING = "invoices", "charges", "sorting"
+LEASE = timedelta(minutes=3)  # longer than one request may take, its repetitions included
+
+
+class Overtaken(Exception):
+    """Another worker went on from the same place: what this one has read is not stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A position between two pages."""
+
+    account_id: int
+    stage: str
+    cursor: str
+    cursor_at: datetime
+    since: datetime
+    until: datetime
+
+    @classmethod
+    def of(cls, row: HistoryImport) -> Place:
+        return cls(row.account_id, row.stage, row.cursor, row.cursor_at, row.since, row.until)
+
+
+def move(session: Session, place: Place, now: datetime, **values: Any) -> None:
+    """Go on from ``place``, in the transaction that stores what lies behind it.
+
+    Raises Overtaken where somebody else has gone on from there, or the import was begun anew.
+    """
+    here = (
+        update(HistoryImport)
+        .where(
+            HistoryImport.account_id == place.account_id,
+            HistoryImport.state == RUNNING,
+            HistoryImport.stage == place.stage,
+            HistoryImport.cursor == place.cursor,
+            HistoryImport.until == place.until,
+        )
+        .values({"due_at": now + LEASE, "failures": 0, "error": "", **values})
+    )
+    result = session.execute(here)
+    assert isinstance(result, CursorResult)  # noqa: S101 - what an UPDATE always gives
+    if result.rowcount != 1:
+        raise Overtaken

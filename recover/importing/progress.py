@@ -1,0 +1,64 @@
+"""How far an import has come, for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from recover.importing.place import CHARGES, DISCONNECTED, DONE, INVOICES, REFUSED, RUNNING
+from recover.models import HistoryImport
+
+_BEGINS = {INVOICES: 0.0, CHARGES: 0.5, DONE: 1.0}  # of a stage; the sorting is soon over
+_LONGEST_ESTIMATE = timedelta(hours=48)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """``share`` is from 0 to 1, by time read back: how many objects there are, nobody tells."""
+
+    row: HistoryImport
+    share: float
+    left: timedelta | None  # at the present rate; None where that says nothing yet
+
+    @property
+    def running(self) -> bool:
+        return self.row.state == RUNNING
+
+    @property
+    def done(self) -> bool:
+        return self.row.state == DONE
+
+    @property
+    def stopped(self) -> bool:
+        return self.row.state in (REFUSED, DISCONNECTED)
+
+    def waits(self, now: datetime) -> bool:
+        """Stripe was out of reach a moment ago, and is asked again at `row.due_at`."""
+        return self.running and self.row.failures > 0 and self.row.due_at > now
+
+
+def progress_of(session: Session, account_id: int, now: datetime) -> Progress | None:
+    """None before the import began."""
+    row = session.get(HistoryImport, account_id)
+    if row is None:
+        return None
+    share = _share(row)
+    return Progress(row, share, _left(row, share, now))
+
+
+def _share(row: HistoryImport) -> float:
+    if row.stage not in (INVOICES, CHARGES):
+        return _BEGINS.get(row.stage, 0.98)
+    span = (row.until - row.since).total_seconds() or 1.0
+    back = (row.until - row.cursor_at).total_seconds() / span
+    return _BEGINS[row.stage] + 0.48 * min(1.0, max(0.0, back))
+
+
+def _left(row: HistoryImport, share: float, now: datetime) -> timedelta | None:
+    took = now - row.started_at
+    if row.state != RUNNING or share < 0.05 or took <= timedelta(0):  # noqa: PLR2004 - too early
+        return None
+    left = took * ((1 - share) / share)
+    return left if left < _LONGEST_ESTIMATE else None
