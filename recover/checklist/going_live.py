@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from recover import accounts, record, reports, switchover
+from recover import accounts, record, reports, sweep, switchover
 from recover.checklist.sightings import stored
 from recover.dunning import RetryMode
 from recover.dunning.ownership import Owner, Ownership
@@ -29,11 +29,15 @@ def ask(services: Services, account: Account, actor: str) -> Report:
 
 
 def work(services: Services, report: Report) -> None:
-    """Three requests for each past-due invoice with a case, and the list of open invoices."""
+    """Compare with Stripe first, so that no failed renewal is without its case; then look at each.
+
+    Three requests for each past-due invoice, and the lists of open and lately paid ones.
+    """
     with services.db.read() as session:
         account = session.get_one(Account, report.account_id)
     if report.cursor:
         reports.begin_anew(services, report)
+    sweep.sweep(services, account)
     now, listed = services.now(), switchover.past_dues(services, account)
     missing = switchover.unlisted(services, account, {one.id for one in listed})
 
