@@ -209,7 +209,7 @@ def test_trouble_is_named_gravest_first(scene):
                 ),
             ]
         )
-    html = scene.sign_in().get("/").text
+    html = scene.sign_in().get("/?period=30").text
     order = [
         "the key was revoked",
         "1 Stripe event waits",

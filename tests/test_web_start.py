@@ -435,9 +435,20 @@ def _dies_after_one():
     raise RuntimeError
 
 
-def test_a_case_that_is_open_here_alone_is_named(scene, client, path):
-    case = scene.failed("insufficient_funds")
-    scene.sandbox.pay_on_hosted_page(case.stripe_invoice_id)
+def test_the_report_begins_with_a_comparison_so_that_nothing_is_orphaned_or_stale(
+    scene, client, path
+):
+    paid = scene.failed("insufficient_funds")
+    scene.sandbox.pay_on_hosted_page(paid.stripe_invoice_id)
+    customer = scene.sandbox.add_customer(email="new@subscriber.test")
+    unknown = scene.sandbox.fail_renewal(scene.sandbox.add_subscription(customer))
+
     scene.post(client, f"{path}/live", f"{path}/live")
     work(scene, reports.SWITCHOVER)
-    assert "1 open case is not past due" in client.get(f"{path}/live").text
+
+    assert scene.case(paid.id).state == "recovered"
+    with scene.services.db.read() as session:
+        done = reports.newest(session, scene.account.id, reports.SWITCHOVER, reports.DONE)
+        owner = reports.line(session, done, unknown).body["modes"]["recover"]["owner"]
+    assert (done.summary["invoices"], owner) == (1, "us")
+    assert done.summary["modes"]["recover"]["owners"]["nobody"] == 0

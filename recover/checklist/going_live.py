@@ -10,9 +10,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from recover import accounts, record, reports, switchover
+from recover import accounts, reports, sweep, switchover
 from recover.checklist.sightings import stored
-from recover.dunning import RetryMode
 from recover.dunning.ownership import Owner, Ownership
 from recover.errors import PermanentError
 from recover.models import Account, Report
@@ -29,11 +28,15 @@ def ask(services: Services, account: Account, actor: str) -> Report:
 
 
 def work(services: Services, report: Report) -> None:
-    """Three requests for each past-due invoice with a case, and the list of open invoices."""
+    """Compare with Stripe first, so that no failed renewal is without its case; then look at each.
+
+    Three requests for each past-due invoice, and the lists of open and lately paid ones.
+    """
     with services.db.read() as session:
         account = session.get_one(Account, report.account_id)
     if report.cursor:
         reports.begin_anew(services, report)
+    sweep.sweep(services, account)
     now, listed = services.now(), switchover.past_dues(services, account)
     missing = switchover.unlisted(services, account, {one.id for one in listed})
 
@@ -125,10 +128,6 @@ def go(services: Services, account: Account, mode: str, actor: str) -> None:
         report = reports.newest(session, account.id, reports.SWITCHOVER, reports.DONE)
     if not fresh(report, now):
         raise PermanentError("The report is over an hour old. Have it worked out anew first.")
-    accounts.set_mode(services, account.id, mode)
-    text = f"The mode was changed from {account.mode} to {RetryMode(mode)}."
+    accounts.set_mode(services, account.id, mode, actor=actor)
     with services.db.begin() as session:
         stored(services.db, session, account.id).live_at = now
-        record.write(session, "set", text, now, actor=actor, about="setting:mode",
-                     account_id=account.id,
-                     details={"before": account.mode, "after": mode})  # fmt: skip

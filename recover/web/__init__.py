@@ -42,18 +42,8 @@ from recover.web import (
     welcome,
 )
 
-FOUNDERS = (
-    start,
-    dry_run,
-    go_live,
-    dashboard,
-    case,
-    retries,
-    settings_area,
-    account_settings,
-    record,
-    personal,
-)
+START = (start, dry_run, go_live)
+FOUNDERS = (dashboard, case, retries, settings_area, account_settings, record, personal)
 CONNECTIONS = (mode, stripe_accounts, stripe_connect, tokens, hooks)
 PEOPLE = (passkey_sign_in, welcome, places, team, members, invitations, sessions, passkeys)
 SUBSCRIBERS = (card, stop)

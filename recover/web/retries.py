@@ -11,7 +11,7 @@ from recover.errors import PermanentError
 from recover.models import Account, RetryModel
 from recover.services import Services
 from recover.web import retries_view
-from recover.web.guard import current_user
+from recover.web.guard import actor, current_user
 
 _LARGEST_ID = 2**62
 
@@ -37,7 +37,7 @@ def blueprint(services: Services) -> Blueprint:
     def follow(account_id: int) -> Response:
         with services.db.read() as session:
             mine = stats.accounts_of(session, current_user().company_id)
-        learning.follow(services, _own(mine, account_id).id)
+        learning.follow(services, _own(mine, account_id).id, actor=actor())
         flash("The nights choose again. Open cases are planned anew.")
         return redirect(url_for("web.retries.show", account_id=account_id), 303)
 
@@ -71,7 +71,7 @@ def _answer_versions(routes: Blueprint, services: Services) -> None:
     def use(account_id: int, name: str) -> Response:
         with services.db.read() as session:
             account, row = _usable(session, account_id, name)
-        learning.use(services, account.id, row.id if row else None)
+        learning.use(services, account.id, row.id if row else None, actor=actor())
         called = f"Version {versions.short(row)}" if row else "The shipped prior"
         flash(f"{called} is used from now on. Open cases are planned anew.")
         return redirect(url_for("web.retries.show", account_id=account.id), 303)
