@@ -132,7 +132,7 @@ def believe(
     )  # fmt: skip
     for past, rule in failed:
         _saw(belief, past, rule, facts.timezone)
-    belief.weights = belief.weights / belief.weights.sum()
+    belief.weights = belief.weights / np.add.reduce(belief.weights)
     return belief
 
 
