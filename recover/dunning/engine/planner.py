@@ -152,8 +152,12 @@ class _Set:
         self.free[number : number + 1] = [(low, end), (start, high)]
 
     def appraise(self) -> None:
-        """What the masses are worth before each try, from the last one backwards."""
-        for at in range(len(self.tries) - 1, -1, -1):
+        """What the masses are worth before each try, from the last one backwards to the first
+        before which another may be made.
+        """
+        count = len(self.tries)
+        first = next((at for at, (low, high) in enumerate(self.free) if low < high), count)
+        for at in range(count - 1, first - 1, -1):
             after, taken = self.worth[at + 1], self.takings[self.tries[at]]
             lost = np.add.reduce(taken * after[:, None], axis=0)
             lost[0] -= self.price + (at + 1) * self.step
