@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from recover.dunning.campaign import Campaign
-from recover.dunning.declines import Pace
+from recover.dunning.declines import DeclineRule, Pace
 from recover.dunning.facts import Card, Facts, Outcome
 from recover.dunning.network_rules import NetworkRules, rules_for
 from recover.dunning.situation import latest_failure, made, rule_of, same_number
@@ -68,14 +68,19 @@ def tries_on_card(facts: Facts, card: Card) -> list[datetime]:
     return sorted((uses if len(uses) >= len(ours) else ours) + observed)
 
 
-def gap_ends_at(facts: Facts, campaign: Campaign) -> datetime | None:
-    """Until when the current card is left in peace after its last try; None if never tried."""
+def gap_ends_at(
+    facts: Facts, campaign: Campaign, latest_rule: DeclineRule | None = None
+) -> datetime | None:
+    """Until when the current card is left in peace after its last try; None if never tried.
+
+    ``latest_rule``: what the latest failure calls for, where it is known already.
+    """
     card = facts.card
     if card is None:
         return None
     seen = [use.at for use in facts.card_uses]
     seen += [p.at for p in made(facts) if p.card is None or same_number(p.card, card)]
-    return max(seen) + _gap(facts, campaign) if seen else None
+    return max(seen) + _gap(latest_rule or _rule(facts), campaign) if seen else None
 
 
 def stripe_clears_at(facts: Facts, campaign: Campaign, now: datetime) -> datetime | None:
@@ -86,10 +91,14 @@ def stripe_clears_at(facts: Facts, campaign: Campaign, now: datetime) -> datetim
     return stripe_at + STRIPE_GRACE if stripe_at - now < campaign.min_gap else None
 
 
-def _gap(facts: Facts, campaign: Campaign) -> timedelta:
-    latest = latest_failure(facts)
-    technical = latest is not None and rule_of(latest).pace is Pace.SOON
+def _gap(latest: DeclineRule | None, campaign: Campaign) -> timedelta:
+    technical = latest is not None and latest.pace is Pace.SOON
     return min(SOON_GAP, campaign.min_gap) if technical else campaign.min_gap
+
+
+def _rule(facts: Facts) -> DeclineRule | None:
+    latest = latest_failure(facts)
+    return rule_of(latest) if latest else None
 
 
 def _network(card: Card) -> str:

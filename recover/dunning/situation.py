@@ -18,6 +18,7 @@ Ruled = tuple[PastAttempt, DeclineRule]
 class Reading:
     """What one decision asks of the same facts again and again, found once."""
 
+    made: tuple[PastAttempt, ...]
     ruled: tuple[Ruled, ...]  # the tries that failed or were observed, and what each calls for
     latest: PastAttempt | None  # as in `latest_failure`
     latest_rule: DeclineRule | None
@@ -29,7 +30,7 @@ def read(facts: Facts) -> Reading:
     failed = [each for each in ruled if each[0].outcome is not Outcome.OBSERVED]
     on_this = [each for each in failed if _same_data(facts.card, each[0].card)]
     latest, latest_rule = (on_this or failed or [(None, None)])[-1]
-    return Reading(ruled, latest, latest_rule, _current(facts, latest_rule, failed))
+    return Reading(made(facts), ruled, latest, latest_rule, _current(facts, latest_rule, failed))
 
 
 def _current(facts: Facts, latest: DeclineRule | None, failed: Iterable[Ruled]) -> DeclineRule:

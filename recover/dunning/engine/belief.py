@@ -11,14 +11,15 @@ import numpy as np
 
 from recover.dunning.declines import DeclineRule, Pace
 from recover.dunning.engine.features import (
-    correction,
+    LOG_HOURS,
     failures_on_card,
     funding,
     group,
-    of_case,
     of_hours,
+    of_the_hour,
     paid_on,
     region,
+    waits_and_case,
 )
 from recover.dunning.engine.hypotheses import LIBRARY, PRIOR
 from recover.dunning.engine.model import Model
@@ -45,6 +46,12 @@ NDBool = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 _prior = lru_cache(maxsize=512)(Model.weights)
 
 
+@lru_cache(maxsize=256)
+def _of_hours(model: Model, grid: Grid) -> Floats:
+    """The part of the learned correction that hangs on the hour alone: (hours,)."""
+    return of_the_hour(model.coefficients, of_hours(grid.start, grid.hours // 24))
+
+
 @dataclass(slots=True, eq=False)
 class Belief:
     """After the last try. Arrays over stories; ``state`` is b / C - S of `Grid`'s closed form."""
@@ -58,7 +65,7 @@ class Belief:
     group: str
     region: str
     facts: Facts
-    coefficients: Floats  # of the learned correction: (features,)
+    model: Model
 
     def open_at(self, hours: NDInt) -> Floats:
         """The chance per story that the card is open then, if not tried before: (stories, n)."""
@@ -79,18 +86,15 @@ class Belief:
     @property
     def corrected(self) -> bool:
         """False where the model has learned no correction yet."""
-        return bool(self.coefficients.any())
+        return self.model.corrected
 
     def shift(self, hours: NDInt) -> Floats:
-        """The learned correction in logits at these hours."""
-        laid = self.grid
-        return correction(
-            self.coefficients,
-            of_hours(laid.start, laid.hours // 24)[:, hours],
-            of_case(self.facts, self.tries),
-            (hours - self.first).astype(np.float64),
-            (hours - self.last).astype(np.float64),
-        )
+        """The learned correction in logits at these hours, none before the last try."""
+        since, last, own = waits_and_case(self.model.coefficients, self.facts, self.tries)
+        found: Floats = _of_hours(self.model, self.grid)[hours] + own
+        found += since * LOG_HOURS[hours - self.first]
+        found += last * LOG_HOURS[hours - self.last]
+        return found
 
 
 def approval(opened: Floats, hour: int) -> Floats:
@@ -128,11 +132,11 @@ def believe(
     first = laid.place(first_there)
     belief = Belief(
         laid, weights, -laid.inflow[first], first, first, 0, named, where,
-        facts, model.coefficients,
+        facts, model,
     )  # fmt: skip
     for past, rule in failed:
         _saw(belief, past, rule, facts.timezone)
-    belief.weights = belief.weights / belief.weights.sum()
+    belief.weights = belief.weights / np.add.reduce(belief.weights)
     return belief
 
 

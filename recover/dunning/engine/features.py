@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from functools import lru_cache
 from math import log10
+from operator import mul
 from typing import Final
 
 import numpy as np
 
 from recover.dunning.declines import DeclineRule, Pace
 from recover.dunning.engine.hypotheses import LIBRARY, PRIOR
-from recover.dunning.engine.paydays import Floats, pays_on
+from recover.dunning.engine.paydays import MAX_DAYS, Floats, pays_on
 from recover.dunning.facts import Card, Facts, Outcome
 from recover.dunning.situation import Ruled
 
@@ -95,27 +96,31 @@ def _of_day(day: date) -> list[float]:
     return [*weekdays, float(np.sin(turn)), float(np.cos(turn)), edge]
 
 
-def of_case(facts: Facts, tries: int) -> Floats:
-    """The features that do not change with the hour of the next try: shape (7,)."""
+def of_case(facts: Facts, tries: int) -> list[float]:
+    """The seven features that do not change with the hour of the next try."""
     card = facts.card
     brand, kind = (card.brand, card.funding) if card else ("", "")
     amount = log10(max(facts.amount_remaining_minor, 1)) - 3.5
     abroad = region(card) != "US"
     flags = (kind == "credit", kind == "prepaid", brand == "mastercard", brand == "amex", abroad)
-    return np.array([min(tries, 10) / 5, *map(float, flags), float(np.clip(amount, -2, 2))])
+    return [min(tries, 10) / 5, *map(float, flags), min(max(amount, -2.0), 2.0)]
 
 
-def correction(
-    coefficients: Floats, hour_part: Floats, case_part: Floats, since: Floats, last: Floats
-) -> Floats:
-    """The learned shift in logits at some hours; ``since`` and ``last`` in hours, all (hours,)."""
-    n = _OF_THE_HOUR
-    times = coefficients[n] * log_hours(since) + coefficients[n + 1] * log_hours(last)
-    found: Floats = coefficients[:n] @ hour_part + times + float(coefficients[n + 2 :] @ case_part)
+def of_the_hour(coefficients: Floats, hour_part: Floats) -> Floats:
+    """The learned correction's part that hangs on the hour alone, in logits: (hours,)."""
+    found: Floats = coefficients[:_OF_THE_HOUR] @ hour_part
     return found
 
 
-def row(hour_part: Floats, case_part: Floats, since: float, last: float) -> Floats:
+def waits_and_case(coefficients: Floats, facts: Facts, tries: int) -> tuple[float, float, float]:
+    """The rest of it: what the logarithms of the hours since the first failure and since the last
+    try are multiplied by, and what the case itself adds.
+    """
+    since, last, *own = coefficients[_OF_THE_HOUR:].tolist()
+    return since, last, sum(map(mul, own, of_case(facts, tries)))
+
+
+def row(hour_part: Floats, case_part: list[float], since: float, last: float) -> Floats:
     """All features of one try, in the order of `FEATURES`."""
     logs = log_hours(np.array([since, last]))
     return np.concatenate([hour_part, logs, case_part])
@@ -125,6 +130,10 @@ def log_hours(hours: Floats) -> Floats:
     """0 at one day, about 1 at three weeks, -1 at an hour."""
     scaled: Floats = np.log(np.maximum(hours, 1.0) / 24) / 3
     return scaled
+
+
+LOG_HOURS: Final = log_hours(np.arange(24.0 * (31 + MAX_DAYS)))
+"""The same for every number of full hours within a grid."""
 
 
 @lru_cache(maxsize=4096)

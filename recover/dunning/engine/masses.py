@@ -14,12 +14,6 @@ from recover.dunning.engine.belief import CLOSED, Belief, NDInt, open_rates
 from recover.dunning.engine.paydays import DAILY, Floats, Grid, hours_of
 
 
-def masses(belief: Belief) -> Floats:
-    """Alive and open: (2, stories)."""
-    found: Floats = np.array([belief.weights, belief.weights * belief.state])
-    return found
-
-
 def takings(belief: Belief, hours: NDInt) -> Floats:
     """What a try at each hour takes out of the masses: (hours, 3, 2, stories).
 

@@ -74,6 +74,11 @@ class Model:
         return all(theirs[key] == value for key, value in mine.items() if key not in told)
 
     @property
+    def corrected(self) -> bool:
+        """False where no correction has been learned yet."""
+        return _corrected(self)
+
+    @property
     def version(self) -> str:
         """Sixteen hex digits that name exactly these beliefs."""
         return _version(self)
@@ -119,6 +124,11 @@ class Model:
             _seen(body["seen"]),
             str(body["parent"])[:64],
         )
+
+
+@lru_cache(maxsize=512)
+def _corrected(model: Model) -> bool:
+    return bool(model.coefficients.any())
 
 
 @lru_cache(maxsize=16)  # a model is immutable, and every proposal names its version

@@ -55,8 +55,13 @@ class Grid:
 
     def moment(self, index: int, timezone: str) -> datetime:
         """The full local hour as an aware time; hours that summer time skips move ahead."""
-        there = self.midnight + index * _HOUR
-        return there.replace(tzinfo=zone(timezone)).astimezone(UTC)
+        return _moment(self.midnight, index, timezone)
+
+
+@lru_cache(maxsize=16384)
+def _moment(midnight: datetime, index: int, timezone: str) -> datetime:
+    there = midnight + index * _HOUR
+    return there.replace(tzinfo=zone(timezone)).astimezone(UTC)
 
 
 def grid_of(day: date, window: timedelta) -> Grid:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recover.dunning.engine.belief import Belief, NDInt
-from recover.dunning.engine.masses import masses, takings
+from recover.dunning.engine.masses import takings
 from recover.dunning.engine.paydays import DAILY, WAKING, hours_of
 
 _FINE_HOURS = 36
@@ -105,13 +105,15 @@ class _Set:
         self.gap = room.gap
         self.takings = takings(belief, room.hours)
         self.flat = self.takings.reshape(len(room.hours), -1)
-        self.prices = [price.of(made + number) for number in range(_AHEAD + 1)]
+        self.price = price.of(made)  # of the first one
+        self.step = price.of(made + 1) - self.price
         self.tries: list[int] = []  # ascending
         self.free = [(0, len(self.hours))]  # the places left before each try and after the last
         self.alive = [1.0]  # that each try is reached, and at last that all of them fail
         self.value = 0.0
         self.reaching = np.empty((_AHEAD + 1, 2, self.takings.shape[-1]))
-        self.reaching[0] = masses(belief)
+        self.reaching[0, 0] = belief.weights
+        np.multiply(belief.weights, belief.state, out=self.reaching[0, 1])
         self.worth = np.zeros((_AHEAD + 1, 3, self.takings.shape[-1]))  # at first as if alone
         self.worth[:, 0] = 1 + price.per_day / 24 * belief.last
         self.worth[:, 2] = -price.per_day / 24
@@ -131,8 +133,8 @@ class _Set:
         """The price of one more try where it is reached, and the step by which the ones after it
         then cost more.
         """
-        step = self.prices[1] - self.prices[0]
-        return self.prices[number] * self.alive[number] + step * sum(self.alive[number:-1])
+        own = (self.price + number * self.step) * self.alive[number]
+        return own + self.step * sum(self.alive[number:-1])
 
     def add(self, number: int, place: int) -> None:
         """One more try: what it takes reaches those after it no more."""
@@ -150,9 +152,13 @@ class _Set:
         self.free[number : number + 1] = [(low, end), (start, high)]
 
     def appraise(self) -> None:
-        """What the masses are worth before each try, from the last one backwards."""
-        for at in range(len(self.tries) - 1, -1, -1):
+        """What the masses are worth before each try, from the last one backwards to the first
+        before which another may be made.
+        """
+        count = len(self.tries)
+        first = next((at for at, (low, high) in enumerate(self.free) if low < high), count)
+        for at in range(count - 1, first - 1, -1):
             after, taken = self.worth[at + 1], self.takings[self.tries[at]]
             lost = np.add.reduce(taken * after[:, None], axis=0)
-            lost[0] -= self.prices[at + 1]
+            lost[0] -= self.price + (at + 1) * self.step
             np.subtract(after[:2], lost, out=self.worth[at, :2])

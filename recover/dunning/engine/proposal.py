@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 
 from recover.dunning.budget import STRIPE_GRACE, caps_clear_at, gap_ends_at
 from recover.dunning.campaign import Campaign
-from recover.dunning.declines import DeclineRule, Pace
+from recover.dunning.declines import Pace
 from recover.dunning.engine.belief import Belief, NDInt, believe
 from recover.dunning.engine.model import Model
 from recover.dunning.engine.planner import Plan, Room, candidates
 from recover.dunning.engine.reasons import clause, nothing
 from recover.dunning.facts import Facts, Trigger
 from recover.dunning.hours import local
-from recover.dunning.situation import Reading, made
+from recover.dunning.situation import Reading
 from recover.dunning.timing import Proposal, Retry
 
 _HOUR = timedelta(hours=1)
@@ -37,11 +37,11 @@ def question(
     belief = believe(facts, model, campaign.window, reading)
     latest, rule = reading.latest, reading.latest_rule or reading.rule
     wished = latest.at + rule.not_before if latest and rule.not_before else None
-    hours = _allowed(belief, facts, campaign, rule, wished)
+    hours = _allowed(belief, facts, campaign, reading, wished)
     # The hour we are in stays a candidate, so that a due try is due and not put off again.
     ahead = hours[hours.searchsorted(belief.grid.index(now, facts.timezone)) :]
     gap = -(-campaign.min_gap // _HOUR)
-    room = Room(belief, ahead, _tries_left(facts, campaign), gap)
+    room = Room(belief, ahead, _tries_left(reading, campaign), gap)
     return Question(facts, campaign, room, hours, wished)
 
 
@@ -78,22 +78,23 @@ def _no_more(asked: Question) -> str:
     return nothing(max(belief.chance(int(hour)) for hour in some), belief.tries)
 
 
-def _tries_left(facts: Facts, campaign: Campaign) -> int:
-    ours = sum(past.trigger is Trigger.SCHEDULE for past in made(facts))
-    return max(0, campaign.max_retries - ours)
+def _tries_left(reading: Reading, campaign: Campaign) -> int:
+    ours = [past for past in reading.made if past.trigger is Trigger.SCHEDULE]
+    return max(0, campaign.max_retries - len(ours))
 
 
 def _allowed(
-    belief: Belief, facts: Facts, campaign: Campaign, rule: DeclineRule, wished: datetime | None
+    belief: Belief, facts: Facts, campaign: Campaign, reading: Reading, wished: datetime | None
 ) -> NDInt:
     """Candidate hours under the gap, the caps, the network's wish, the window and Stripe's own.
 
     They follow from the facts alone: the choice among them is the same whenever it is asked for.
     """
-    last_at = max((past.at for past in made(facts)), default=facts.failed_at)
+    rule = reading.latest_rule or reading.rule
+    last_at = max([past.at for past in reading.made], default=facts.failed_at)
     earliest = max(
         caps_clear_at(facts, last_at),
-        gap_ends_at(facts, campaign) or last_at,
+        gap_ends_at(facts, campaign, rule) or last_at,
         wished or last_at,
     )
     fine = rule.pace is Pace.SOON or rule.code == "try_again_later"
