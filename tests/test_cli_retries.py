@@ -165,7 +165,7 @@ def test_without_a_version_the_list_says_so(said, engine):
 
 def test_versions_are_listed_newest_first_with_what_came_of_each(said, services, account, engine):
     sound = night(services, account, 150)
-    bad = night(services, account, 600, always)
+    bad = night(services, account, 1200, always)
     told = said("retries", "versions")
     assert f"on version {sound.version[:8]}, learned from {sound.figures['used']} tries" in told
     assert told.index("refused") < told.index("in use")
@@ -186,7 +186,7 @@ def test_learning_now_says_what_came_of_it(said, services, account, engine):
     said("retries", "use", "shipped")
     add_cases(services, account, 60)
     assert "It is not used, for somebody chose another" in said("retries", "learn")
-    add_cases(services, account, 600, always)
+    add_cases(services, account, 1200, always)
     assert "Refused: These outcomes would move" in said("retries", "learn")
 
 

@@ -359,7 +359,7 @@ def test_a_company_without_an_account_is_told_how_to_connect_one(scene, client):
         session.add(elsewhere)
         session.flush()
         session.get_one(Account, scene.account.id).company_id = elsewhere.id
-    assert "recover account connect" in client.get("/retries").text
+    assert 'href="/settings/stripe">Connect your Stripe account' in client.get("/retries").text
     assert rows(scene.services, scene.account) == []
 
 
