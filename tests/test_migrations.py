@@ -183,6 +183,23 @@ def test_lines_sealed_over_fewer_columns_are_sealed_anew(empty_url):
     engine.dispose()
 
 
+def test_an_upgrade_from_the_first_tables_keeps_a_case_and_all_it_hangs_on(empty_url):
+    command.upgrade(migrate.alembic_config(empty_url), "0001")
+    engine = make_engine(empty_url)
+    metadata = MetaData()
+    metadata.reflect(engine)
+    with engine.begin() as connection:
+        for table, values in _an_old_case(metadata).items():
+            connection.execute(metadata.tables[table].insert().values(**values))
+
+    migrate.upgrade(empty_url)
+
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM cases")) == 1
+        assert connection.scalar(text("SELECT end_of_dunning FROM accounts")) == "leave"
+    engine.dispose()
+
+
 OWNERS = ("account_id", "company_id", "case_id")
 
 

@@ -44,7 +44,8 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('max_retries', sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column('min_gap_hours', sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column('model_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True))
-        batch_op.add_column(sa.Column('model_pinned', sa.Boolean(), nullable=False, server_default=sa.false()))
+    # Not in a batch: for such a default SQLite would copy the table, which others refer to.
+    op.add_column('accounts', sa.Column('model_pinned', sa.Boolean(), nullable=False, server_default=sa.false()))
 
     with op.batch_alter_table('attempts', schema=None) as batch_op:
         batch_op.add_column(sa.Column('card_issuer', sa.String(length=255), nullable=False, server_default=''))
