@@ -17,7 +17,7 @@ import numpy as np
 
 from recover.dunning.engine.belief import Belief, NDInt
 from recover.dunning.engine.masses import takings
-from recover.dunning.engine.paydays import DAILY, WAKING, Floats, hours_of
+from recover.dunning.engine.paydays import DAILY, WAKING, hours_of
 
 _FINE_HOURS = 36
 _AHEAD = 5
