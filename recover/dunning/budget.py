@@ -10,6 +10,7 @@ from recover.dunning.campaign import Campaign
 from recover.dunning.declines import DeclineRule, Pace
 from recover.dunning.facts import Card, Facts, Outcome
 from recover.dunning.network_rules import NetworkRules, rules_for
+from recover.dunning.plausible import strange_time
 from recover.dunning.situation import latest_failure, made, rule_of, same_number
 from recover.dunning.wording import card_name, counted, day, moment
 
@@ -34,8 +35,10 @@ def allowance(facts: Facts, now: datetime) -> Allowance:
     """The caps alone, without gaps: every try on the card's number by anyone, on any invoice.
 
     Successful ones count too. The networks count only what follows a decline, so this errs on
-    the safe side.
+    the safe side. None is left where a time cannot be right.
     """
+    if strange := strange_time(facts, now):
+        return Allowance(0, now, None, strange)
     if facts.card is None:
         return Allowance(0, now, None, "There is no card to try.")
     rules = rules_for(_network(facts.card), now.date())

@@ -20,6 +20,7 @@ from recover.dunning.decisions import (
 )
 from recover.dunning.facts import Facts
 from recover.dunning.mails import PlannedMail, due_mail, planned_mail
+from recover.dunning.plausible import after, strange_time
 from recover.dunning.retries import (
     Idle,
     PlannedRetry,
@@ -32,7 +33,8 @@ from recover.dunning.timing import Timing
 from recover.dunning.truth import ended
 from recover.dunning.wording import counted, moment
 
-_UNKNOWN_STATUS_PAUSE = timedelta(hours=6)
+_PAUSE = timedelta(hours=6)
+"""After which facts that are not understood are looked at again."""
 
 
 def decide(facts: Facts, campaign: Campaign, timing: Timing, now: datetime) -> Decision:
@@ -44,6 +46,7 @@ def decide(facts: Facts, campaign: Campaign, timing: Timing, now: datetime) -> D
     return (
         ended(facts)
         or _unknown_status(facts, now)
+        or _strange_time(facts, now)
         # Before the window: a charge under way when it closes may still succeed.
         or pending_wait(facts, now)
         or _window_over(facts, campaign, now)
@@ -60,7 +63,12 @@ def _unknown_status(facts: Facts, now: datetime) -> Wait | None:
     if facts.invoice_status == "open":
         return None
     text = f'Stripe calls the invoice "{facts.invoice_status}", which is not understood here.'
-    return Wait(now + _UNKNOWN_STATUS_PAUSE, f"{text} Nothing is charged or sent meanwhile.")
+    return Wait(after(now, _PAUSE), f"{text} Nothing is charged or sent meanwhile.")
+
+
+def _strange_time(facts: Facts, now: datetime) -> Wait | None:
+    strange = strange_time(facts, now)
+    return Wait(after(now, _PAUSE), f"{strange} Nothing is sent meanwhile.") if strange else None
 
 
 def _window_over(facts: Facts, campaign: Campaign, now: datetime) -> Stop | None:

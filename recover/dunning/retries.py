@@ -12,6 +12,7 @@ from recover.dunning.declines import DeclineCategory
 from recover.dunning.facts import Facts, Outcome, PastAttempt, RetryMode, Trigger
 from recover.dunning.hours import out_of_the_night
 from recover.dunning.outages import may_be_canary, next_canary_at, over_since
+from recover.dunning.plausible import strange_time
 from recover.dunning.situation import (
     barring_rule,
     current_rule,
@@ -55,7 +56,7 @@ def pending_wait(facts: Facts, now: datetime) -> Wait | None:
 def new_card_retry(facts: Facts, now: datetime) -> RetryPayment | Wait | None:
     """A try at once on card data that this invoice was never tried on; None without such."""
     card = facts.card
-    if card is None or not is_new_card(facts):
+    if card is None or not is_new_card(facts) or strange_time(facts, now):
         return None
     budget, name = allowance(facts, now), card_name(card)
     free_at = max(budget.next_at, _cards_free_at(facts, now))
@@ -100,7 +101,7 @@ def scheduled(
 
     An outage comes before the timing: one card finds out when it is over, then all are tried.
     """
-    if idle := barred(facts, campaign):
+    if idle := barred(facts, campaign) or strange_time(facts, now):
         return Idle(idle)
     if known := _bank_is_back(facts, campaign, now) or _canary(facts, campaign, now):
         return known

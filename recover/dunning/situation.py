@@ -29,8 +29,8 @@ def read(facts: Facts) -> Reading:
     ruled = tuple([(past, rule_of(past)) for past in facts.attempts if past.outcome in _SPENT])
     failed = [each for each in ruled if each[0].outcome is not Outcome.OBSERVED]
     on_this = [each for each in failed if _same_data(facts.card, each[0].card)]
-    latest, latest_rule = (on_this or failed or [(None, None)])[-1]
-    return Reading(made(facts), ruled, latest, latest_rule, _current(facts, latest_rule, failed))
+    latest, rule = (on_this or failed)[-1] if failed else (None, None)
+    return Reading(made(facts), ruled, latest, rule, _current(facts, rule, failed))
 
 
 def _current(facts: Facts, latest: DeclineRule | None, failed: Iterable[Ruled]) -> DeclineRule:

@@ -11,6 +11,7 @@ from recover.dunning.campaign import Campaign
 from recover.dunning.declines import DeclineCategory, DeclineRule, Pace
 from recover.dunning.facts import Facts, Outcome, PastAttempt
 from recover.dunning.hours import days_later, out_of_the_night
+from recover.dunning.plausible import strange_time
 from recover.dunning.situation import current_rule, latest_failure, made, rule_of
 
 _WHY = {
@@ -63,10 +64,15 @@ class FixedTiming:
     soon: tuple[timedelta, ...] = (timedelta(hours=2), timedelta(hours=24))  # technical failures
 
     def propose(self, facts: Facts, campaign: Campaign, now: datetime) -> Proposal:
-        retry = self.next_retry(facts, campaign, now)
+        if strange := strange_time(facts, now):
+            return Proposal(None, strange, warnings=(strange,))
+        retry = self._next(facts, campaign, now)
         return Proposal(retry, retry.reason if retry else "The fixed days are over.")
 
     def next_retry(self, facts: Facts, campaign: Campaign, now: datetime) -> Retry | None:
+        return self.propose(facts, campaign, now).retry
+
+    def _next(self, facts: Facts, campaign: Campaign, now: datetime) -> Retry | None:
         rule = current_rule(facts)
         if rule.category is not DeclineCategory.RETRY_LATER or rule.pace is Pace.NONE:
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from recover.dunning import DEFAULT
 from recover.dunning.budget import allowance, caps_clear_at
 from recover.dunning.engine import Engine, Model, Price
 from recover.dunning.engine.belief import CLOSED, believe, open_rates
-from recover.dunning.engine.planner import Room, candidates, plan, plans
+from recover.dunning.engine.planner import Room, candidates, plan
 
 PRIOR, PRICE = Model.prior(), Price()
 FLAT, STEEP = Price(per_try=0.002, growth=0.0), Price(per_try=0.002, growth=2.0)
@@ -94,21 +95,23 @@ def test_a_learned_correction_never_promises_more_than_is_left():
     assert 0 < found.chance <= 1
 
 
-def test_plans_made_in_step_are_those_made_alone():
-    rooms = [
-        room(belief, tries, gap, fine=fine)
-        for belief in [*BELIEFS, believed("generic_decline", model=LEARNED)]
-        for tries, gap in ((0, 12), (1, 12), (4, 48), (8, 12), (8, 24 * 9))
-        for fine in (False, True)
-    ]
-    rooms.append(replace(rooms[0], hours=rooms[0].hours[:0], tries=3))
-    together = plans(rooms, PRICE)
-    for its, found in zip(rooms, together, strict=True):
-        alone = plan(its, PRICE)
-        assert found.hours == alone.hours
-        assert found.chance == pytest.approx(alone.chance, abs=1e-9)
-        assert len(found.hours) <= its.tries
-        assert all(b - a >= its.gap for a, b in zip(found.hours, found.hours[1:], strict=False))
+@pytest.mark.parametrize(("tries", "gap"), [(0, 12), (1, 12), (4, 48), (8, 12), (8, 24 * 9)])
+@pytest.mark.parametrize("fine", [False, True])
+def test_a_plan_keeps_to_its_tries_and_their_gap_and_is_worth_what_it_says(tries, gap, fine):
+    for belief in [*BELIEFS, believed("generic_decline", model=LEARNED)]:
+        its = room(belief, tries, gap, fine=fine)
+        found = plan(its, PRICE)
+        assert set(found.hours) <= set(its.hours.tolist())
+        assert len(found.hours) <= tries
+        assert all(b - a >= gap for a, b in pairwise(found.hours))
+        if not belief.corrected:
+            walk = walked(belief, found.hours)
+            assert (found.value, found.chance) == pytest.approx(walk, abs=1e-9)
+
+
+def test_where_no_hour_is_left_no_try_is_planned():
+    its = room(BELIEFS[0])
+    assert plan(replace(its, hours=its.hours[:0]), PRICE).hours == ()
 
 
 def test_hours_that_may_be_tried_leave_the_night_alone_and_are_dense_at_first_where_it_pays():

@@ -10,19 +10,6 @@ from recover.dunning.decline_rule import DeclineRule
 from recover.dunning.facts import Facts, Outcome
 
 _CLOCKS_DIFFER = timedelta(minutes=10)  # between Stripe's servers and ours, at most
-_OUR_TIME = range(1990, 2200)  # years; near the ends of the calendar no window can be laid out
-
-
-def unusable(facts: Facts, now: datetime) -> str:
-    """Why no time at all can be reckoned from these facts; "" where one can."""
-    times = [facts.failed_at, now, *(past.at for past in facts.attempts), *facts.paid_hours]
-    times += [use.at for use in facts.card_uses]
-    if facts.next_stripe_attempt_at is not None:
-        times.append(facts.next_stripe_attempt_at)
-    strange = next((at for at in times if at.tzinfo is None or at.year not in _OUR_TIME), None)
-    if strange is None:
-        return ""
-    return f"A time of this case cannot be right ({strange.isoformat()}), so no try is planned."
 
 
 def doubts(facts: Facts, now: datetime) -> list[str]:

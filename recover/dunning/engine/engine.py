@@ -9,13 +9,14 @@ from datetime import datetime
 
 from recover.dunning.campaign import DEFAULT, Campaign
 from recover.dunning.declines import DeclineCategory, Pace
-from recover.dunning.engine.doubts import doubts, remarks, unusable
+from recover.dunning.engine.doubts import doubts, remarks
 from recover.dunning.engine.learning import learned
 from recover.dunning.engine.model import Model
 from recover.dunning.engine.outcomes import TryOutcome
 from recover.dunning.engine.planner import Price, plan
 from recover.dunning.engine.proposal import propose, question
 from recover.dunning.facts import Facts
+from recover.dunning.plausible import strange_time
 from recover.dunning.situation import current_rule, made, read
 from recover.dunning.timing import FixedTiming, Proposal, Retry
 
@@ -77,8 +78,8 @@ class Engine:
         ``draw`` in [0, 1) must stay the same while the same try is asked for again. None: no
         exploration.
         """
-        if absurd := unusable(facts, now):
-            return Proposal(None, absurd, warnings=(absurd,))
+        if strange := strange_time(facts, now):
+            return Proposal(None, strange, warnings=(strange,))
         reading, doubted = read(facts), doubts(facts, now)
         rule = reading.rule
         if rule.category is not DeclineCategory.RETRY_LATER or rule.pace is Pace.NONE:
@@ -92,8 +93,8 @@ class Engine:
 
     def warnings(self, facts: Facts, now: datetime) -> tuple[str, ...]:
         """What the founder should know of these facts, and of the model itself."""
-        if absurd := unusable(facts, now):
-            return self._warnings([absurd])
+        if strange := strange_time(facts, now):
+            return self._warnings([strange])
         return self._warnings(doubts(facts, now) + remarks(facts, current_rule(facts)))
 
     def _warnings(self, told: list[str]) -> tuple[str, ...]:
