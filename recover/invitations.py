@@ -41,6 +41,10 @@ class InvitationOver(PermanentError):
     """The invitation was accepted or withdrawn, or there is none."""
 
 
+class NoInvitation(PermanentError):
+    """The company has no such invitation; another may, which is none of its business."""
+
+
 @dataclass(frozen=True, slots=True)
 class Open:
     """An invitation that its link stands for, for the page that asks to accept."""
@@ -87,7 +91,9 @@ def _check(session: Session, company_id: int, email: str, now: datetime) -> None
 
 
 def again(services: Services, owner: User, invitation_id: int) -> Invitation:
-    """Mail it once more; it is good for another week. Raises InvitationOver, NotInvited."""
+    """Mail it once more; it is good for another week. Raises InvitationOver, NoInvitation,
+    NotInvited.
+    """
     with services.db.begin() as session:
         row = _of(session, owner.company_id, invitation_id)
         if row.mails >= MAILS:
@@ -98,7 +104,7 @@ def again(services: Services, owner: User, invitation_id: int) -> Invitation:
 
 
 def withdraw(services: Services, owner: User, invitation_id: int) -> Invitation:
-    """From now on neither link works. Raises InvitationOver."""
+    """From now on neither link works. Raises InvitationOver, NoInvitation."""
     with services.db.begin() as session:
         row = _of(session, owner.company_id, invitation_id)
         row.withdrawn_at = services.now()
@@ -108,7 +114,7 @@ def withdraw(services: Services, owner: User, invitation_id: int) -> Invitation:
 
 
 def link_to_copy(services: Services, owner: User, invitation_id: int) -> tuple[Invitation, str]:
-    """For an owner to hand on where mail does not arrive. Raises InvitationOver."""
+    """For an owner to hand on where mail does not arrive. Raises InvitationOver, NoInvitation."""
     now = services.now()
     with services.db.begin() as session:
         row = _of(session, owner.company_id, invitation_id)
@@ -173,8 +179,11 @@ def _find(session: Session, services: Services, token: str, *, lock: bool = Fals
 
 
 def _of(session: Session, company_id: int, invitation_id: int) -> Invitation:
-    row = session.get(Invitation, invitation_id, with_for_update=True)
-    if row is None or row.company_id != company_id or row.accepted_at or row.withdrawn_at:
+    mine = Invitation.id == invitation_id, Invitation.company_id == company_id
+    row = session.scalar(select(Invitation).where(*mine).with_for_update())
+    if row is None:
+        raise NoInvitation("Your company has no such invitation.")
+    if row.accepted_at or row.withdrawn_at:
         raise InvitationOver("That invitation is not open any more.")
     return row
 

@@ -83,7 +83,10 @@ def places(session: Session, email: str) -> list[User]:
 
 def place_at(session: Session, company_id: int, email: str) -> User | None:
     """The place a person has at a company now."""
-    return next((one for one in places(session, email) if one.company_id == company_id), None)
+    query = select(User).where(
+        User.company_id == company_id, User.email == normal(email), User.removed_at.is_(None)
+    )
+    return session.scalar(query)
 
 
 def normal(email: str) -> str:

@@ -2,7 +2,7 @@
 
 A new table gets its rows by itself: each column is filled by its name or its type, a foreign key
 with the row of the same account. Where the product needs a certain word in a column, it is said in
-`WORDS`. Every text holds the company's own marker, so that it can be looked for anywhere.
+`isolation_words`. Every text holds the company's own marker, so that it can be looked for anywhere.
 """
 
 from __future__ import annotations
@@ -11,79 +11,38 @@ import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import JSON, Boolean, Column, DateTime, Float, Integer, Row, String, Table, select
+from isolation_words import OF_THE_COMPANY, ROWS, WORDS, device_of, token_of, version_of
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    Integer,
+    Row,
+    String,
+    Table,
+    select,
+    update,
+)
 from sqlalchemy.sql.elements import ColumnElement
 
 from app import create_app
 from recover.db import READING, Base
-from recover.dunning import DEFAULT
 from recover.links import Purpose
-from recover.models import SignIn
+from recover.models import Account, SignIn
 from recover.services import Services
 from sandbox.sandbox import Sandbox
 from sandbox.state import Store
 
 OURS, THEIRS = "Quetzalcoatl", "Xylophonist"  # nothing else in the project is called that
-
-# What a column must hold for the product to read it: by "table.column", or by the column alone.
-# In a text, {marker} is the company's and {which} the account's number.
-WORDS: dict[str, Any] = {
-    "accounts.mode": "recover",
-    "accounts.connection": "key",
-    "accounts.livemode": False,
-    "accounts.timing": "fixed",
-    "accounts.test_mail": "everyone",
-    "accounts.timezone": "UTC",
-    "accounts.color": "#1f6feb",
-    "accounts.logo_url": "",
-    "accounts.website_url": "https://{marker}.test",
-    "accounts.support_email": "help@{marker}.test",
-    "accounts.sender_email": "billing@{marker}.test",
-    "accounts.reply_to": "reply@{marker}.test",
-    "users.email": "owner{which}@{marker}.test",
-    "accounts.max_retries": 4,
-    "accounts.min_gap_hours": 24,
-    "accounts.disconnected_at": None,
-    "accounts.leaving_at": None,
-    "accounts.model_id": None,
-    "attempts.outcome": "failed",
-    "attempts.trigger": "stripe",
-    "attempts.proposal": None,
-    "card_updates.status": "started",
-    "card_updates.field": "customer.invoice_settings.default_payment_method",
-    "cases.state": "open",
-    "cases.close_reason": "",
-    "cases.decline_category": "retry_later",
-    "cases.closed_at": None,
-    "cases.locale": "en",
-    "cases.timezone": "UTC",
-    "ledger.kind": "recovered",
-    "ledger.source": "our_retry",
-    "links.revoked_at": None,
-    "messages.status": "sent",
-    "messages.template": "payment_failed",
-    "stripe_events.status": "parked",
-    "suppressions.reason": "asked",
-    "users.role": "owner",
-    "record.verb": "open",
-    "record.actor": "recover",
-    "record.seq": None,
-    "record.hash": None,
-    "retry_models.parent_id": None,
-    "campaign_key": DEFAULT.key,
-    "campaign_version": DEFAULT.version,
-    "currency": "usd",
-    "paid_hours": [],
-    "warnings": [],
-    "fixes": [],
-    "invoice_ids": [],
-}
 
 
 @dataclass
@@ -98,29 +57,37 @@ class Side:
     def id(self, table: str, which: int = 0) -> Any:
         return self.keys[table][which]
 
+    @property
+    def chains(self) -> set[str]:
+        """The record's chains that are this company's."""
+        of_accounts = {f"account:{one}" for one in self.keys["accounts"]}
+        return {f"company:{self.id('companies')}", *of_accounts}
+
     def owns(self, table: Table) -> ColumnElement[bool]:
         """Which rows of a table are this company's. Fails for a table that belongs to nobody."""
-        accounts, company = self.keys["accounts"], self.id("companies")
-        columns = table.columns
+        columns, company = table.columns, self.id("companies")
         if table.name == "companies":
             return columns.id == company
+        if table.name == "passkeys":  # a person's own, and a person is a mail address
+            return columns.email.in_(self._of("users", "email"))
         if "chain" in columns:
-            chains = [f"company:{company}", *(f"account:{one}" for one in accounts)]
-            return columns.chain.in_(chains)
-        if "account_id" in columns:
-            return columns.account_id.in_(accounts)
+            return columns.chain.in_(self.chains)
         if "company_id" in columns:
             return columns.company_id == company
-        if "user_id" in columns:
-            return columns.user_id.in_(self.keys["users"])
+        if "account_id" in columns:
+            return columns.account_id.in_(self._of("accounts"))
         for column in columns:
             for key in column.foreign_keys:
-                if key.column.table.name in self.keys:
-                    return column.in_(self.keys[key.column.table.name])
+                if key.column.table is not table:
+                    return column.in_(self._of(key.column.table.name, key.column.name))
         raise AssertionError(
             f"Nothing in the table {table.name} says whose a row is. Give it an account_id or a"
             " company_id, or say in `Side.owns` how its owner is found."
         )
+
+    def _of(self, name: str, column: str = "id") -> Any:
+        table = Base.metadata.tables[name]
+        return select(table.columns[column]).where(self.owns(table))
 
 
 @dataclass
@@ -132,6 +99,27 @@ class Worlds:
     sandbox: Sandbox
     ours: Side
     theirs: Side
+    kept: dict[Table, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def bring_theirs(self) -> None:
+        self.theirs = add_company(self.services, self.sandbox, THEIRS)
+
+    def keep(self) -> None:
+        """Remember every row there is, for `restore`."""
+        with self.reading() as connection:
+            for table in Base.metadata.sorted_tables:
+                rows = connection.execute(select(table))
+                self.kept[table] = [dict(row._mapping) for row in rows]
+
+    def restore(self) -> None:
+        """As it was at `keep`, so that no request sees what the one before it did."""
+        with self.services.db.engine.begin() as connection:
+            for table in reversed(Base.metadata.sorted_tables):
+                connection.execute(table.delete())
+            for table in Base.metadata.sorted_tables:
+                if rows := self.kept[table]:
+                    connection.execute(table.insert(), rows)
+        self.services.enqueue.redis.flushall()
 
     def browser(self, side: Side | None = None) -> FlaskClient:
         """Signed in as the owner of a company, without a mail and its limits."""
@@ -147,12 +135,14 @@ class Worlds:
     def token(self, side: Side, page: str, which: int = 0) -> str:
         """What a signed link of this company carries, by the page it leads to."""
         now, links = self.services.now(), self.services.links
-        link, sign_in = side.rows["links"][which], side.rows["sign_ins"][which]
+        link, sign_in = side.rows["links"][which], side.rows["sign_ins"][1]  # not used yet
+        invitation = side.rows["invitations"][which]
         stop = {"account": link["account_id"], "customer": link["stripe_customer_id"]}
         made = {
             "card": (Purpose.CARD_PAGE, {"link": link["public_id"]}),
             "stop": (Purpose.STOP_MAIL, stop),
             "sign_in": (Purpose.SIGN_IN, {"nonce": sign_in["nonce"]}),
+            "welcome": (Purpose.INVITATION, {"nonce": invitation["mailed_nonce"]}),
         }
         if page not in made:
             raise AssertionError(f"Say in `Worlds.token` what a link to the page {page} carries.")
@@ -182,13 +172,15 @@ def add_company(services: Services, sandbox: Sandbox, marker: str) -> Side:
     with services.db.engine.begin() as connection:
         # A chain is named for an account without a foreign key to it: those tables come last.
         for table in sorted(Base.metadata.sorted_tables, key=lambda one: "chain" in one.columns):
-            for which in range(1 if table.name == "companies" else 2):
+            for which in range(ROWS.get(table.name, 2)):
                 row = _row(services, sandbox, side, table, which) | _from_stripe(
-                    table.name, invoices[which]
+                    table.name, invoices[which % 2]
                 )
                 made = connection.execute(table.insert().values(row))
                 side.keys.setdefault(table.name, []).append(made.inserted_primary_key[0])
                 side.rows.setdefault(table.name, []).append(row)
+        for account, model in zip(side.keys["accounts"], side.keys["retry_models"], strict=True):
+            connection.execute(update(Account).where(Account.id == account).values(model_id=model))
     return side
 
 
@@ -216,7 +208,15 @@ def _from_stripe(table: str, ids: dict[str, str]) -> dict[str, str]:
 def _row(
     services: Services, sandbox: Sandbox, side: Side, table: Table, which: int
 ) -> dict[str, Any]:
-    fixed = _account(services, sandbox, side.stores[which]) if table.name == "accounts" else {}
+    fixed = {}
+    if table.name == "accounts":
+        fixed = _account(services, sandbox, side.stores[which])
+    if table.name == "api_tokens":
+        fixed["token_hash"] = sha256(token_of(side.marker, which).encode()).hexdigest()
+    if table.name == "passkeys":
+        fixed = dict.fromkeys(("credential_id", "handle"), device_of(side.marker, which))
+    if table.name == "retry_models":
+        fixed["version"] = version_of(side.marker, which)
     row = {}
     for column in table.columns:
         if column.name in fixed:
@@ -236,18 +236,22 @@ def _account(services: Services, sandbox: Sandbox, store: Store) -> dict[str, An
 
 def _value(services: Services, side: Side, column: Column[Any], which: int) -> Any:
     table = column.table.name
+    for name in (f"{table}.{column.name}", column.name):
+        word = WORDS.get(name, ...)
+        word = word(which) if callable(word) else word
+        if isinstance(word, str) and not word.startswith('{"'):  # which would be JSON
+            word = word.format(marker=side.marker.lower(), which=which)
+        if word is not ...:
+            return word
     for key in column.foreign_keys:
         target = key.column.table.name
         if target != table:
             rows = side.keys[target]
-            return rows[min(which, len(rows) - 1)]
-    for name in (f"{table}.{column.name}", column.name):
-        if name in WORDS:
-            word = WORDS[name]
-            named = {"marker": side.marker.lower(), "which": which}
-            return word.format(**named) if isinstance(word, str) else word
+            return rows[which % len(rows)]
     if column.name == "chain":
-        return f"account:{side.id('accounts', which)}"
+        if which == OF_THE_COMPANY[table]:
+            return f"company:{side.id('companies')}"
+        return f"account:{side.id('accounts', which % 2)}"
     return _by_type(services, side, column, which)
 
 
@@ -268,7 +272,7 @@ def _by_type(services: Services, side: Side, column: Column[Any], which: int) ->
 
 @pytest.fixture
 def alone(services: Services, sandbox: Sandbox, mailbox, stripe_url: str) -> Worlds:
-    """Only our company is there; `add_company` brings the other."""
+    """Only our company is there; `bring_theirs` brings the other."""
     services = dataclasses.replace(services, now=sandbox.clock.now)
     ours = add_company(services, sandbox, OURS)
     app = create_app(services)
@@ -278,5 +282,5 @@ def alone(services: Services, sandbox: Sandbox, mailbox, stripe_url: str) -> Wor
 
 @pytest.fixture
 def worlds(alone: Worlds) -> Worlds:
-    alone.theirs = add_company(alone.services, alone.sandbox, THEIRS)
+    alone.bring_theirs()
     return alone

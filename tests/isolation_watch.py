@@ -21,16 +21,56 @@ from sqlalchemy.sql.selectable import Alias, FromClause, Select
 
 OWNERS = ("account_id", "company_id", "chain")
 
-# What may be looked up without a company, and why that opens nobody's data.
-ALLOWED = {
-    ("sign_ins", "nonce"): "a session's own token, or that of a mailed link: it says who it is",
-    ("sign_ins", "origin_hash"): "counts what one visitor asked for, whoever the mail is for",
-    ("users", "email"): "whoever signs in is found by their address; it is unique",
-    ("links", "public_id"): "what a mailed link carries, signed",
-    ("card_updates", "origin_hash"): "counts what one visitor tried, on whosever page",
-    ("accounts", "stripe_account_id"): "an account at Stripe belongs to one company alone: to"
-    " refuse the second, the first has to be seen",
-    ("accounts", "hook_token"): "the address at which an account's events come in, signed",
+NEGATIONS = ("inv", "not_in_op")
+
+# A person is a mail address: their own places and passkeys are found by it, at any company.
+OF_A_PERSON = {("users", "email"), ("passkeys", "email")}
+
+# What may be looked up without a company: where (the beginning of the endpoint), and why that opens
+# nobody's data.
+ALLOWED: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
+    ("sign_ins", "nonce"): (
+        ("web.",),
+        "a session's own token, or that of a mailed link: it says who it is",
+    ),
+    ("sign_ins", "origin_hash"): (
+        ("web.sign_in.ask",),
+        "counts what one visitor asked for, whoever the mail is for",
+    ),
+    ("users", "email"): (
+        ("web.sign_in.ask",),
+        "whoever signs in is found by the address typed in, and is told nothing",
+    ),
+    ("passkeys", "credential_id"): (
+        ("web.passkey_sign_in.enter",),
+        "what a device presents; its signature is checked against the key",
+    ),
+    ("invitations", "mailed_nonce"): (
+        ("web.welcome.",),
+        "what an invitation's mail carries, signed",
+    ),
+    ("invitations", "shown_nonce"): (
+        ("web.welcome.",),
+        "what an invitation to copy carries, signed",
+    ),
+    ("invitations", "email"): (
+        ("web.invitations.invite",),
+        "counts how often one address was invited today, so that nobody is flooded",
+    ),
+    ("api_tokens", "token_hash"): (("api.",), "a program's own token: it says whose it is"),
+    ("links", "public_id"): (("web.card.",), "what a mailed link carries, signed"),
+    ("card_updates", "origin_hash"): (
+        ("web.card.",),
+        "counts what one visitor tried, on whosever page",
+    ),
+    ("accounts", "stripe_account_id"): (
+        ("web.stripe_connect.", "webhooks.platform"),
+        "an account at Stripe belongs to one company alone, and Stripe names it so",
+    ),
+    ("accounts", "hook_token"): (
+        ("webhooks.direct",),
+        "the address at which an account's events come in, signed",
+    ),
 }
 
 
@@ -81,13 +121,35 @@ class Watch:
 Owns = Callable[[Table, str, list[Any]], bool]
 
 
-def unbound(statement: Statement, owns: Owns) -> list[str]:
-    """The tables that nothing ties to the company. ``owns`` says whether values are its own."""
+@dataclass
+class Judge:
+    """Says what ties a table to the company. ``owns`` says whether values are its own, ``endpoint``
+    what was asked; ``used`` collects the exceptions that were needed.
+    """
+
+    owns: Owns
+    endpoint: str = ""
+    used: set[tuple[str, str]] = field(default_factory=set)
+
+    def anchors(self, column: ColumnElement[Any], values: list[Any]) -> bool:
+        table = _table(_from(column))
+        key = (table.name, column.name)
+        unique = table.columns[column.name].primary_key or table.columns[column.name].unique
+        names_a_row = _is_key(column) or unique or key in OF_A_PERSON
+        if names_a_row and values and self.owns(table, column.name, values):
+            return True
+        allowed = key in ALLOWED and self.endpoint.startswith(ALLOWED[key][0])
+        if allowed:
+            self.used.add(key)
+        return allowed
+
+
+def unbound(statement: Statement, judge: Judge) -> list[str]:
+    """The tables that nothing ties to the company."""
     if isinstance(statement.core, Insert):
-        return _stray_insert(statement, owns)
+        return _stray_insert(statement, judge.owns)
     tables = {one for one in _tables(statement.core) if isinstance(_table(one), Table)}
-    ties = list(_ties(statement))
-    held = {_from(column) for column, values in ties if _anchors(column, values, owns)}
+    held = _held(statement, statement.core, judge)
     edges = list(_edges(statement.core))
     grew = True
     while grew:
@@ -102,34 +164,41 @@ def unbound(statement: Statement, owns: Owns) -> list[str]:
 
 
 def _stray_insert(statement: Statement, owns: Owns) -> list[str]:
-    table = statement.core.table
-    for name in OWNERS + tuple(c.name for c in table.columns if c.foreign_keys):
-        values = [row[name] for row in statement.values if row.get(name) is not None]
-        if name in table.columns and values:
-            return [] if owns(table, name, values) else [table.name]
-    return [table.name]
-
-
-def _anchors(column: ColumnElement[Any], values: list[Any], owns: Owns) -> bool:
-    table = _table(_from(column))
-    if (table.name, column.name) in ALLOWED:
-        return True
-    unique = table.columns[column.name].primary_key or table.columns[column.name].unique
-    return bool((_is_key(column) or unique) and values and owns(table, column.name, values))
+    """A row is put where its owner says, and whatever else it names must be of the same company."""
+    table, names = statement.core.table, []
+    for column in table.columns:
+        named = column.name in OWNERS or column.foreign_keys
+        values = [row[column.name] for row in statement.values if row.get(column.name) is not None]
+        if (named or (table.name, column.name) in OF_A_PERSON) and values:
+            names.append(owns(table, column.name, values))
+    return [] if names and all(names) else [table.name]
 
 
 def _is_key(column: Any) -> bool:
     return column.name in OWNERS or column.name == "id" or column.name.endswith("_id")
 
 
-def _ties(statement: Statement) -> Iterator[tuple[Any, list[Any]]]:
-    """Each column that must equal something given."""
-    for one in _comparisons(statement.core):
-        column, bind = one.left, one.right
+def _held(statement: Statement, element: Any, judge: Judge) -> set[Any]:
+    """The tables that are tied for certain: of an OR, those that each of its branches ties."""
+    kind = _kind(element)
+    if kind in NEGATIONS:
+        return set()
+    parts = [_held(statement, child, judge) for child in element.get_children()]
+    if kind == "or_":
+        return set.intersection(*parts) if parts else set()
+    found = set().union(*parts)
+    if isinstance(element, BinaryExpression) and element.operator in (eq, in_op):
+        column, bind = element.left, element.right
         if isinstance(bind, ColumnClause) and isinstance(column, BindParameter):
             column, bind = bind, column
-        if isinstance(column, ColumnClause) and isinstance(bind, BindParameter):
-            yield column, statement.value(bind)
+        given = isinstance(column, ColumnClause) and isinstance(bind, BindParameter)
+        if given and judge.anchors(column, statement.value(bind)):
+            found.add(_from(column))
+    return found
+
+
+def _kind(element: Any) -> str:
+    return getattr(getattr(element, "operator", None), "__name__", "")
 
 
 def _edges(core: Any) -> Iterator[tuple[Any, Any]]:
@@ -157,8 +226,7 @@ def _comparisons(core: Any) -> Iterator[BinaryExpression[Any]]:
 
 
 def _certain(element: Any) -> Iterable[Any]:
-    operator = getattr(element, "operator", None)
-    if getattr(operator, "__name__", "") in ("or_", "inv", "not_in_op"):
+    if _kind(element) in ("or_", *NEGATIONS):
         return
     yield element
     for child in element.get_children():

@@ -9,7 +9,7 @@ from team_cast import another_company, lines, person, there
 
 from recover import invitations, people, sessions, team
 from recover.errors import LinkExpired, LinkInvalid
-from recover.invitations import InvitationOver, NotInvited
+from recover.invitations import InvitationOver, NoInvitation, NotInvited
 from recover.links import Purpose
 from recover.models import User
 from recover.roles import Role
@@ -180,7 +180,7 @@ def test_another_companys_invitations_are_out_of_reach(services, user, mailbox):
     row, _ = invited(services, user, mailbox)
     spy = person(services, another_company(services).id, "spy@rival.test", Role.OWNER)
     for act in (invitations.again, invitations.withdraw, invitations.link_to_copy):
-        with pytest.raises(InvitationOver):
+        with pytest.raises(NoInvitation):
             act(services, spy, row.id)
     with services.db.read() as session:
         assert invitations.pending(session, spy.company_id) == []

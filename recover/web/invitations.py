@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, request, url_for
+from flask import Blueprint, abort, flash, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from recover import invitations
-from recover.invitations import InvitationOver, NotInvited
+from recover.invitations import InvitationOver, NoInvitation, NotInvited
 from recover.models import Invitation
 from recover.services import Services
 from recover.web.guard import current_user
@@ -27,12 +27,21 @@ def blueprint(services: Services) -> Blueprint:
         flash(_said(row))
         return _back()
 
+    _acts(routes, services)
+    return routes
+
+
+def _acts(routes: Blueprint, services: Services) -> None:
+    """What the buttons beside an invitation do; another company's does not exist."""
+
     @routes.post("/settings/team/invitations/<int:invitation_id>/again")
     def again(invitation_id: int) -> Response | tuple[str, int]:
         try:
             row = invitations.again(services, current_user(), invitation_id)
         except (InvitationOver, NotInvited) as error:
             return page(services, fault=str(error)), 409
+        except NoInvitation:
+            abort(404)
         flash(_said(row))
         return _back()
 
@@ -42,6 +51,8 @@ def blueprint(services: Services) -> Blueprint:
             shown = invitations.link_to_copy(services, current_user(), invitation_id)
         except InvitationOver as error:
             return page(services, fault=str(error)), 409
+        except NoInvitation:
+            abort(404)
         return page(services, shown=shown)
 
     @routes.post("/settings/team/invitations/<int:invitation_id>/withdraw")
@@ -50,10 +61,10 @@ def blueprint(services: Services) -> Blueprint:
             row = invitations.withdraw(services, current_user(), invitation_id)
         except InvitationOver as error:
             return page(services, fault=str(error)), 409
+        except NoInvitation:
+            abort(404)
         flash(f"The invitation of {row.email} is withdrawn; its link does not work any more.")
         return _back()
-
-    return routes
 
 
 def _said(row: Invitation) -> str:
