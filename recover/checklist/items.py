@@ -16,7 +16,7 @@ from recover.importing import Progress
 from recover.models import Account, Report, Start
 from recover.services import Services
 
-DONE, TODO, WAITS, TROUBLE = "done", "todo", "waits", "trouble"
+DONE, OPEN, WAITS, TROUBLE = "done", "todo", "waits", "trouble"
 PATIENCE = timedelta(minutes=5)  # without a webhook after connecting
 
 
@@ -57,7 +57,7 @@ class Checklist:
     @property
     def next(self) -> Item | None:
         """The first thing that a person can do something about."""
-        open_ = [item for item in self.items if item.state in (TODO, TROUBLE)]
+        open_ = [item for item in self.items if item.state in (OPEN, TROUBLE)]
         return next(iter(open_), None)
 
 
@@ -161,9 +161,9 @@ def _retries(account: Account, found: StripeRetries) -> Item:
                     f" or planned one since, on {found.contradicted_at:%d %B %Y}.",
                     "Look at both places again.", where, _how())  # fmt: skip
     if found.on:
-        return Item("retries", title, why, TODO, _seen(found), "Switch them off, or leave them on"
+        return Item("retries", title, why, OPEN, _seen(found), "Switch them off, or leave them on"
                     " and go live in stripe mode.", where, _how())  # fmt: skip
-    return Item("retries", title, why, TODO, "No sign of them so far, which proves nothing: Stripe"
+    return Item("retries", title, why, OPEN, "No sign of them so far, which proves nothing: Stripe"
                 " does not tell its settings.", "Look, and say so.", where, _how())  # fmt: skip
 
 
@@ -213,7 +213,7 @@ def _mails(account: Account, start: Start) -> Item:
     if start.stripe_mails == "on":
         return Item("mails", title, why, TROUBLE, "They are on: subscribers will get Stripe's mails"
                     " and yours.", "Switch them off, then say so.", where, about)  # fmt: skip
-    return Item("mails", title, why, TODO, "Stripe tells no program whether they are on, so you"
+    return Item("mails", title, why, OPEN, "Stripe tells no program whether they are on, so you"
                 " are asked.", "Look, and say which it is.", where, about)  # fmt: skip
 
 
@@ -229,14 +229,14 @@ def _sender(start: Start, address: str) -> Item:
             told += f" Still to mend in its DNS: {' and '.join(wrong)}."
         return Item("sender", title, why, DONE, told, about=about)
     if start.sender_asked == address:
-        return Item("sender", title, why, TODO, f"A mail is on its way to {address}.",
+        return Item("sender", title, why, OPEN, f"A mail is on its way to {address}.",
                     "Follow the link in it. If none arrives in ten minutes, look into the spam"
                     " folder, then have it sent again.", about=about)  # fmt: skip
     if start.sender_confirmed:
         told = f"The sender has changed from {start.sender_confirmed} to {address}."
     else:
         told = f"Mails to subscribers come from {address}."
-    return Item("sender", title, why, TODO, told, "Have a confirming mail sent there.")
+    return Item("sender", title, why, OPEN, told, "Have a confirming mail sent there.")
 
 
 def _campaign(start: Start) -> Item:
@@ -244,7 +244,7 @@ def _campaign(start: Start) -> Item:
     title = "The campaign was looked at"
     if start.campaign_at:
         return Item("campaign", title, why, DONE, "Somebody has seen the mails and their days.")
-    return Item("campaign", title, why, TODO, "Nobody has looked at it yet.",
+    return Item("campaign", title, why, OPEN, "Nobody has looked at it yet.",
                 "Look at the mails and their days.")  # fmt: skip
 
 
@@ -259,10 +259,10 @@ def _dry_run(start: Start, report: Report | None, progress: Progress | None) -> 
     if report and report.state == "failed":
         return Item("dry_run", title, why, TROUBLE, report.error, "Have it worked out again.")
     if report:
-        return Item("dry_run", title, why, TODO, "It is ready.", "Look at it.")
+        return Item("dry_run", title, why, OPEN, "It is ready.", "Look at it.")
     if progress is None or progress.row.finished_at is None:
         return Item("dry_run", title, why, WAITS, "It follows once the past is read.")
-    return Item("dry_run", title, why, TODO, "The past is read.", "Have it worked out.")
+    return Item("dry_run", title, why, OPEN, "The past is read.", "Have it worked out.")
 
 
 def _live(account: Account) -> Item:
@@ -270,5 +270,5 @@ def _live(account: Account) -> Item:
     title = "Recover is live"
     if account.mode != RetryMode.OBSERVE:
         return Item("live", title, why, DONE, f"The account is in {account.mode} mode.")
-    return Item("live", title, why, TODO, "Recover is watching.",
+    return Item("live", title, why, OPEN, "Recover is watching.",
                 "See who would own each past-due invoice, then choose.")  # fmt: skip
