@@ -103,10 +103,10 @@ def slice_(
     account_id: int,
     *,
     pace: Pace | None = None,
-    pages: int = PAGES,
+    pages: int | None = None,
     told: Callable[[], object] = lambda: None,
 ) -> bool:
-    """Do up to ``pages`` pages, and say whether another slice should follow at once.
+    """Do up to ``pages`` pages (`PAGES`), and say whether another slice should follow at once.
 
     False also where another worker is at it, or nothing can be done now. ``told`` is called after
     each page is stored.
@@ -116,7 +116,7 @@ def slice_(
         return False
     stripe, pace = services.stripe(account), pace or Pace()
     try:
-        for _ in range(pages):
+        for _ in range(pages or PAGES):
             if place.stage != SORTING:
                 pace.turn()
                 read_page(services.db, stripe, place, services.now())

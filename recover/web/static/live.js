@@ -12,7 +12,12 @@
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     const now = document.getElementById("live");
     const next = fresh.getElementById("live");
-    if (next && now.innerHTML !== next.innerHTML) now.replaceWith(next);
+    if (!next || now.contains(document.activeElement)) return;
+    const open = Array.from(now.querySelectorAll("details"), (one) => one.open);
+    next.querySelectorAll("details").forEach((one, nth) => {
+      one.open = open[nth] ?? one.open;
+    });
+    if (now.innerHTML !== next.innerHTML) now.replaceWith(next);
   }
 
   window.setInterval(() => refresh().catch(() => {}), EVERY);
