@@ -175,7 +175,7 @@ def test_only_owners_come_in(scene):
     client = scene.sign_in(member)
     for path in (TOKENS, HOOKS):
         assert client.get(path).status_code == 403
-        token = {"csrf_token": scene.csrf(client, "/")}
+        token = {"csrf_token": scene.csrf(client, "/settings/team")}
         assert client.post(path, data=token).status_code == 403
 
 

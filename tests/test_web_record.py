@@ -218,7 +218,7 @@ def test_only_owners_export_and_erase_and_others_are_not_offered_it(scene, clien
     page = client.get(PAGE).text
     assert "Download" not in page
     assert PERSONAL not in page
-    token = {"csrf_token": scene.csrf(client, "/")}
+    token = {"csrf_token": scene.csrf(client, "/settings/team")}
     assert client.get(PERSONAL).status_code == 403
     for path in (f"{PAGE}/export", *(f"{PERSONAL}/{act}" for act in ("erase", "copy", "person"))):
         data = token | {"who": case.customer_email, "format": "csv", "chain": ""}

@@ -152,7 +152,7 @@ def test_a_refused_version_is_shown_with_its_reason_and_cannot_be_used(scene, cl
     page = client.get(path).text
     assert "A refused version" in page
     assert "nothing to compare" in page
-    token = {"csrf_token": scene.csrf(client, "/")}
+    token = {"csrf_token": scene.csrf(client, "/settings/team")}
     assert client.post(f"{path}/use", data=token).status_code == 404
     assert again(scene.services, scene.account).model_id == sound.id
 

@@ -354,7 +354,7 @@ def test_each_account_has_settings_of_its_own(scene, client, second):
         not in client.get(f"/settings/changes/{scene.account.id}").text.split("<section")[1]
     )
     [line] = lines(scene)
-    data = {"csrf_token": scene.csrf(client, "/"), "id": line.id}
+    data = {"csrf_token": scene.csrf(client, "/settings"), "id": line.id}
     client.post(f"/settings/changes/{scene.account.id}/undo", data=data)
     assert again(scene, second).name == "Renamed"
 

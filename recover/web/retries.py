@@ -10,7 +10,7 @@ from recover import learning, stats, versions
 from recover.errors import PermanentError
 from recover.models import Account, RetryModel
 from recover.services import Services
-from recover.web import retries_view
+from recover.web import mode, retries_view
 from recover.web.guard import actor, current_user
 
 _LARGEST_ID = 2**62
@@ -27,9 +27,10 @@ def blueprint(services: Services) -> Blueprint:
             mine = stats.accounts_of(session, current_user().company_id)
             if not mine and account_id is None:
                 return render_template("dashboard_empty.html", base_url=services.links.base_url)
-            account = _own(mine, account_id)
+            shown = mode.shown(mine)
+            account = _own(mine if account_id else shown, account_id)
             view = retries_view.view(session, account, services.now(), _before())
-        return render_template("retries.html", accounts=mine, account=account, view=view)
+        return render_template("retries.html", accounts=shown, account=account, view=view)
 
     _answer_versions(routes, services)
 

@@ -14,6 +14,7 @@ from recover.errors import PermanentError
 from recover.models import Account, User
 from recover.roles import Role
 from recover.services import Services
+from recover.web import mode
 from recover.web.guard import current_user
 
 _LARGEST_ID = 2**62
@@ -44,10 +45,13 @@ def ids_of(text: str | None) -> list[int]:
 def own(session: Session, account_id: int | None) -> tuple[list[Account], Account | None]:
     """The company's accounts, and the one named, or the first; anybody else's does not exist."""
     mine = stats.accounts_of(session, current_user().company_id)
-    found = next((one for one in mine if account_id in (None, one.id)), None)
+    shown = mode.shown(mine)
+    found = next(
+        (one for one in (mine if account_id else shown) if account_id in (None, one.id)), None
+    )
     if found is None and account_id is not None:
         abort(404)
-    return mine, found
+    return shown, found
 
 
 def _show(services: Services, account_id: int | None) -> str:
