@@ -55,6 +55,8 @@ def caps_clear_at(facts: Facts, now: datetime) -> datetime:
     if facts.card is None:
         return now
     rules = rules_for(_network(facts.card), now.date())
+    if len(facts.attempts) + len(facts.card_uses) < min(cap for cap, _ in _caps(rules)):
+        return now
     return _next_at(tries_on_card(facts, facts.card), rules, now)
 
 

@@ -4,7 +4,6 @@ calendar every sum of a time and a span would fail.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from recover.dunning.facts import Facts
@@ -14,7 +13,12 @@ _OUR_TIME = range(1990, 2200)  # years
 
 def strange_time(facts: Facts, now: datetime) -> str:
     """Why no time at all can be reckoned from these facts, as a sentence; "" where one can."""
-    for at in _times(facts, now):
+    times = [now, facts.failed_at, *facts.paid_hours]
+    for told in (facts.attempts, facts.card_uses, facts.messages, facts.issuer_answers):
+        times += [each.at for each in told]
+    if facts.next_stripe_attempt_at is not None:
+        times.append(facts.next_stripe_attempt_at)
+    for at in times:
         if at.year not in _OUR_TIME or at.tzinfo is None:
             return f"A time of this case cannot be right ({at.isoformat()}), so no try is planned."
     return ""
@@ -26,14 +30,3 @@ def after(now: datetime, pause: timedelta) -> datetime:
         return now + pause
     except OverflowError:
         return datetime.max.replace(tzinfo=now.tzinfo)
-
-
-def _times(facts: Facts, now: datetime) -> Iterator[datetime]:
-    yield now
-    yield facts.failed_at
-    yield from facts.paid_hours
-    if facts.next_stripe_attempt_at is not None:
-        yield facts.next_stripe_attempt_at
-    for told in (facts.attempts, facts.card_uses, facts.messages, facts.issuer_answers):
-        for each in told:
-            yield each.at

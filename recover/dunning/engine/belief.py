@@ -157,7 +157,7 @@ def _failed(belief: Belief, hour: int, heard: NDBool | None) -> None:
     carry, inflow = belief.grid.carry[hour], belief.grid.inflow[hour]
     reached = belief.state + inflow
     failing = 1 - approval(carry * reached, hour)
-    left = reached * (1 - _OPEN_AT[hour % 24]) / failing
+    left = (1 - _OPEN_AT[hour % 24]) * reached / failing
     if heard is not None:
         failing, left = np.where(heard, failing, 1.0), np.where(heard, left, reached)
     belief.weights = belief.weights * failing

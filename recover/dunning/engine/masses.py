@@ -11,11 +11,11 @@ from functools import lru_cache
 import numpy as np
 
 from recover.dunning.engine.belief import CLOSED, Belief, NDInt, open_rates
-from recover.dunning.engine.paydays import DAILY, Floats, Grid, hours_of
+from recover.dunning.engine.paydays import DAILY, WAKING, Floats, Grid, hours_of
 
 
 def takings(belief: Belief, hours: NDInt) -> Floats:
-    """What a try at each hour takes out of the masses: (hours, 3, 2, stories).
+    """What a try at each of these waking hours takes out of the masses: (hours, 3, 2, stories).
 
     ``takings[t, 0]`` is what it wins, by the mass it wins it from. ``takings[t, 1]`` is by how much
     less is open after it, as success ends the case and failure speaks against an open card.
@@ -32,7 +32,8 @@ def _plain(grid: Grid, hours: NDInt) -> Floats:
     run = daily[start : start + len(hours)]
     if len(run) == len(hours) and (run == hours).all():
         return _of_daily(grid)[start : start + len(hours)]
-    return _takings(grid, hours)
+    waking = hours_of(grid.hours, WAKING)
+    return _of_waking(grid).take(waking.searchsorted(hours), axis=0)
 
 
 def _takings(grid: Grid, hours: NDInt) -> Floats:
@@ -67,6 +68,11 @@ def _corrected(belief: Belief, hours: NDInt, plain: Floats) -> Floats:
     return found
 
 
-@lru_cache(maxsize=24)
+@lru_cache(maxsize=24)  # about a megabyte each
 def _of_daily(grid: Grid) -> Floats:
     return _takings(grid, hours_of(grid.hours, DAILY))
+
+
+@lru_cache(maxsize=8)  # about three megabytes each
+def _of_waking(grid: Grid) -> Floats:
+    return _takings(grid, hours_of(grid.hours, WAKING))

@@ -121,10 +121,11 @@ class _Set:
     def best(self) -> tuple[float, int, int]:
         """What the best further try adds, its number in the set and its place."""
         count, found = len(self.tries) + 1, (-np.inf, 0, 0)
-        gains_of = self.worth[:count, :, None] * self.reaching[:count, None]
+        worth = self.worth[:count, :, None] * self.reaching[:count, None]
+        gains_of = worth.reshape(count, -1)
         for number, (low, high) in enumerate(self.free):
             if low < high:
-                gains = self.flat[low:high].dot(gains_of[number].ravel())
+                gains = self.flat[low:high].dot(gains_of[number])
                 at = int(gains.argmax())
                 found = max(found, (float(gains[at]) - self._cost(number), number, low + at))
         return found
