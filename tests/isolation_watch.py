@@ -1,8 +1,9 @@
 """Every statement of a request, and whether it could reach rows of another company.
 
 A statement is bound where each table it reads or changes is tied to the company that is signed in:
-by an `account_id`, `company_id` or chain of its own, by the key of a row of its own, or by a join
-to a table that is. `ALLOWED` is the closed list of columns that find a row without that.
+by an `account_id`, `company_id` or chain of its own, by the key of a row of its own or by what is
+unique to such a row, by the mail address of the person who asks, or by a join to a table that is.
+`ALLOWED` is the closed list of columns that find a row without that.
 """
 
 from __future__ import annotations
@@ -27,49 +28,24 @@ NEGATIONS = ("inv", "not_in_op")
 OF_A_PERSON = {("users", "email"), ("passkeys", "email")}
 
 # What may be looked up without a company: where (the beginning of the endpoint), and why that opens
-# nobody's data.
+# nobody's data. What is a row's alone, such as a session's token or a signed link's id, needs no
+# exception: it ties the row to whoever it belongs to.
 ALLOWED: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
-    ("sign_ins", "nonce"): (
-        ("web.",),
-        "a session's own token, or that of a mailed link: it says who it is",
-    ),
     ("sign_ins", "origin_hash"): (
         ("web.sign_in.ask",),
         "counts what one visitor asked for, whoever the mail is for",
-    ),
-    ("users", "email"): (
-        ("web.sign_in.ask",),
-        "whoever signs in is found by the address typed in, and is told nothing",
-    ),
-    ("passkeys", "credential_id"): (
-        ("web.passkey_sign_in.enter",),
-        "what a device presents; its signature is checked against the key",
-    ),
-    ("invitations", "mailed_nonce"): (
-        ("web.welcome.",),
-        "what an invitation's mail carries, signed",
-    ),
-    ("invitations", "shown_nonce"): (
-        ("web.welcome.",),
-        "what an invitation to copy carries, signed",
     ),
     ("invitations", "email"): (
         ("web.invitations.invite",),
         "counts how often one address was invited today, so that nobody is flooded",
     ),
-    ("api_tokens", "token_hash"): (("api.",), "a program's own token: it says whose it is"),
-    ("links", "public_id"): (("web.card.",), "what a mailed link carries, signed"),
+    ("invitations", "shown_nonce"): (
+        ("web.welcome.",),
+        "a signed link's nonce is that of the mailed link or of the one to copy: either is unique",
+    ),
     ("card_updates", "origin_hash"): (
         ("web.card.",),
         "counts what one visitor tried, on whosever page",
-    ),
-    ("accounts", "stripe_account_id"): (
-        ("web.stripe_connect.", "webhooks.platform"),
-        "an account at Stripe belongs to one company alone, and Stripe names it so",
-    ),
-    ("accounts", "hook_token"): (
-        ("webhooks.direct",),
-        "the address at which an account's events come in, signed",
     ),
 }
 
