@@ -194,6 +194,7 @@ def _copy(store: Store, intent_id: str, templates: tuple[Obj, ...], nth: int, at
     made = []
     for one in templates:
         copy = one | {"id": names[one["id"]], "created": at}  # what lies deeper is shared
+        copy |= {"customer": f"cus_{nth}"} if "customer" in copy else {}
         for key in ("invoice", "payment_intent", "latest_charge"):
             if copy.get(key) in names:
                 copy[key] = names[copy[key]]
