@@ -8,6 +8,7 @@ with the row of the same account. Where the product needs a certain word in a co
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -138,15 +139,18 @@ class Worlds:
         link, sign_in = side.rows["links"][which], side.rows["sign_ins"][1]  # not used yet
         invitation = side.rows["invitations"][which]
         stop = {"account": link["account_id"], "customer": link["stripe_customer_id"]}
+        account = side.rows["accounts"][which]
+        sender = {"account": side.id("accounts", which), "address": account["sender_email"]}
         made = {
-            "card": (Purpose.CARD_PAGE, {"link": link["public_id"]}),
-            "stop": (Purpose.STOP_MAIL, stop),
-            "sign_in": (Purpose.SIGN_IN, {"nonce": sign_in["nonce"]}),
-            "welcome": (Purpose.INVITATION, {"nonce": invitation["mailed_nonce"]}),
+            "card": lambda: (Purpose.CARD_PAGE, {"link": link["public_id"]}),
+            "start": lambda: (Purpose.CONFIRM_SENDER, sender),
+            "stop": lambda: (Purpose.STOP_MAIL, stop),
+            "sign_in": lambda: (Purpose.SIGN_IN, {"nonce": sign_in["nonce"]}),
+            "welcome": lambda: (Purpose.INVITATION, {"nonce": invitation["mailed_nonce"]}),
         }
         if page not in made:
             raise AssertionError(f"Say in `Worlds.token` what a link to the page {page} carries.")
-        return links.sign(*made[page], now)
+        return links.sign(*made[page](), now)
 
     def snapshot(self, side: Side) -> dict[str, list[Row]]:
         """Every row of a company, in every table."""
@@ -239,6 +243,8 @@ def _value(services: Services, side: Side, column: Column[Any], which: int) -> A
     for name in (f"{table}.{column.name}", column.name):
         word = WORDS.get(name, ...)
         word = word(which) if callable(word) else word
+        if isinstance(word, dict):
+            word = json.loads(json.dumps(word).replace("MARKER", side.marker))
         if isinstance(word, str) and not word.startswith('{"'):  # which would be JSON
             word = word.format(marker=side.marker.lower(), which=which)
         if word is not ...:

@@ -102,6 +102,8 @@ PARAMETERS: dict[str, Callable] = {
     "token_id": lambda worlds, side, part, which: side.id("api_tokens", which),
     # The places one may turn to are one's own; of the team, somebody else is meant.
     "user_id": lambda worlds, side, part, which: side.id("users", part != "places"),
+    "invoice_id": lambda worlds, side, part, which: side.rows["cases"][which]["stripe_invoice_id"],
+    "mode": lambda worlds, side, part, which: "recover",
     "name": lambda worlds, side, part, which: version_of(side.marker, which),
     "case": lambda worlds, side, part, which: wire.public_id(wire.CASE, side.id("cases", which)),
     "endpoint": lambda worlds, side, part, which: wire.public_id(
@@ -119,7 +121,7 @@ PARAMETERS: dict[str, Callable] = {
 
 # Parameters that name nothing of a company's. A customer is named by Stripe's id, and whoever is
 # not known here is fine: the answer must be what it is for an id that nobody has, which is tested.
-NOBODYS = {"color", "filename", "customer"}
+NOBODYS = {"color", "filename", "mode", "customer"}
 SIGNED = {"token", "hook_token"}  # who holds one is let in by it, with or without a session
 
 # What a form has to say for something to be done, by endpoint. A text is filled in: {cases} is

@@ -155,10 +155,14 @@ def _is_key(column: Any) -> bool:
 
 
 def _held(statement: Statement, element: Any, judge: Judge) -> set[Any]:
-    """The tables that are tied for certain: of an OR, those that each of its branches ties."""
+    """The tables that are tied for certain: of an OR, those that each of its branches ties; below
+    a negation, those that a query in it has to itself.
+    """
     kind = _kind(element)
     if kind in NEGATIONS:
-        return set()
+        inner = [one for one in visitors.iterate(element) if isinstance(one, Select)]
+        tied = (_held(statement, one, judge) & _froms(one) for one in inner)
+        return set().union(*tied) - _froms(statement.core)
     parts = [_held(statement, child, judge) for child in element.get_children()]
     if kind == "or_":
         return set.intersection(*parts) if parts else set()
@@ -171,6 +175,13 @@ def _held(statement: Statement, element: Any, judge: Judge) -> set[Any]:
         if given and judge.anchors(column, statement.value(bind)):
             found.add(_from(column))
     return found
+
+
+def _froms(core: Any) -> set[Any]:
+    """The tables that a query is over, leaving aside the queries within it."""
+    froms = core.get_final_froms() if isinstance(core, Select) else [core.table]
+    found = {one for each in froms for one in visitors.iterate(each)}
+    return {one for one in found if isinstance(_table(one), Table)}
 
 
 def _kind(element: Any) -> str:

@@ -17,13 +17,33 @@ from recover.timings import SHIPPED
 from recover.tokens import SCOPES, TEST
 
 # How many rows of a table there are, where it is not one for each of the two accounts.
-ROWS = {"companies": 1, "record": 4, "record_heads": 3}
+ROWS = {"companies": 1, "record": 4, "record_heads": 3, "reports": 3, "report_lines": 3}
 
 # Of the tables with a chain, the rows that are of the company's own chain, not of an account's.
 COMPANY_S_OWN = 3  # the row of the record
 OF_THE_COMPANY = {"record": COMPANY_S_OWN, "record_heads": 2}
 
 SETTING = 2  # the row of the record that can be undone
+
+SWITCHOVER = 2  # the row of the reports, and its line, that is no dry run
+
+WHEN = "2027-03-01T09:00:00+00:00"
+OWNERS = {"us": 1, "stripe": 0, "both": 0, "nobody": 0}
+MODES = ("observe", "stripe", "recover")
+DRY_RUN = {"invoices": 0, "since": WHEN, "until": WHEN, "note": "MARKER"}
+SWITCH = {
+    "invoices": 1, "at": WHEN, "missing": [], "missing_count": 0, "mode": "observe",
+    "note": "MARKER",
+    "modes": {one: {"owners": OWNERS, "uncharged": 0, "first": []} for one in MODES},
+}  # fmt: skip
+REPLAYED = {
+    "timezone": "UTC", "customer": "MARKER", "amount_minor": 2900, "currency": "usd",
+    "events": [], "theirs": 1, "ours": 1, "mails": 1, "new_cards": 0, "ending": "MARKER",
+}  # fmt: skip
+OWNED = {
+    "customer": "MARKER", "amount_minor": 2900, "currency": "usd",
+    "modes": {one: {"owner": "us", "first": None, "reason": "MARKER"} for one in MODES},
+}  # fmt: skip
 
 MODEL = SHIPPED.model.to_json()
 
@@ -124,6 +144,16 @@ WORDS: dict[str, Any] = {
     "webhook_endpoints.enabled": True,
     "webhook_endpoints.deleted_at": None,
     "webhook_deliveries.status": "delivered",
+    "history_imports.state": "done",
+    "history_imports.stage": "done",
+    "imported_charges.card_last4": "4242",
+    "starts.dns": {},
+    "starts.stripe_mails": "off",
+    "reports.kind": lambda which: "switchover" if which == SWITCHOVER else "dry_run",
+    "reports.state": "done",
+    "reports.mode": "recover",
+    "reports.summary": lambda which: SWITCH if which == SWITCHOVER else DRY_RUN,
+    "report_lines.body": lambda which: OWNED if which == SWITCHOVER else REPLAYED,
     "campaign_key": DEFAULT.key,
     "campaign_version": DEFAULT.version,
     "currency": "usd",

@@ -25,7 +25,7 @@ from isolation_walk import (
 from isolation_watch import ALLOWED, OF_A_PERSON, Judge, Statement, Watch, unbound
 from isolation_words import SETTING, WORDLESS
 from learning_cast import add_cases
-from sqlalchemy import Table, delete, select, update
+from sqlalchemy import Table, delete, exists, select, update
 
 from recover import learning, wire
 from recover.db import Base
@@ -313,6 +313,7 @@ def test_the_watch_sees_what_is_not_bound(worlds):
     ours, theirs = worlds.ours.id("accounts"), worlds.theirs.id("accounts")
     joined = select(RecoveryCase.id).join(Account, RecoveryCase.account_id == Account.id)
     alike = select(RecoveryCase.id).join(Account, RecoveryCase.timezone == Account.timezone)
+    own_links = select(Link.id).where(Link.account_id == ours)
     bad = (
         select(RecoveryCase),
         select(RecoveryCase.id).where(RecoveryCase.state == "open"),
@@ -330,9 +331,15 @@ def test_the_watch_sees_what_is_not_bound(worlds):
         joined.where(Account.company_id == worlds.theirs.id("companies")),
         alike.where(Account.id == ours),
         select(RecoveryCase.id).where(RecoveryCase.account_id.in_(select(Account.id))),
+        select(RecoveryCase.id).where(
+            RecoveryCase.id.not_in(select(RecoveryCase.id).where(RecoveryCase.account_id == ours))
+        ),
+        own_links.where(~exists().where(RecoveryCase.id == Link.case_id)),
+        select(Link.id).where(~exists().where(RecoveryCase.account_id == ours)),
     )
     bad += (update(RecoveryCase).values(state="open").where(RecoveryCase.account_id == theirs),)
     good = (
+        own_links.where(~exists().where(RecoveryCase.account_id == ours)),
         select(RecoveryCase.id).where(RecoveryCase.account_id == ours),
         select(RecoveryCase).where(RecoveryCase.account_id.in_(worlds.ours.keys["accounts"])),
         joined.where(Account.company_id == worlds.ours.id("companies")),
