@@ -29,7 +29,7 @@ class Company(Base):
 
 class User(Base):
     """One person's place at one company. A person is a mail address: who serves two companies has
-    a row at each (docs/adr/0020). Rows stay when a person leaves, so that the record can name them.
+    a row at each (docs/adr/0012). Rows stay when a person leaves, so that the record can name them.
     """
 
     __tablename__ = "users"
