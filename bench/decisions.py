@@ -45,7 +45,7 @@ def figures(_postgres_url: str, redis_url: str) -> list[Figure]:
     return [
         _beside(costs, "batch", "decisions_in_a_batch", LIMIT),
         _beside(costs, "learned", "decisions_after_learning", None),
-        _beside(costs, "one", "decisions_one_by_one", None),
+        _beside(costs, "one", "decisions_one_by_one", LIMIT),
         *_growth(shipped),
     ]
 

@@ -65,11 +65,11 @@ class Card:
         """True where an issuer would see the same card data: the same method, number and expiry."""
         if self.fingerprint and other.fingerprint and self.fingerprint != other.fingerprint:
             return False
-        return (self.payment_method_id, self.last4, self.exp_month, self.exp_year) == (
-            other.payment_method_id,
-            other.last4,
-            other.exp_month,
-            other.exp_year,
+        return (
+            self.payment_method_id == other.payment_method_id
+            and self.last4 == other.last4
+            and self.exp_month == other.exp_month
+            and self.exp_year == other.exp_year
         )
 
 

@@ -44,7 +44,7 @@ def _current(facts: Facts, latest: DeclineRule | None, failed: Iterable[Ruled]) 
 
 def made(facts: Facts) -> tuple[PastAttempt, ...]:
     """The tries that took place, or would have in observe mode. Abandoned ones never happened."""
-    return tuple(past for past in facts.attempts if past.outcome is not Outcome.ABANDONED)
+    return tuple([past for past in facts.attempts if past.outcome is not Outcome.ABANDONED])
 
 
 def failures(facts: Facts) -> int:

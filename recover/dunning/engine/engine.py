@@ -88,8 +88,8 @@ class Engine:
         if doubted:
             return replace(FixedTiming().propose(facts, campaign, now), warnings=warnings)
         asked = question(facts, campaign, now, self.model, reading)
-        found = propose(asked, plan(asked.room, self.price), explore=self.explore, draw=draw)
-        return replace(found, warnings=warnings, model=self.model.version)
+        found = plan(asked.room, self.price)
+        return propose(asked, found, warnings, explore=self.explore, draw=draw)
 
     def warnings(self, facts: Facts, now: datetime) -> tuple[str, ...]:
         """What the founder should know of these facts, and of the model itself."""

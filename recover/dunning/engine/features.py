@@ -35,6 +35,7 @@ _REGION_OF: dict[str, str] = {"NZ": "AU"} | {region: region for region in REGION
 _GROUP_OF_REASON = {"limit": "limit", "technical": "technical", "insufficient_funds": "funds"}
 _BANK = frozenset({"do_not_honor", "call_issuer", "no_action_taken", "refer_to_customer"})
 _GENERIC = frozenset({"generic_decline", "card_declined", "partner_generic_decline"})
+_VAGUE = frozenset({"technical", "again", "unknown", "generic"})
 _BLOCKED = frozenset({"blocked", "low_probability_of_authorization"})
 
 
@@ -55,7 +56,7 @@ def group_of(rule: DeclineRule) -> str:
 def group(rules: Iterable[DeclineRule]) -> str:
     """The case's group: the latest telling answer; issuers do not always repeat themselves."""
     groups = [group_of(rule) for rule in rules]
-    telling = [name for name in groups if name not in ("technical", "again", "unknown", "generic")]
+    telling = [name for name in groups if name not in _VAGUE]
     plain = [name for name in groups if name != "technical"]
     return (telling or plain or groups or ["unknown"])[-1]
 

@@ -29,8 +29,7 @@ def _plain(grid: Grid, hours: NDInt) -> Floats:
     """Without what was learned. A run of the daily hours is a view of what all cases share."""
     daily = hours_of(grid.hours, DAILY)
     start = int(daily.searchsorted(hours[0]))
-    run = daily[start : start + len(hours)]
-    if len(run) == len(hours) and (run == hours).all():
+    if daily[start : start + len(hours)].tobytes() == hours.tobytes():
         return _of_daily(grid)[start : start + len(hours)]
     waking = hours_of(grid.hours, WAKING)
     return _of_waking(grid).take(waking.searchsorted(hours), axis=0)

@@ -46,12 +46,19 @@ def question(
 
 
 def propose(
-    asked: Question, found: Plan, *, explore: float = 0.0, draw: float | None = None
+    asked: Question,
+    found: Plan,
+    warnings: tuple[str, ...] = (),
+    *,
+    explore: float = 0.0,
+    draw: float | None = None,
 ) -> Proposal:
     """The plan's first try. ``draw`` in [0, 1) decides over exploration; None: none."""
     belief, facts = asked.room.belief, asked.facts
+    version = belief.model.version
     if not found.hours:
-        return Proposal(None, _no_more(asked), plan_chance=0.0)
+        why = _no_more(asked)
+        return Proposal(None, why, plan_chance=0.0, warnings=warnings, model=version)
     first, propensity = _drawn(found.hours[0], asked.allowed, explore, draw)
     at = belief.grid.moment(first, facts.timezone)
     reason, chance = clause(belief, first, floored=_floored(asked, at))
@@ -61,10 +68,12 @@ def propose(
         Retry(at, reason),
         reason,
         chance,
-        tuple(belief.grid.moment(hour, facts.timezone) for hour in found.hours),
+        tuple([belief.grid.moment(hour, facts.timezone) for hour in found.hours]),
         found.chance,
         propensity,
         len(asked.allowed),
+        warnings,
+        version,
     )
 
 
