@@ -14,7 +14,7 @@ from recover.models import Account, User
 from recover.roles import Role
 from recover.services import Services
 from recover.web import security, settings_changes, settings_form, settings_preview
-from recover.web.guard import current_user
+from recover.web.guard import actor, current_user
 from recover.web.settings_form import Form
 
 Answer = str | Response | tuple[str, int]
@@ -66,9 +66,7 @@ def _answer(services: Services, accounts: list[Account], account: Account, form:
     if form.warnings and request.form.get("sure") != form.sure:
         return show(asks=True)
     try:
-        ids = changes.change(
-            services, account.id, form.values, actor=f"user:{current_user().id}", seen=form.seen
-        )
+        ids = changes.change(services, account.id, form.values, actor=actor(), seen=form.seen)
     except changes.SettingsRefused as error:
         form.blame(error.faults)
         return show(), 422

@@ -63,7 +63,7 @@ def blueprint(services: Services) -> Blueprint:
         account, case = _find(services, case_id)
         by = current_user()
         reason = f"{by.email} switched off every card link of this case."
-        count = card_page.revoke_all(services, account, case, reason, actor=f"user:{by.id}")
+        count = card_page.revoke_all(services, account, case, reason, actor=actor())
         flash(f"{count} card links were switched off." if count else "No card link was open.")
         return redirect(url_for("web.case.show", case_id=case_id), 303)
 

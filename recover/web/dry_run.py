@@ -12,8 +12,9 @@ from recover.dry_run.words import UNKNOWN
 from recover.dunning import RetryMode
 from recover.errors import PermanentError
 from recover.services import Services
+from recover.web.guard import actor
 from recover.web.owned import owned
-from recover.web.start import REFRESH_SECONDS, actor, looked, may_change
+from recover.web.start import REFRESH_SECONDS, looked, may_change
 
 PAGE = 30
 LARGEST_ID = 2**62

@@ -12,8 +12,9 @@ from recover.errors import PermanentError
 from recover.models import Account, Report
 from recover.services import Services
 from recover.web.dry_run import after_asked, at
+from recover.web.guard import actor
 from recover.web.owned import owned
-from recover.web.start import REFRESH_SECONDS, actor, may_change
+from recover.web.start import REFRESH_SECONDS, may_change
 
 PAGE = 30
 CHOICES = {

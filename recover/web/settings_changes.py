@@ -15,7 +15,7 @@ from recover.models import Account, User
 from recover.roles import Role
 from recover.services import Services
 from recover.web import mode
-from recover.web.guard import current_user
+from recover.web.guard import actor, current_user
 
 _LARGEST_ID = 2**62
 ACTORS = {
@@ -96,7 +96,7 @@ def _undo(services: Services, account_id: int) -> Response | str:
             back=back, settings=SETTINGS,
         )  # fmt: skip
     try:
-        names = changes.undo(services, account_id, ids, actor=f"user:{current_user().id}")
+        names = changes.undo(services, account_id, ids, actor=actor())
         flash(f"Undone: {', '.join(SETTINGS[name].title for name in names)}.")
     except PermanentError as error:
         flash(f"Nothing was undone: {error}")

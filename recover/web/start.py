@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from recover import importing, record, stats
@@ -14,14 +14,14 @@ from recover.roles import Role
 from recover.services import CHORES, Services
 from recover.web import security
 from recover.web.campaign_view import steps_of
-from recover.web.guard import current_user
+from recover.web.guard import actor, current_user
 from recover.web.owned import owned
 
 # Pages that belong to other parts, each linked to only where it exists.
 ELSEWHERE = {
-    "connected": ("/settings/accounts", "Stripe accounts"),
-    "sender": ("/settings/sending", "Change the sender"),
-    "retries": ("/settings/retries", "Settings of retries"),
+    "connected": ("web.stripe_accounts.show", "Stripe accounts"),
+    "sender": ("web.account_settings.sending", "Change the sender"),
+    "retries": ("web.account_settings.retries", "Settings of retries"),
 }
 REFRESH_SECONDS = 4
 
@@ -46,7 +46,7 @@ def blueprint(services: Services) -> Blueprint:
             found = items.checklist(services, session, account)
         return render_template(
             "start.html", accounts=mine, account=account, list=found, refresh=REFRESH_SECONDS,
-            elsewhere=elsewhere(current_app), changes=may_change(),
+            elsewhere=ELSEWHERE, changes=may_change(),
         )  # fmt: skip
 
     _answer(routes, services)
@@ -155,13 +155,3 @@ def looked(services: Services, account: Account, column: str, text: str) -> None
 
 def may_change() -> bool:
     return Role(current_user().role).may(Role.MEMBER)
-
-
-def actor() -> str:
-    return f"user:{current_user().id}"
-
-
-def elsewhere(app: Flask) -> dict[str, tuple[str, str]]:
-    """Those of `ELSEWHERE` that this installation has."""
-    there = {rule.rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
-    return {key: place for key, place in ELSEWHERE.items() if place[0] in there}
