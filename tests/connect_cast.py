@@ -82,7 +82,9 @@ class Desk:
         return self.sandbox.store.all("webhook_endpoint")
 
     def record(self) -> list[tuple[str, str]]:
-        return [(row.verb, row.actor) for row in self.rows(RecordEntry)]
+        """What was done about the connection, and by whom."""
+        about = {"connect", "disconnect", "listen", "set"}
+        return [(row.verb, row.actor) for row in self.rows(RecordEntry) if row.verb in about]
 
 
 @pytest.fixture

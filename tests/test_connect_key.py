@@ -372,6 +372,7 @@ def test_a_company_with_live_and_test_money_sees_one_at_a_time(desk):
     desk.connect()
     desk.scene.account = desk.only()
     desk.scene.failed(name="Tess Tester", amount=1100)
+    desk.client.get("/")  # leads to the checklist, once
     assert "Tess Tester" in desk.client.get("/").text
     assert "Test mode." in desk.client.get("/").text
     assert "Show live mode" not in desk.client.get("/").text  # there is none to show

@@ -67,7 +67,10 @@ def standing(scene, endpoint) -> WebhookEndpoint:
 def test_a_case_s_life_is_told_from_its_opening_to_its_end(scene, endpoint, receiver):
     case = scene.failed("insufficient_funds")
     scene.sandbox.script(case.stripe_customer_id, ["approve"])
-    cases.pay_now(scene.services, scene.account, case.stripe_invoice_id, "founder", "Asked for.")
+    cases.pay_now(
+        scene.services, scene.account, case.stripe_invoice_id, "founder", "Asked for.",
+        actor="user:1",
+    )  # fmt: skip
     assert send(scene) == 3
     told = {event["type"]: event for event in receiver.events}
     assert list(told) == ["case.opened", "case.step_taken", "case.recovered"]

@@ -68,6 +68,14 @@ CALLS = {
         (lambda a: a.invoices(status="open", created_since=NOW), Invoice),
         (lambda a: a.invoices(created_since=NOW - timedelta(days=9), created_until=NOW), Invoice),
     ],
+    "invoice_page": [
+        (lambda a: a.invoice_page(NOW - timedelta(days=9), NOW).items, Invoice),
+        (lambda a: a.invoice_page(NOW - timedelta(days=9), NOW, "in_1").items, Invoice),
+    ],
+    "charge_page": [
+        (lambda a: a.charge_page(NOW - timedelta(days=9), NOW).items, Charge),
+        (lambda a: a.charge_page(NOW - timedelta(days=9), NOW, "ch_1").items, Charge),
+    ],
     "subscriptions": [
         (lambda a: a.subscriptions(), Subscription),
         (lambda a: a.subscriptions(status="past_due"), Subscription),

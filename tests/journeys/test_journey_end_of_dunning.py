@@ -227,11 +227,11 @@ def test_a_key_that_may_not_write_is_noted_and_it_waits(journey):
     readable = dict.fromkeys(
         ("invoices", "subscriptions", "charges", "customers", "payment_methods"), "read"
     )
-    journey.sandbox.restrict_key(journey.sandbox.account_key, readable)
+    journey.sandbox.restrict_key(journey.sandbox.restricted_key, readable)
 
     jobs.end_dunning()
     assert "403" in journey.account.problem
-    journey.sandbox.restrict_key(journey.sandbox.account_key, None)
+    journey.sandbox.restrict_key(journey.sandbox.restricted_key, None)
     journey.run(days=1)
 
     assert_done_once(journey, invoice, "cancel")
@@ -259,8 +259,9 @@ def test_nobody_can_begin_to_pay_while_stripe_is_being_asked(journey):
     begin(journey, invoice)
 
     paid = cases.pay_now(
-        journey.services, journey.account, invoice, Trigger.FOUNDER, "Somebody asked."
-    )
+        journey.services, journey.account, invoice, Trigger.FOUNDER, "Somebody asked.",
+        actor="user:1",
+    )  # fmt: skip
 
     assert paid is None
     assert journey.charged(invoice) == [False]
@@ -270,8 +271,9 @@ def test_who_pays_first_keeps_their_subscription(journey):
     invoice = exhausted(journey)
     journey.replace_card(journey.case(invoice).stripe_customer_id)
     begun = cases.begin_payment(
-        journey.services, journey.account, invoice, Trigger.FOUNDER, "Somebody asked."
-    )
+        journey.services, journey.account, invoice, Trigger.FOUNDER, "Somebody asked.",
+        actor="user:1",
+    )  # fmt: skip
     assert begun
 
     endings.carry_out(journey.services, journey.ending(invoice).id)
@@ -288,8 +290,9 @@ def test_a_case_that_is_exhausted_again_is_ended_again(journey):
     journey.replace_card(journey.case(invoice).stripe_customer_id)
     journey.sandbox.script(journey.case(invoice).stripe_customer_id, ["do_not_honor"] * 5)
     begun = cases.begin_payment(
-        journey.services, journey.account, invoice, Trigger.FOUNDER, "Somebody asked."
-    )
+        journey.services, journey.account, invoice, Trigger.FOUNDER, "Somebody asked.",
+        actor="user:1",
+    )  # fmt: skip
     endings.carry_out(journey.services, journey.ending(invoice).id)
     assert journey.ending(invoice).status == "skipped"
 
