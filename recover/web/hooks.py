@@ -11,7 +11,7 @@ from recover import outbox, outbox_endpoints, stats
 from recover.models import Account, Delivery, DeliveryTry, WebhookEndpoint
 from recover.outbox_endpoints import EndpointFault
 from recover.services import Services
-from recover.web.guard import current_user
+from recover.web.guard import actor, current_user
 
 LOG = 30  # deliveries on one page
 
@@ -34,7 +34,7 @@ def blueprint(services: Services) -> Blueprint:
         account = _account(services, request.form.get("account", ""))
         url, events = request.form.get("url", "").strip(), request.form.getlist("event")
         try:
-            row, secret = outbox_endpoints.create(services, account, url, events, actor=_actor())
+            row, secret = outbox_endpoints.create(services, account, url, events, actor=actor())
         except EndpointFault as fault:
             return _list(services, fault), 400
         return render_template("hook_secret.html", endpoint=row, secret=secret, fresh=True), 201
@@ -48,7 +48,7 @@ def blueprint(services: Services) -> Blueprint:
         row, form = _find(services, endpoint_id), request.form
         try:
             outbox_endpoints.change(
-                services, row, actor=_actor(), url=form.get("url", "").strip(),
+                services, row, actor=actor(), url=form.get("url", "").strip(),
                 events=form.getlist("event"), enabled=form.get("enabled") == "yes",
             )  # fmt: skip
         except EndpointFault as fault:
@@ -66,7 +66,7 @@ def _acts(routes: Blueprint, services: Services) -> None:
     @routes.post("/settings/webhooks/<int:endpoint_id>/secret")
     def rotate(endpoint_id: int) -> str:
         row = _find(services, endpoint_id)
-        secret = outbox_endpoints.rotate(services, row, actor=_actor())
+        secret = outbox_endpoints.rotate(services, row, actor=actor())
         return render_template("hook_secret.html", endpoint=row, secret=secret, fresh=False)
 
     @routes.post("/settings/webhooks/<int:endpoint_id>/test")
@@ -94,7 +94,7 @@ def _acts(routes: Blueprint, services: Services) -> None:
     @routes.post("/settings/webhooks/<int:endpoint_id>/remove")
     def remove(endpoint_id: int) -> Response:
         row = _find(services, endpoint_id)
-        outbox_endpoints.remove(services, row, actor=_actor())
+        outbox_endpoints.remove(services, row, actor=actor())
         flash(f"Nothing more is sent to {row.url}.")
         return redirect(url_for("web.hooks.show"), 303)
 
@@ -170,7 +170,3 @@ def _account(services: Services, chosen: str) -> Account:
 
 def _back(row: WebhookEndpoint) -> Response:
     return redirect(url_for("web.hooks.endpoint", endpoint_id=row.id), 303)
-
-
-def _actor() -> str:
-    return f"user:{current_user().id}"

@@ -10,7 +10,7 @@ from recover.connecting import NotConnected
 from recover.errors import StripeAccessLost, StripeUnavailable
 from recover.services import Services
 from recover.web import security, stripe_key
-from recover.web.guard import current_user
+from recover.web.guard import actor, current_user
 from recover.web.stripe_accounts import find, open_cases
 
 LONGEST_SAID = 300  # of Stripe's own words in the address of its answer
@@ -83,7 +83,7 @@ def _mending(routes: Blueprint, services: Services) -> None:
         account = find(services, account_id)
         if account.connection != "key" or account.disconnected_at:
             flash("There is no endpoint of its own to mend.")
-        elif trouble := connecting.try_to_listen(services, account, _actor()):
+        elif trouble := connecting.try_to_listen(services, account, actor()):
             flash(f"Still not mended: {trouble}")
         else:
             flash("Mended: one endpoint, our events, our version.")
@@ -99,14 +99,10 @@ def _mending(routes: Blueprint, services: Services) -> None:
     def disconnect(account_id: int) -> Response:
         account = find(services, account_id)
         reason = f"{current_user().email} disconnected the account."
-        told = leaving.leave(services, account.id, _actor(), reason)
+        told = leaving.leave(services, account.id, actor(), reason)
         later = "" if told else " Stripe could not be told yet; this is tried again by itself."
         flash(f"{account.name} is disconnected. Nothing more is charged or sent.{later}")
         return _to(account_id)
-
-
-def _actor() -> str:
-    return f"user:{current_user().id}"
 
 
 def _to(account_id: int) -> Response:

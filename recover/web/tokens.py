@@ -12,7 +12,7 @@ from recover import access, record, stats, tokens
 from recover.models import Account, ApiToken
 from recover.services import Services
 from recover.tokens import SCOPES, TokenFault
-from recover.web.guard import current_user
+from recover.web.guard import actor, current_user
 
 LIVES = {"30": "30 days", "90": "90 days", "365": "1 year", "": "No end"}
 
@@ -40,7 +40,7 @@ def blueprint(services: Services) -> Blueprint:
     @routes.post("/settings/api/<int:token_id>/revoke")
     def revoke(token_id: int) -> Response:
         row = _find(services, token_id)
-        tokens.revoke(services, row.company_id, row.id, actor=_actor())
+        tokens.revoke(services, row.company_id, row.id, actor=actor())
         flash(f"The token {row.name} opens nothing any more.")
         return redirect(url_for("web.tokens.show"), 303)
 
@@ -82,7 +82,7 @@ def _create(services: Services) -> tuple[ApiToken, str]:
         scopes=form.getlist("scope"),
         account_id=int(account) if account.isdecimal() and len(account) < 19 else None,  # noqa: PLR2004 - what a row's id can be
         expires_at=_expiry(form.get("life", "90"), services.now()),
-        actor=_actor(),
+        actor=actor(),
     )
 
 
@@ -111,11 +111,7 @@ def _set_grace(services: Services, account_id: int, days: int) -> int:
         if before != days:
             record.write(
                 session, "change", "The days of grace were changed.", services.now(),
-                actor=_actor(), about="setting:grace_days", account_id=account.id,
+                actor=actor(), about="setting:grace_days", account_id=account.id,
                 details={"before": before, "after": days},
             )  # fmt: skip
     return before
-
-
-def _actor() -> str:
-    return f"user:{current_user().id}"
