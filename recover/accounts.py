@@ -18,9 +18,10 @@ from recover.dunning import DEFAULT, CaseState, CloseReason, RetryMode
 from recover.errors import PermanentError
 from recover.letters import brand
 from recover.models import Account, Company, RecoveryCase
-from recover.record import COMMAND, RECOVER, STRIPE, note, write
+from recover.record import COMMAND, RECOVER, STRIPE, write
 from recover.services import Services
 from recover.stripe_objects import StripeAccountInfo
+from recover.timeline import note
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from recover.dunning import Outcome, rule_of
 from recover.models import Attempt, RecoveryCase
 from recover.past import past_attempt
-from recover.record import STRIPE, note
+from recover.record import STRIPE
+from recover.timeline import note
 
 SETTLE, SEEN, ABANDON = "settle", "seen", "abandon"
 WORDS = {

@@ -20,10 +20,10 @@ from recover import answers
 from recover.dunning import Outcome, RetryMode, Trigger
 from recover.errors import StripeRejected
 from recover.models import Account, Attempt, RecoveryCase
-from recover.record import note
 from recover.services import Services
 from recover.sightings import put_card
 from recover.stripe_objects import Payment
+from recover.timeline import note
 from recover.truth import Evidence, still_owed
 
 # How long one worker may be busy with a request before another takes the row over.

@@ -12,9 +12,10 @@ from recover.dunning import CaseState
 from recover.errors import LinkInvalid
 from recover.links import Purpose
 from recover.models import Account, Link, RecoveryCase
-from recover.record import SUBSCRIBER, note, note_customer
+from recover.record import SUBSCRIBER, note_customer
 from recover.services import Services
 from recover.stripe_objects import Invoice, PaymentMethod, Subscription
+from recover.timeline import note
 from recover.truth import ENDED
 
 

@@ -25,9 +25,10 @@ from recover.dunning import (
     decide,
 )
 from recover.models import Account, RecoveryCase
-from recover.record import RECOVER, note
+from recover.record import RECOVER
 from recover.services import Services
 from recover.stripe_objects import Payment, PaymentMethod
+from recover.timeline import note
 from recover.truth import Evidence
 
 

@@ -19,8 +19,8 @@ from recover.dunning import CaseState, RetryMode
 from recover.errors import StripeRejected, StripeUnavailable
 from recover.lifecycle import BEGUN, DONE
 from recover.models import Account, Ending, RecoveryCase
-from recover.record import note
 from recover.services import Services
+from recover.timeline import note
 from recover.truth import Evidence
 
 PENDING, SKIPPED, REFUSED, OBSERVED = "pending", "skipped", "refused", "observed"

@@ -13,8 +13,9 @@ from recover import truth
 from recover.dunning import Outcome, credit
 from recover.models import Attempt, CardUpdate, LedgerLine, RecoveryCase
 from recover.past import past_attempt
-from recover.record import STRIPE, note
+from recover.record import STRIPE
 from recover.stripe_objects import Charge
+from recover.timeline import note
 from recover.truth import Evidence
 
 RECOVERED, REFUNDED, DISPUTED = "recovered", "refunded", "disputed"

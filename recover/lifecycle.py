@@ -28,9 +28,10 @@ from recover.dunning.situation import barring_rule
 from recover.erased import customer_erased
 from recover.models import Account, Ending, RecoveryCase
 from recover.past import past_attempt
-from recover.record import RECOVER, note
+from recover.record import RECOVER
 from recover.services import Services
 from recover.stripe_objects import Charge, Invoice, Subscription
+from recover.timeline import note
 from recover.truth import Evidence
 
 BEGUN, DONE = "begun", "done"  # of an `Ending`: Stripe was asked, and has answered
@@ -102,7 +103,8 @@ def open_case(
     case = locked(session, account, invoice.id)
     if case and created:
         reason = f"Renewal invoice {invoice.number or invoice.id} could not be charged."
-        note(session, case, "open", reason, evidence.at)
+        # announced by `current`, once the case says why it failed
+        note(session, case, "open", reason, evidence.at, announce=False)
         if not failures:
             sightings.record_chargeless_failure(session, case, evidence)
     return case, created

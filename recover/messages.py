@@ -13,8 +13,9 @@ from recover import letters, truth
 from recover.dunning import CaseState, RetryMode, SendMessage
 from recover.erased import address_erased
 from recover.models import Account, Link, Message, RecoveryCase
-from recover.record import RECOVER, SUBSCRIBER, note, note_customer
+from recover.record import RECOVER, SUBSCRIBER, note_customer
 from recover.services import Services
+from recover.timeline import note
 from recover.truth import Evidence
 
 PENDING, SENDING, SENT = "pending", "sending", "sent"

@@ -20,9 +20,8 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from recover import outbox
 from recover.db import Database
-from recover.models import RecordEntry, RecordHead, RecoveryCase
+from recover.models import RecordEntry, RecordHead
 
 log = logging.getLogger(__name__)
 
@@ -65,28 +64,6 @@ class Line(Protocol):
 def person(user_id: int) -> str:
     """A signed-in user as an actor."""
     return f"user:{user_id}"
-
-
-def note(
-    session: Session,
-    case: RecoveryCase,
-    verb: str,
-    reason: str,
-    at: datetime,
-    *,
-    actor: str = RECOVER,
-    tell: bool = True,
-) -> None:
-    """Add a line about a case, in the caller's transaction. These lines are its timeline.
-
-    With ``tell``, what the company's own endpoints want to hear of goes into the outbox with it.
-    """
-    if tell and verb != "open":  # that comes before the facts do: see `lifecycle.current`
-        outbox.announce(session, case, verb, reason, at)
-    note_customer(
-        session, verb, reason, at, actor=actor, account_id=case.account_id, case_id=case.id,
-        customer_id=case.stripe_customer_id,
-    )  # fmt: skip
 
 
 def note_customer(

@@ -17,7 +17,10 @@ def viewed(services: Services, actor: str, case: RecoveryCase) -> None:
         return
     with services.db.begin() as session:
         reason = "Looked at the case, with the customer's name and address."
-        record.note(session, case, VIEW, reason, services.now(), actor=actor)
+        record.note_customer(
+            session, VIEW, reason, services.now(), actor=actor, account_id=case.account_id,
+            customer_id=case.stripe_customer_id, case_id=case.id,
+        )  # fmt: skip
 
 
 def searched(services: Services, actor: str, company_id: int) -> None:

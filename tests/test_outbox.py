@@ -21,7 +21,7 @@ from recover.dunning import CaseState, CloseReason, RetryMode, Stop
 from recover.lifecycle import finish
 from recover.models import Account, DeliveryTry, RecoveryCase, WebhookEndpoint
 from recover.outbox_endpoints import EndpointFault
-from recover.record import note
+from recover.timeline import note
 from recover.truth import Evidence
 from sandbox.server import serve
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from cryptography.fernet import Fernet
 from sqlalchemy import select, update
 
-from recover import cli, config, jobs, record, record_check
+from recover import cli, config, jobs, record, record_check, timeline
 from recover.models import (
     Account,
     Company,
@@ -49,7 +49,7 @@ def told(services, account):
         session.add(case)
         session.flush()
         for number in range(6):
-            record.note(session, case, "plan", f"Words for Zebedee, {number}.", now)
+            timeline.note(session, case, "plan", f"Words for Zebedee, {number}.", now)
     record.seal(services.db)
     return services
 

@@ -16,8 +16,8 @@ from recover.api.paging import find, page, visible
 from recover.api.problems import Problem
 from recover.dunning import Decline, RetryMode, Trigger, classify
 from recover.models import Account, RecordEntry, RecoveryCase
-from recover.record import note
 from recover.stripe_objects import Payment
+from recover.timeline import note
 
 GROUP = Group("Cases")
 READ, WRITE = "cases:read", "cases:write"
