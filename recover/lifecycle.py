@@ -27,7 +27,7 @@ from recover.dunning import (
 from recover.dunning.situation import barring_rule
 from recover.erased import customer_erased
 from recover.models import Account, Ending, RecoveryCase
-from recover.past import past_attempt
+from recover.past import invoice_state, past_attempt
 from recover.record import RECOVER
 from recover.services import Services
 from recover.stripe_objects import Charge, Invoice, Subscription
@@ -114,7 +114,7 @@ def _as_it_failed(invoice: Invoice, failures: list[Charge]) -> InvoiceState:
     """The invoice before anybody paid it: one that was paid before we heard of its failure has
     failed and come back all the same, if not by us.
     """
-    state = InvoiceState.of(invoice)
+    state = invoice_state(invoice)
     if invoice.status != "paid" or not failures:
         return state
     return replace(state, status="open", amount_remaining_minor=invoice.amount_due_minor)

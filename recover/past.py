@@ -1,4 +1,6 @@
-"""Tries on record as the core reads them, and what other cards of an issuer have been answered."""
+"""Stripe's objects and our rows as the core's values, and what other cards of an issuer have been
+answered.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +10,27 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from recover.dunning import Card, Decline, IssuerAnswer, Outcome, PastAttempt, Trigger
+from recover.dunning import Card, Decline, InvoiceState, IssuerAnswer, Outcome, PastAttempt, Trigger
 from recover.dunning.outages import MEMORY, NEAR, answer_of
 from recover.models import Attempt
-from recover.stripe_objects import Charge, PaymentMethod
+from recover.stripe_objects import Charge, Invoice, PaymentMethod
 
 MOST_ANSWERS = 1000  # of one issuer's cards that are looked at together
+
+
+def invoice_state(invoice: Invoice) -> InvoiceState:
+    """Stripe's side of one invoice, as reconciliation compares it."""
+    return InvoiceState(
+        invoice_id=invoice.id,
+        status=invoice.status,
+        amount_remaining_minor=invoice.amount_remaining_minor,
+        attempted=invoice.attempted,
+        billing_reason=invoice.billing_reason,
+        collection_method=invoice.collection_method,
+        subscription_id=invoice.subscription_id,
+        paid_at=invoice.paid_at,
+        payment_status=invoice.payment_intent_status,
+    )
 
 
 def card_of(method: PaymentMethod | None) -> Card | None:

@@ -14,6 +14,7 @@ from recover import cases
 from recover.dunning import CaseSnapshot, CaseState, CloseReason, InvoiceState, fixes
 from recover.errors import RecoverError, StripeAccessLost
 from recover.models import Account, RecoveryCase, SweepReport
+from recover.past import invoice_state
 from recover.services import Services
 
 log = logging.getLogger(__name__)
@@ -43,9 +44,9 @@ def _listed(services: Services, account: Account) -> Iterator[InvoiceState]:
     """All open invoices, and those made since `LOOK_BACK` that are paid, void or given up."""
     stripe = services.stripe(account)
     since = services.now() - LOOK_BACK
-    yield from map(InvoiceState.of, stripe.invoices(status="open"))
+    yield from map(invoice_state, stripe.invoices(status="open"))
     for status in ("paid", "void", "uncollectible"):
-        yield from map(InvoiceState.of, stripe.invoices(status=status, created_since=since))
+        yield from map(invoice_state, stripe.invoices(status=status, created_since=since))
 
 
 def _our_side(

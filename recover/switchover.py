@@ -23,13 +23,13 @@ from recover.dunning import (
     CaseSnapshot,
     CaseState,
     CloseReason,
-    InvoiceState,
     RetryMode,
 )
 from recover.dunning.ownership import Owner, Ownership, PastDue, ownership, past_due
 from recover.dunning.wording import moment
 from recover.models import Account, RecoveryCase
 from recover.money import format_money
+from recover.past import invoice_state
 from recover.services import Services, build
 from recover.stripe_objects import Invoice
 
@@ -80,7 +80,7 @@ def switchover(services: Services, account: Account) -> Report:
 def past_dues(services: Services, account: Account) -> list[Invoice]:
     """What Stripe lists as past due now."""
     found = services.stripe(account).invoices(status="open")
-    return [one for one in found if past_due(InvoiceState.of(one))]
+    return [one for one in found if past_due(invoice_state(one))]
 
 
 def unlisted(services: Services, account: Account, listed: set[str]) -> tuple[str, ...]:
@@ -110,7 +110,7 @@ def _past_due(services: Services, account: Account, invoice: Invoice, now: datet
     query = select(RecoveryCase).where(
         RecoveryCase.account_id == account.id, RecoveryCase.stripe_invoice_id == invoice.id
     )
-    state, retry_at = InvoiceState.of(invoice), invoice.next_payment_attempt_at
+    state, retry_at = invoice_state(invoice), invoice.next_payment_attempt_at
     with services.db.read() as session:
         case = session.scalar(query)
     if case is None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from recover.dunning.decisions import CaseState, CloseReason
-from recover.stripe_objects import Invoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +26,6 @@ class InvoiceState:
     subscription_id: str
     paid_at: datetime | None = None
     payment_status: str = ""  # of the default PaymentIntent; "processing": a debit under way
-
-    @classmethod
-    def of(cls, invoice: Invoice) -> InvoiceState:
-        return cls(
-            invoice_id=invoice.id,
-            status=invoice.status,
-            amount_remaining_minor=invoice.amount_remaining_minor,
-            attempted=invoice.attempted,
-            billing_reason=invoice.billing_reason,
-            collection_method=invoice.collection_method,
-            subscription_id=invoice.subscription_id,
-            paid_at=invoice.paid_at,
-            payment_status=invoice.payment_intent_status,
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from recover.dunning import (
     fixes,
     opens_case,
 )
+from recover.past import invoice_state
 from recover.stripe_objects import Invoice
 
 FAILED = InvoiceState(
@@ -118,4 +119,4 @@ def test_the_state_is_taken_from_stripes_invoice():
         attempt_count=1, next_payment_attempt_at=None,
         created_at=datetime(2026, 11, 25, tzinfo=UTC),
     )  # fmt: skip
-    assert InvoiceState.of(invoice) == FAILED
+    assert invoice_state(invoice) == FAILED
