@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from emails.brand import DEFAULT_COLOR
 from recover import changes, record
-from recover.changes import plan_anew
 from recover.delivery import EVERYONE
 from recover.dunning import DEFAULT, CaseState, CloseReason, RetryMode
 from recover.errors import PermanentError
@@ -34,7 +33,6 @@ __all__ = [
     "disconnect",
     "named_or_only",
     "note_trouble",
-    "plan_anew",
     "set_mode",
     "set_retries",
 ]

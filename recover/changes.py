@@ -12,14 +12,15 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from recover import record
 from recover.account_settings import SETTINGS, contradictions
-from recover.dunning import CaseState, campaign
+from recover.dunning import campaign
 from recover.errors import PermanentError
-from recover.models import Account, RecordEntry, RecoveryCase
+from recover.lifecycle import plan_anew
+from recover.models import Account, RecordEntry
 from recover.services import Services
 from recover.setting_kinds import Value
 
@@ -189,12 +190,3 @@ def _of(account: Account, entry: RecordEntry, latest: set[int]) -> Change | None
         return None
     still = entry.id in latest and getattr(account, name) == said["after"]
     return Change(entry, name, said["before"], said["after"], undoable=still)
-
-
-def plan_anew(session: Session, account_id: int, now: datetime) -> None:
-    """Have every open case looked at again now."""
-    session.execute(
-        update(RecoveryCase)
-        .where(RecoveryCase.account_id == account_id, RecoveryCase.state == CaseState.OPEN)
-        .values(next_step_at=now)
-    )

@@ -13,10 +13,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
-from recover import accounts, lessons, record, timings
+from recover import lessons, record, timings
 from recover.dunning import campaign
 from recover.dunning.engine import Engine, Learned, Model, differences, pool, refit
 from recover.errors import PermanentError
+from recover.lifecycle import plan_anew
 from recover.models import Account, AccountLesson, RetryModel
 from recover.services import Services
 
@@ -163,7 +164,7 @@ def use(
         account.model_id, account.model_pinned = model_id, True
         reason = "A version of the model was chosen, and nights change nothing any more."
         _note(session, services, account, reason, actor)
-        accounts.plan_anew(session, account_id, services.now())
+        plan_anew(session, account_id, services.now())
 
 
 def follow(services: Services, account_id: int, *, actor: str = record.COMMAND) -> None:
@@ -174,7 +175,7 @@ def follow(services: Services, account_id: int, *, actor: str = record.COMMAND) 
         account.model_id = session.scalar(newest.order_by(RetryModel.id.desc()).limit(1))
         account.model_pinned = False
         _note(session, services, account, "The nights choose the model again.", actor)
-        accounts.plan_anew(session, account_id, services.now())
+        plan_anew(session, account_id, services.now())
 
 
 def _note(session: Session, services: Services, account: Account, reason: str, actor: str) -> None:

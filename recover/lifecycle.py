@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from recover import ledger, outbox, sightings, truth, whereabouts
@@ -194,6 +194,15 @@ def reopen(
     if case.erased_at and not customer_erased(session, case.account_id, case.stripe_customer_id):
         case.erased_at = None  # it was only old; to go on with it their address is needed
     note(session, case, "reopen", reason, now, actor=actor)
+
+
+def plan_anew(session: Session, account_id: int, now: datetime) -> None:
+    """Have every open case looked at again now."""
+    session.execute(
+        update(RecoveryCase)
+        .where(RecoveryCase.account_id == account_id, RecoveryCase.state == CaseState.OPEN)
+        .values(next_step_at=now)
+    )
 
 
 def finish(session: Session, case: RecoveryCase, evidence: Evidence, stop: Stop) -> bool:
