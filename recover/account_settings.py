@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from emails.brand import DEFAULT_COLOR
-from recover.dunning import Campaign, RetryMode
+from recover.dunning import Campaign, EndOfDunning, RetryMode
 from recover.dunning.network_rules import CEILING
 from recover.setting_kinds import (
     Choice,
@@ -28,8 +28,6 @@ from recover.setting_kinds import (
     Zone,
 )
 from recover.timings import ENGINE, FIXED
-
-LEAVE, CANCEL, UNCOLLECTIBLE = "leave", "cancel", "uncollectible"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,19 +191,20 @@ ENDING = SettingsPage(
             " now on, never for those that ended before, and only if Stripe still shows the"
             " invoice unpaid at that moment. In observe mode it is only noted.",
             Choice(options=(
-                Option(LEAVE, "Leave everything as it is", "The invoice stays open and the"
-                       " subscription goes on. Customers may still pay by their link; you decide"
-                       " about access."),
-                Option(CANCEL, "Cancel the subscription", "At once, and Stripe cannot bring it"
-                       " back: who wants to stay must subscribe again. The invoice stays open on"
-                       " Stripe, but the card page takes no money for it any more. Not done while"
-                       " a newer invoice of the subscription is paid."),
-                Option(UNCOLLECTIBLE, "Mark the invoice uncollectible", "Written off as bad debt"
-                       " in Stripe's reports; Stripe cannot open it again. The subscription goes"
-                       " on, and renews. Customers can still pay on Stripe's invoice page, and the"
-                       " case is then recovered; the card page takes no money for it any more."),
+                Option(EndOfDunning.LEAVE, "Leave everything as it is", "The invoice stays open"
+                       " and the subscription goes on. Customers may still pay by their link; you"
+                       " decide about access."),
+                Option(EndOfDunning.CANCEL, "Cancel the subscription", "At once, and Stripe cannot"
+                       " bring it back: who wants to stay must subscribe again. The invoice stays"
+                       " open on Stripe, but the card page takes no money for it any more. Not"
+                       " done while a newer invoice of the subscription is paid."),
+                Option(EndOfDunning.UNCOLLECTIBLE, "Mark the invoice uncollectible", "Written off"
+                       " as bad debt in Stripe's reports; Stripe cannot open it again. The"
+                       " subscription goes on, and renews. Customers can still pay on Stripe's"
+                       " invoice page, and the case is then recovered; the card page takes no"
+                       " money for it any more."),
             )),
-            LEAVE,
+            EndOfDunning.LEAVE,
         ),
     ),
 )  # fmt: skip
@@ -268,8 +267,8 @@ _GRAVE: dict[tuple[str, Value], str] = {
     " may leave within minutes. What has left cannot be taken back.",
     ("mode", RetryMode.STRIPE.value): "Open cases are planned at once: the first mails may leave"
     " within minutes. What has left cannot be taken back.",
-    ("end_of_dunning", CANCEL): "Subscriptions of exhausted cases are cancelled from now on. A"
-    " cancelled subscription cannot be brought back.",
-    ("end_of_dunning", UNCOLLECTIBLE): "Invoices of exhausted cases are written off from now on."
-    " Stripe cannot open such an invoice again.",
+    ("end_of_dunning", EndOfDunning.CANCEL): "Subscriptions of exhausted cases are cancelled from"
+    " now on. A cancelled subscription cannot be brought back.",
+    ("end_of_dunning", EndOfDunning.UNCOLLECTIBLE): "Invoices of exhausted cases are written off"
+    " from now on. Stripe cannot open such an invoice again.",
 }

@@ -14,8 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from recover import attempts, lifecycle, truth
-from recover.account_settings import CANCEL, LEAVE, UNCOLLECTIBLE
-from recover.dunning import CaseState, RetryMode
+from recover.dunning import CaseState, EndOfDunning, RetryMode
 from recover.errors import StripeRejected, StripeUnavailable
 from recover.lifecycle import BEGUN, DONE
 from recover.models import Account, Ending, RecoveryCase
@@ -33,19 +32,19 @@ OWING = ("past_due", "unpaid")  # subscriptions whose latest invoice is not paid
 COMMENT = "All payment tries were used up (Recover)."
 
 TO_BE_DONE = {
-    CANCEL: "the subscription is to be cancelled on Stripe",
-    UNCOLLECTIBLE: "the invoice is to be marked uncollectible on Stripe",
+    EndOfDunning.CANCEL: "the subscription is to be cancelled on Stripe",
+    EndOfDunning.UNCOLLECTIBLE: "the invoice is to be marked uncollectible on Stripe",
 }
 WAS_DONE = {
-    CANCEL: "The subscription was cancelled on Stripe",
-    UNCOLLECTIBLE: "The invoice was marked uncollectible on Stripe",
+    EndOfDunning.CANCEL: "The subscription was cancelled on Stripe",
+    EndOfDunning.UNCOLLECTIBLE: "The invoice was marked uncollectible on Stripe",
 }
 
 
 def prepare(session: Session, services: Services, account: Account, case: RecoveryCase) -> None:
     """Write down what is to be done about a case that has just been exhausted, if anything."""
-    action = account.end_of_dunning
-    if case.state != CaseState.EXHAUSTED or action == LEAVE:
+    action = EndOfDunning(account.end_of_dunning)
+    if case.state != CaseState.EXHAUSTED or action == EndOfDunning.LEAVE:
         return
     row = session.scalar(select(Ending).where(Ending.case_id == case.id))
     if row is not None and row.status in (PENDING, BEGUN, DONE):
@@ -122,7 +121,7 @@ def _begin(
 
 def _shown(action: str, evidence: Evidence) -> bool:
     """Stripe shows it done."""
-    if action == CANCEL:
+    if action == EndOfDunning.CANCEL:
         return evidence.subscription is None or evidence.subscription.status in truth.ENDED
     return evidence.invoice is not None and evidence.invoice.status == "uncollectible"
 
@@ -142,7 +141,9 @@ def _why_not(session: Session, case: RecoveryCase, row: Ending, evidence: Eviden
             "the invoice belongs to another subscription now",
         ),
         (
-            row.action == CANCEL and subscription is not None and subscription.status not in OWING,
+            row.action == EndOfDunning.CANCEL
+            and subscription is not None
+            and subscription.status not in OWING,
             f"the subscription is {subscription.status if subscription else 'gone'}, not past due",
         ),
         (evidence.at - row.created_at > GIVE_UP, f"it could not be done in a week: {row.error}"),
@@ -161,7 +162,7 @@ def _no_longer_owed(evidence: Evidence) -> str:
 
 def _ask(services: Services, account: Account, case: RecoveryCase, row: Ending) -> None:
     stripe = services.stripe(account)
-    if row.action == CANCEL:
+    if row.action == EndOfDunning.CANCEL:
         stripe.cancel_subscription(case.stripe_subscription_id, comment=COMMENT)
     else:
         stripe.mark_uncollectible(case.stripe_invoice_id, idempotency_key=row.idempotency_key)
@@ -181,7 +182,8 @@ def _close(
     """Settle a row for good, and say so in the timeline."""
     row.status, row.error, row.settled_at = status, why, now
     told = {
-        DONE: f"{WAS_DONE[row.action]}, as the account's setting for the end of dunning says.",
+        DONE: f"{WAS_DONE[EndOfDunning(row.action)]}, as the account's setting for the end of"
+        " dunning says.",
         SKIPPED: f"Nothing was done on Stripe at the end of dunning: {why}.",
         REFUSED: f"Stripe refused what the end of dunning asks for: {why}",
     }

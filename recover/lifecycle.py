@@ -12,11 +12,11 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from recover import ledger, outbox, sightings, truth, whereabouts
-from recover.account_settings import CANCEL, UNCOLLECTIBLE
 from recover.dunning import (
     DEFAULT,
     CaseState,
     CloseReason,
+    EndOfDunning,
     InvoiceState,
     Outcome,
     Stop,
@@ -35,7 +35,10 @@ from recover.timeline import note
 from recover.truth import Evidence
 
 BEGUN, DONE = "begun", "done"  # of an `Ending`: Stripe was asked, and has answered
-OUR_HAND = {CloseReason.SUBSCRIPTION_ENDED: CANCEL, CloseReason.UNCOLLECTIBLE: UNCOLLECTIBLE}
+OUR_HAND = {
+    CloseReason.SUBSCRIPTION_ENDED: EndOfDunning.CANCEL,
+    CloseReason.UNCOLLECTIBLE: EndOfDunning.UNCOLLECTIBLE,
+}
 OPENED = "A renewal could not be charged."
 
 

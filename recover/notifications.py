@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from recover import account_settings, stats
-from recover.dunning import CaseState, RetryMode
+from recover import stats
+from recover.dunning import CaseState, EndOfDunning, RetryMode
 from recover.dunning.hours import days_later, local
 from recover.models import Account, Notification, RecoveryCase, StripeEvent, User
 from recover.money import format_money
@@ -31,10 +31,10 @@ MORNING = 8  # o'clock, where the company is
 LISTED = 25  # exhausted cases in one mail
 LONGEST_GAP = 7  # days that a digest looks back, after the clock stood still
 ENDINGS = {
-    account_settings.LEAVE: "On Stripe everything stays as it is, and customers can still pay by"
+    EndOfDunning.LEAVE: "On Stripe everything stays as it is, and customers can still pay by"
     " their links.",
-    account_settings.CANCEL: "On Stripe their subscriptions are cancelled, as your settings say.",
-    account_settings.UNCOLLECTIBLE: "On Stripe these invoices are marked uncollectible, as your"
+    EndOfDunning.CANCEL: "On Stripe their subscriptions are cancelled, as your settings say.",
+    EndOfDunning.UNCOLLECTIBLE: "On Stripe these invoices are marked uncollectible, as your"
     " settings say.",
 }
 
@@ -186,7 +186,9 @@ def _exhausted(session: Session, account: Account, now: datetime) -> News | None
         "until": until.isoformat(),
         "count": len(cases),
         "rows": [_case(case) for case in cases[:LISTED]],
-        "ending": ENDINGS[account_settings.LEAVE if observing else account.end_of_dunning],
+        "ending": ENDINGS[
+            EndOfDunning.LEAVE if observing else EndOfDunning(account.end_of_dunning)
+        ],
     }
     return News(EXHAUSTED, key, details)
 

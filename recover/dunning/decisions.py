@@ -32,6 +32,14 @@ class CloseReason(StrEnum):
     WINDOW_OVER = "window_over"  # exhausted: the campaign ran its course
 
 
+class EndOfDunning(StrEnum):
+    """What is done on Stripe about an exhausted case, by the account's setting."""
+
+    LEAVE = "leave"
+    CANCEL = "cancel"  # the subscription
+    UNCOLLECTIBLE = "uncollectible"  # the invoice is marked so
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPayment:
     """Charge the invoice now. ``proposal``: what a scheduled try rests on."""
