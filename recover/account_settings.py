@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from emails.brand import DEFAULT_COLOR
-from recover.dunning import Campaign, EndOfDunning, RetryMode
+from recover.dunning import Campaign, EndOfDunning, RetryMode, TimingKind
 from recover.dunning.network_rules import CEILING
 from recover.setting_kinds import (
     Choice,
@@ -27,7 +27,6 @@ from recover.setting_kinds import (
     Whole,
     Zone,
 )
-from recover.timings import ENGINE, FIXED
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +156,12 @@ RETRIES = SettingsPage(
         AccountSetting(
             "timing", "When", "Asked only while Recover retries or observes.",
             Choice(options=(
-                Option(ENGINE, "Retry engine", "Chooses the moment with the best chance, and"
-                       " learns every night from what came of it."),
-                Option(FIXED, "Fixed days", "1, 3, 7, 13 and 20 days after the first failure."),
+                Option(TimingKind.ENGINE, "Retry engine", "Chooses the moment with the best"
+                       " chance, and learns every night from what came of it."),
+                Option(TimingKind.FIXED, "Fixed days", "1, 3, 7, 13 and 20 days after the first"
+                       " failure."),
             )),
-            ENGINE, replans=True,
+            TimingKind.ENGINE, replans=True,
         ),
         AccountSetting(
             "max_retries", "Tries at most", "Scheduled tries on one invoice, beside the first"

@@ -12,12 +12,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from recover.dunning import Campaign, Facts, FixedTiming, Proposal, Timing, campaign
+from recover.dunning import Campaign, Facts, FixedTiming, Proposal, Timing, TimingKind, campaign
 from recover.dunning.engine import Engine
 from recover.models import Account, RecoveryCase, RetryModel
 
-ENGINE, FIXED = "engine", "fixed"
-TIMINGS = (ENGINE, FIXED)
 _MOST_ENGINES = 200  # kept at hand; what is left out is parsed again
 _engines: dict[str, Engine] = {}  # by version
 SHIPPED = Engine.default()
@@ -47,7 +45,7 @@ def _hours(count: int | None) -> timedelta | None:
 
 def timing_of(session: Session, account: Account, invoice_id: str) -> Timing:
     """Who chooses the moments of this invoice's tries. ``invoice_id`` seeds the exploration."""
-    if account.timing == FIXED:
+    if account.timing == TimingKind.FIXED:
         return FixedTiming()
     return replace(engine_of(session, account), explore=account.explore, seed=invoice_id)
 
@@ -72,7 +70,7 @@ def _saved(session: Session, model_id: int) -> Engine:
 
 def warning(session: Session, account: Account) -> str:
     """What is wrong with the model that times this account's tries; "" where nothing is."""
-    return "" if account.timing == FIXED else engine_of(session, account).warning
+    return "" if account.timing == TimingKind.FIXED else engine_of(session, account).warning
 
 
 def warnings(timing: Timing, facts: Facts, now: datetime) -> list[str]:

@@ -7,10 +7,9 @@ import math
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from recover.dunning import FixedTiming
+from recover.dunning import FixedTiming, TimingKind
 from recover.errors import PermanentError
 from recover.models import Account, RetryModel
-from recover.timings import FIXED
 
 SHIPPED = "shipped"
 ENOUGH_HELD_OUT = 30  # as the gate has it, which judges no version by fewer
@@ -63,7 +62,7 @@ def learned_from(row: RetryModel) -> str:
 
 def standing(account: Account, row: RetryModel | None, made_on: str) -> str:
     """Who times the tries, in sentences. ``made_on``: the day ``row``, which is in use, was made"""
-    if account.timing == FIXED:
+    if account.timing == TimingKind.FIXED:
         days = [str(day) for day in FixedTiming().days]
         listed = f"{', '.join(days[:-1])} and {days[-1]}"
         return f"The fixed days time the tries: {listed} days after the first failure."

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from recover import accounts, config, learning, timings, versions
-from recover.dunning import campaign
+from recover.dunning import TimingKind, campaign
 from recover.models import Account, AccountLesson, RetryModel
 from recover.services import Services, build
 
@@ -38,7 +38,11 @@ class OwnOrDefault(click.ParamType[str | int]):
 
 @click.command("set")
 @click.argument("account_id", type=int)
-@click.option("--timing", type=click.Choice(timings.TIMINGS), help="Who chooses the moments.")
+@click.option(
+    "--timing",
+    type=click.Choice([kind.value for kind in TimingKind]),
+    help="Who chooses the moments.",
+)
 @click.option("--max-retries", type=OwnOrDefault(), help="Scheduled tries on one invoice at most.")
 @click.option("--min-gap", type=OwnOrDefault(), help="Hours between two tries on a card at least.")
 @click.option("--explore", type=float, help="Share of tries at a random hour, such as 0.05.")
@@ -186,7 +190,7 @@ def _limits(account: Account) -> Iterator[str]:
     hours = f"{steps.min_gap.total_seconds() / 3600:.0f} hours"
     yield f"Tries on one invoice: at most {steps.max_retries}{_whose(account.max_retries)}."
     yield f"Between two tries on one card: at least {hours}{_whose(account.min_gap_hours)}."
-    if account.timing != timings.FIXED:
+    if account.timing != TimingKind.FIXED:
         yield f"At a random hour, to learn from it: {account.explore:.1%} of the tries."
 
 

@@ -12,7 +12,7 @@ from recover import history, record, reports, timings
 from recover.backtest.histories import NOT_SENT, STILL_RUNNING, Ending, History
 from recover.dry_run.replay import Told, replay
 from recover.dry_run.tally import line, summary
-from recover.dunning import Campaign, CardUse, RetryMode, campaign
+from recover.dunning import Campaign, CardUse, RetryMode, TimingKind, campaign
 from recover.history import Story
 from recover.importing.work import require
 from recover.models import Account, HistoryImport, ImportedCharge, ImportedInvoice, Report
@@ -157,5 +157,5 @@ def _summary(
 ) -> dict[str, object]:
     since = until - timedelta(days=DAYS)
     found = summary(reports.bodies(session, report))
-    timing = "the retry engine" if account.timing == timings.ENGINE else "the fixed days"
+    timing = "the retry engine" if account.timing == TimingKind.ENGINE else "the fixed days"
     return found | {"since": since.isoformat(), "until": until.isoformat(), "timing": timing}

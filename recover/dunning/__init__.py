@@ -58,7 +58,7 @@ from recover.dunning.reconcile import (
 )
 from recover.dunning.retries import planned_retry
 from recover.dunning.situation import current_rule, rule_of
-from recover.dunning.timing import FixedTiming, Proposal, Retry, Timing
+from recover.dunning.timing import FixedTiming, Proposal, Retry, Timing, TimingKind
 
 __all__ = [
     "DEFAULT",
@@ -100,6 +100,7 @@ __all__ = [
     "Stop",
     "SyncCase",
     "Timing",
+    "TimingKind",
     "Trigger",
     "Wait",
     "allowance",

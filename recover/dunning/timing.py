@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 from recover.dunning.campaign import Campaign
@@ -42,6 +43,13 @@ class Proposal:
     choices: int = 1  # among how many allowed moments
     warnings: tuple[str, ...] = ()  # sentences for the founder
     model: str = ""  # the version of the model behind it; "" without one
+
+
+class TimingKind(StrEnum):
+    """Who chooses the moments of an account's tries, by its setting."""
+
+    ENGINE = "engine"
+    FIXED = "fixed"  # the same days for everyone
 
 
 class Timing(Protocol):

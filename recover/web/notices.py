@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from recover import learning, outbox_endpoints, timings
 from recover.account_health import listening
-from recover.dunning import RetryMode
+from recover.dunning import RetryMode, TimingKind
 from recover.models import (
     Account,
     Ending,
@@ -136,7 +136,7 @@ def _model(session: Session, account: Account) -> Notice | None:
 
 def _refused(session: Session, account: Account) -> Notice | None:
     newest = next(iter(learning.versions(session, account.id, 1)), None)
-    if account.timing == timings.FIXED or newest is None or newest.accepted:
+    if account.timing == TimingKind.FIXED or newest is None or newest.accepted:
         return None
     on = day(newest.made_at, account.timezone or "UTC")
     text = f"What the retry engine learned on {on} was refused; the version before stays in use."
