@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from emails.brand import DEFAULT_COLOR
 from recover.dunning import Campaign, EndOfDunning, RetryMode, TimingKind
@@ -27,6 +28,13 @@ from recover.setting_kinds import (
     Whole,
     Zone,
 )
+
+
+class TestMail(StrEnum):
+    """Who gets an account's mails in test mode."""
+
+    EVERYONE = "everyone"
+    TEAM = "team"  # the company's own people alone
 
 
 @dataclass(frozen=True, slots=True)

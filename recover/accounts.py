@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from emails.brand import DEFAULT_COLOR
 from recover import changes, record
-from recover.delivery import EVERYONE
+from recover.account_settings import TestMail
 from recover.dunning import DEFAULT, CaseState, CloseReason, RetryMode
 from recover.errors import PermanentError
 from recover.letters import brand
@@ -55,7 +55,7 @@ def connect(
     publishable_key: str = "",
     webhook_secrets: Sequence[str] = (),
     mode: str = RetryMode.OBSERVE,
-    test_mail: str = EVERYONE,
+    test_mail: str = TestMail.EVERYONE,
     actor: str = COMMAND,
 ) -> Account:
     """Connect an account with its own key, or (without one) through the platform's.

@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 
 from recover import accounts
 from recover.account_health import listen
-from recover.delivery import TEAM
+from recover.account_settings import TestMail
 from recover.errors import PermanentError, RecoverError, StripeRejected, StripeUnavailable
 from recover.leaving import remove_endpoints
 from recover.models import Account, ConnectRequest, User
@@ -120,7 +120,7 @@ def finish(services: Services, user: User, session_token: str, state: str, code:
             company_id=user.company_id,
             stripe_account_id=grant.stripe_account_id,
             publishable_key=grant.publishable_key,
-            test_mail=TEAM,
+            test_mail=TestMail.TEAM,
             actor=f"user:{user.id}",
         )
     except accounts.ConnectedElsewhere as error:
@@ -209,7 +209,7 @@ def connect_key(services: Services, user: User, key: str, publishable_key: str) 
             company_id=user.company_id,
             secret_key=key,
             publishable_key=publishable_key,
-            test_mail=TEAM,
+            test_mail=TestMail.TEAM,
             actor=f"user:{user.id}",
         )
     except accounts.ConnectedElsewhere as error:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from emails.envelope import Outgoing
 from recover import letters, messages, timings, truth
+from recover.account_settings import TestMail
 from recover.dunning import CaseState, RetryMode, campaign
 from recover.dunning.hours import next_opening
 from recover.errors import (
@@ -42,7 +43,6 @@ from recover.services import Services
 # What has to be asked before a mail that is about no case leaves, by its template.
 GATES: dict[str, Callable[[Services, Account, Message], bool]] = {}
 
-EVERYONE, TEAM = "everyone", "team"  # who gets mail in test mode
 TEST_MODE = "test mode: mail goes only to your own people"
 ANSWERS = ("thank_you", ASKED_FOR)  # to what the subscriber did a moment ago
 # How each ending is called on record, and in which words.
@@ -81,7 +81,7 @@ def _for_the_team_only(session: Session, account: Account, message: Message) -> 
     """Test customers may carry real people's addresses: unless the company says otherwise, mail
     in test mode goes to its own people alone.
     """
-    if account.livemode or account.test_mail == EVERYONE:
+    if account.livemode or account.test_mail == TestMail.EVERYONE:
         return False
     own = select(User.id).where(
         User.company_id == account.company_id, User.email == message.to_email.strip().lower()

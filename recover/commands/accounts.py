@@ -8,8 +8,8 @@ from rich.table import Table
 from sqlalchemy import select
 
 from recover import accounts, config, key_check, leaving
+from recover.account_settings import TestMail
 from recover.connecting import try_to_listen
-from recover.delivery import TEAM
 from recover.dunning import RetryMode
 from recover.key_check import Fit, KeyRefused
 from recover.models import Account, Company
@@ -66,7 +66,7 @@ def account_connect(
         publishable_key=publishable_key,
         webhook_secrets=webhook_secret,
         mode=mode,
-        test_mail=TEAM,
+        test_mail=TestMail.TEAM,
     )
     console.print(
         f"Connected {connected.stripe_account_id} ({connected.name}) in {connected.mode} mode."

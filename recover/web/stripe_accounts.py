@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from recover import connecting
 from recover.account_health import health, listening
-from recover.delivery import EVERYONE, TEAM
+from recover.account_settings import TestMail
 from recover.dunning import CaseState
 from recover.models import Account, RecoveryCase
 from recover.record import write
@@ -19,8 +19,8 @@ from recover.web import security
 from recover.web.guard import current_user
 
 MAIL_WORDS = {
-    EVERYONE: "Mail in test mode goes to every test customer.",
-    TEAM: "Mail in test mode goes to your own people only.",
+    TestMail.EVERYONE: "Mail in test mode goes to every test customer.",
+    TestMail.TEAM: "Mail in test mode goes to your own people only.",
 }
 
 
@@ -50,9 +50,10 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.post("/settings/stripe/<int:account_id>/test-mail")
     def test_mail(account_id: int) -> Response:
-        account, wanted = find(services, account_id), request.form.get("who", "")
-        if wanted not in MAIL_WORDS:
+        account, asked = find(services, account_id), request.form.get("who", "")
+        if asked not in MAIL_WORDS:
             abort(400)
+        wanted = TestMail(asked)
         _set_test_mail(services, account, wanted)
         flash(MAIL_WORDS[wanted])
         return redirect(url_for("web.stripe_accounts.one", account_id=account_id), 303)
@@ -95,7 +96,7 @@ def open_cases(services: Services, account: Account) -> int:
         return session.scalar(query) or 0
 
 
-def _set_test_mail(services: Services, account: Account, wanted: str) -> None:
+def _set_test_mail(services: Services, account: Account, wanted: TestMail) -> None:
     user = current_user()
     with services.db.begin() as session:
         row = session.get_one(Account, account.id)
