@@ -1,4 +1,4 @@
-"""Connected Stripe accounts: connect, disconnect, and the brand their mails and pages wear."""
+"""Connected Stripe accounts: connect, disconnect, and note trouble with their keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from recover import changes, record
 from recover.account_settings import TestMail
 from recover.dunning import DEFAULT, CaseState, CloseReason, RetryMode
 from recover.errors import PermanentError
-from recover.letters import brand
 from recover.models import Account, Company, RecoveryCase
 from recover.record import COMMAND, RECOVER, STRIPE, write
 from recover.services import Services
@@ -23,20 +22,6 @@ from recover.stripe_objects import StripeAccountInfo
 from recover.timeline import note
 
 log = logging.getLogger(__name__)
-
-__all__ = [
-    "ConnectedElsewhere",
-    "add_webhook_endpoint",
-    "brand",
-    "connect",
-    "connected",
-    "disconnect",
-    "named_or_only",
-    "note_trouble",
-    "set_mode",
-    "set_retries",
-]
-
 
 PLATFORM, KEY = "platform", "key"  # how an account is connected
 

@@ -15,10 +15,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from emails import mails
-from emails.brand import DEFAULT_COLOR, Brand
 from emails.envelope import Outgoing, message_id
 from emails.render import Rendered
 from recover import timings, truth
+from recover.account_brand import brand
 from recover.dunning import (
     Card,
     Outcome,
@@ -173,18 +173,3 @@ def _known(account: Account, case: RecoveryCase | None, said: dict[str, Any]) ->
 def _stop_link(services: Services, account: Account, message: Message) -> str:
     payload: Payload = {"account": account.id, "customer": message.stripe_customer_id}
     return services.links.url("stop", Purpose.STOP_MAIL, payload, services.now())
-
-
-def brand(account: Account) -> Brand:
-    """Who this account's mails and pages are from."""
-    return Brand(
-        company_name=account.name or "Your subscription",
-        color=account.color or DEFAULT_COLOR,
-        logo_url=account.logo_url,
-        support_email=account.support_email,
-        website_url=account.website_url,
-        postal_address=", ".join((account.postal_address or "").splitlines()),
-        reply_to=account.reply_to or account.support_email,
-        sender_name=account.sender_name or account.name,
-        sender_email=account.sender_email,
-    )

@@ -13,7 +13,7 @@ from flask_wtf.csrf import CSRFProtect
 from sqlalchemy import select
 from webhook_cast import HOOK_SECRET, body_of, event, signature
 
-from recover import letters, people
+from recover import account_brand, people
 from recover.errors import ConfigError
 from recover.links import Links
 from recover.models import Account, StripeEvent
@@ -161,7 +161,7 @@ def test_links_in_mails_carry_the_prefix(mounted):
     now = mounted.services.now()
     link = mounted.services.links.url("card", "card-page", {"link": "x"}, now)
     assert link.startswith(f"{BASE}/card/")
-    assert letters.brand(mounted.account)
+    assert account_brand.brand(mounted.account)
 
 
 @pytest.mark.parametrize("prefix", ["/dunning", "/billing", "/", ""])

@@ -11,8 +11,8 @@ from emails import mails
 from emails.brand import Brand
 from emails.render import Rendered
 from recover import timings
+from recover.account_brand import brand
 from recover.dunning import DeclineCategory, Step, campaign
-from recover.letters import brand
 from recover.models import Account
 
 LINK = "https://example.com/card"

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from flask import render_template
 
 from recover import card_page
-from recover.accounts import brand
+from recover.account_brand import brand
 from recover.card_page import CardPage, Owed, PageState
 from recover.errors import LinkExpired
 from recover.models import Account, Link

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, abort, render_template, request
 
 from emails import mails
 from emails.brand import Brand
-from recover import account_settings, changes, letters
+from recover import account_brand, account_settings, changes
 from recover.models import Account
 from recover.services import Services
 from recover.web import security, settings_changes
@@ -55,7 +55,7 @@ def _brand(services: Services, account_id: int) -> Brand:
         value = one.kind.read(request.args.get(one.name, ""))
         sound = not one.kind.fault(value)
         values[one.name] = value if sound and request.args else values[one.name]
-    return letters.brand(Account(**values))
+    return account_brand.brand(Account(**values))
 
 
 def _mail(brand: Brand, link: str) -> str:

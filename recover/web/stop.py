@@ -8,7 +8,7 @@ from flask import Blueprint, abort, render_template
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from recover.accounts import brand
+from recover.account_brand import brand
 from recover.errors import LinkExpired, LinkInvalid
 from recover.links import Purpose
 from recover.models import Account, Suppression
