@@ -14,10 +14,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from recover import accounts, cards, command_line, config, migrate, rotation, sweep, switchover
-from recover.backtest import command as backtest
+from recover import accounts, cards, command_line, config, migrate, rotation, sweep
 from recover.commands import accounts as account_commands
-from recover.commands import api, dry_run, history, person, record, retries, users
+from recover.commands import (
+    api,
+    backtest,
+    dry_run,
+    history,
+    person,
+    record,
+    retries,
+    switchover,
+    users,
+)
 from recover.commands import keys as keys_commands
 from recover.errors import RecoverError
 from recover.models import Account

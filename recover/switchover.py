@@ -1,4 +1,4 @@
-"""`recover switchover`: before a change of mode, who looks after each past-due invoice.
+"""Before a change of mode: who looks after each past-due invoice.
 
 For the present mode and for each that could be switched to, so that a founder sees that nothing
 would be orphaned or tried twice. Nothing is charged, sent or changed.
@@ -6,18 +6,13 @@ would be orphaned or tried twice. Nothing is charged, sent or changed.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
-import click
-from rich.console import Console
 from sqlalchemy import select
 
-from recover import accounts, command_line, config, timings, truth
+from recover import timings, truth
 from recover.dunning import (
     DEFAULT,
     CaseSnapshot,
@@ -26,11 +21,9 @@ from recover.dunning import (
     RetryMode,
 )
 from recover.dunning.ownership import Owner, Ownership, PastDue, ownership, past_due
-from recover.dunning.wording import moment
 from recover.models import Account, RecoveryCase
-from recover.money import format_money
 from recover.past import invoice_state
-from recover.services import Services, build
+from recover.services import Services
 from recover.stripe_objects import Invoice
 
 MODES = tuple(RetryMode)
@@ -126,56 +119,3 @@ def _snapshot(case: RecoveryCase) -> CaseSnapshot:
     reason = CloseReason(case.close_reason) if case.close_reason else None
     state = CaseState(case.state)
     return CaseSnapshot(case.stripe_invoice_id, state, case.amount_remaining_minor, reason)
-
-
-# What a person reads
-
-
-@click.command("switchover")
-@click.option("--account", "account_id", type=int, help="Which account, where there are several.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def command(account_id: int | None, as_json: bool) -> None:
-    """Show who looks after each past-due invoice, in each retry mode."""
-    with closing(build(config.load())) as services:
-        command_line.note(services)
-        account = accounts.named_or_only(services, account_id)
-        with Console(stderr=True).status(f"Asking Stripe about {account.name}..."):
-            report = switchover(services, account)
-    if as_json:
-        click.echo(json.dumps(_json(report), default=datetime.isoformat, indent=2))
-        return
-    for text in _texts(report, account.timezone or "UTC"):
-        click.echo(text)
-
-
-def _json(report: Report) -> dict[str, object]:
-    summary = {mode: {**report.owners(mode), "uncharged": report.uncharged(mode)} for mode in MODES}
-    return asdict(report) | {"summary": summary}
-
-
-def _texts(report: Report, timezone: str) -> Iterator[str]:
-    count = len(report.lines)
-    yield f"{count} past-due invoices; the account is in {report.mode} mode."
-    for mode in MODES:
-        counts = ", ".join(f"{owner} {count}" for owner, count in report.owners(mode).items())
-        now = " (now)" if mode is report.mode else ""
-        yield f"{mode}{now}: {counts}; nobody charges {report.uncharged(mode)} of them."
-    for line in report.lines:
-        yield f"{line.invoice_id}, {format_money(line.amount_minor, line.currency)}"
-        for mode, found in line.modes.items():
-            yield f"  {mode}: {_text(found, timezone)}"
-    for invoice_id in report.missing:
-        yield f"{invoice_id}: our case is open, Stripe shows nothing past due. Run: recover sweep"
-
-
-def _text(found: Ownership, timezone: str) -> str:
-    acts = (
-        ("we charge", found.our_retry_at),
-        ("we write", found.our_mail_at),
-        ("Stripe charges", found.stripe_retry_at),
-    )
-    times = ", ".join(f"{what} {moment(at, timezone)}" for what, at in acts if at)
-    first = ""
-    if found.owner is Owner.BOTH and found.first:
-        first = f" {'Stripe' if found.first is Owner.STRIPE else 'Ours'} goes first."
-    return f"{found.owner}. {times + '. ' if times else ''}{found.reason}{first}"

@@ -13,10 +13,10 @@ from click.testing import CliRunner
 from sandbox_cast import Desk, open_desk
 
 from recover import config
-from recover.backtest import command as backtest_command
 from recover.backtest.core import backtest
 from recover.backtest.kept import Kept, Span
 from recover.backtest.reading import read
+from recover.commands import backtest as backtest_command
 from recover.errors import PermanentError
 from recover.stripe_gateway import StripeAccount, StripeGateway
 

@@ -43,16 +43,12 @@ HOMES = {
     "alembic": {"recover/migrate.py", "recover/migrations/env.py"},
     "click": {
         "recover/cli.py",
-        "recover/backtest/command.py",
         COMMANDS,
         "recover/command_line.py",
-        "recover/switchover.py",
     },
     "rich": {
         "recover/cli.py",
-        "recover/backtest/command.py",
         COMMANDS,
-        "recover/switchover.py",
     },
     "gunicorn": set(),
     "requests": set(),  # only Stripe's SDK uses it

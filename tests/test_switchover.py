@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from sqlalchemy import select, update
 
 from recover import accounts, cases, config
-from recover import switchover as subject
+from recover.commands import switchover as subject
 from recover.dunning import RetryMode
 from recover.dunning.ownership import Owner
 from recover.models import RecoveryCase
