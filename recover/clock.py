@@ -7,10 +7,9 @@ from rq import cron
 
 from recover import jobs
 from recover.services import CHORES, STEPS
-from webhooks.jobs import drain_inbox, forget_events
 
 cron.register(jobs.run_due, STEPS, interval=10)
-cron.register(drain_inbox, STEPS, interval=15)
+cron.register(jobs.drain_inbox, STEPS, interval=15)
 cron.register(jobs.send_messages, STEPS, interval=30)
 cron.register(jobs.end_dunning, STEPS, interval=30)
 cron.register(jobs.send_events, CHORES, interval=10)
@@ -21,7 +20,7 @@ cron.register(jobs.notify_mornings, CHORES, cron="*/10 * * * *")
 cron.register(jobs.import_histories, CHORES, interval=60)
 cron.register(jobs.work_reports, CHORES, interval=60)
 cron.register(jobs.sweep_all, CHORES, cron="17 * * * *")
-cron.register(forget_events, CHORES, cron="23 4 * * *")
+cron.register(jobs.forget_events, CHORES, cron="23 4 * * *")
 cron.register(jobs.forget_calls, CHORES, cron="31 4 * * *")
 cron.register(jobs.learn_all, CHORES, cron="11 3 * * *")
 cron.register(jobs.retain_all, CHORES, cron="31 2 * * *")

@@ -32,6 +32,7 @@ from recover.checklist import going_live, sightings
 from recover.errors import RecoverError, StripeAccessLost, TransientError
 from recover.models import Account
 from recover.services import CHORES, Services, build
+from webhooks import inbox
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,20 @@ def services() -> Services:
     for text in rotation.warnings(built.db, built.vault):
         log.warning(text)
     return built
+
+
+def drain_inbox() -> int:
+    """Handle what Stripe sent. How many events were settled."""
+    here = services()
+    drained = inbox.drain(here)
+    if drained.left:
+        here.enqueue("drain_inbox")
+    return drained.done
+
+
+def forget_events() -> int:
+    """Delete Stripe's events that were handled long ago. How many."""
+    return inbox.forget(services())
 
 
 def run_due() -> int:

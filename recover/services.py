@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 
 from redis import Redis
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 # One queue for each promise: steps and bells are short and due now; chores may take minutes.
 STEPS, CHORES = "steps", "chores"
+# The module of all jobs. By name: it imports this one.
+JOBS: Final = "recover.jobs"
 
 
 class Bell:
@@ -37,7 +40,7 @@ class Bell:
         self._queues = {name: Queue(name, connection=self.redis) for name in (STEPS, CHORES)}
 
     def __call__(self, job: str, *args: int | str, queue: str = STEPS, once_for: int = 0) -> bool:
-        """Enqueue ``job``, a function of recover.jobs or webhooks.jobs. False where Redis is away.
+        """Enqueue ``job``, a function of `JOBS`. False where Redis is away.
 
         With ``once_for`` seconds, the same job with the same arguments is rung at most once in
         that time; the job silences its bell (`silence`) before it looks for work.
@@ -103,8 +106,8 @@ class Services:
 
 
 def job_path(job: str) -> str:
-    """Where RQ finds the job's function. The inbox belongs to the webhooks, all else to us."""
-    return f"{'webhooks' if job == 'drain_inbox' else 'recover'}.jobs.{job}"
+    """Where RQ finds the job's function."""
+    return f"{JOBS}.{job}"
 
 
 def bell_key(job: str, *args: int | str) -> str:

@@ -119,7 +119,7 @@ class Director:
     def _ring(self, now: datetime) -> int:
         """Ring for what the database says is due, as the product's own clock does."""
         due = {
-            "webhooks.jobs.drain_inbox": self._count_due(
+            "recover.jobs.drain_inbox": self._count_due(
                 StripeEvent.due_at, StripeEvent.status == "received", now
             ),
             "recover.jobs.run_due": self._count_due(

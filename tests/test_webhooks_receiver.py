@@ -74,7 +74,7 @@ def test_an_event_is_stored_by_its_ids_and_the_drain_is_rung(sender, services, a
     assert (row.type, row.object_id) == ("invoice.payment_failed", "in_1")
     assert (row.stripe_customer_id, row.status, row.failures) == ("cus_1", "received", 0)
     assert row.received_at == row.due_at == services.now()
-    assert sender.jobs() == ["webhooks.jobs.drain_inbox"]
+    assert sender.jobs() == ["recover.jobs.drain_inbox"]
 
 
 def test_a_repeated_event_is_stored_once_and_answered_the_same(sender):

@@ -23,7 +23,6 @@ from sandbox.api import create_stripe
 from sandbox.mailbox import Mailbox
 from sandbox.sandbox import Sandbox
 from sandbox.server import serve
-from webhooks import jobs as webhook_jobs
 from webhooks.handlers import HANDLED_TYPES
 
 Begin = Callable[..., Journey]
@@ -94,7 +93,6 @@ def begin(
             stack.callback(services.close)
             stack.callback(_give_back, _taken(services))
             monkeypatch.setattr(jobs, "services", lambda: services)
-            monkeypatch.setattr(webhook_jobs, "services", lambda: services)
             account = _connect(services, sandbox, mode, connection)
             accounts.set_retries(services, account.id, {"timing": timing})
             door.app = create_app(services)

@@ -30,7 +30,6 @@ from sandbox import lifecycle
 from sandbox.mailbox import Mailbox
 from sandbox.sandbox import Sandbox
 from sandbox.visitor import Visitor, forms_of
-from webhooks import jobs as webhook_jobs
 
 MAX_ROUNDS = 60  # of settling at one moment; more means that two sides keep waking each other
 CLEAN = {
@@ -68,7 +67,7 @@ class Journey:
     def settle(self) -> None:
         """Let everything that is due at this moment happen, as the clock and the workers do."""
         for _ in range(MAX_ROUNDS):
-            moved = self.sandbox.deliver_due() + webhook_jobs.drain_inbox()
+            moved = self.sandbox.deliver_due() + jobs.drain_inbox()
             claimed = steps.claim_due(self.services)
             for case_id in claimed:
                 jobs.run_step(case_id)

@@ -15,7 +15,6 @@ from recover import accounts, attempts, cases, jobs, steps
 from recover.dunning import Outcome, Trigger
 from recover.models import Attempt
 from sandbox.sandbox import CAREFUL
-from webhooks import jobs as webhook_jobs
 
 PAY = "POST /v1/invoices"  # of all that Recover asks Stripe, only the charge matches
 
@@ -165,7 +164,7 @@ def test_a_payment_on_the_hosted_page_while_our_try_hangs_is_not_taken_for_ours(
 def test_a_worker_that_dies_before_sending_leaves_one_mail_to_another(journey):
     invoice = journey.fail("expired_card")
     journey.sandbox.deliver_due()
-    webhook_jobs.drain_inbox()
+    jobs.drain_inbox()
     assert write_row(journey, invoice) is not None
     assert journey.mails == []
     journey.run(hours=2)
