@@ -13,17 +13,6 @@ from recover.models import Attempt, LedgerLine, Message, RecordEntry, RecoveryCa
 from recover.record_views import VIEW
 from recover.web import plain
 
-TONES = {
-    "recover": "good",
-    "exhaust": "bad",
-    "end": "warn",
-    "close": "quiet",
-    "message": "mail",
-    "attempt": "warn",
-    "refunded": "bad",
-    "disputed": "bad",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Try:

@@ -126,6 +126,16 @@ VERBS = {
     "refuse_passkey": "Passkey refused",
 }
 
+TONES = {
+    "recover": "good",
+    "exhaust": "bad",
+    "end": "warn",
+    "close": "quiet",
+    "message": "mail",
+    "attempt": "warn",
+    "refunded": "bad",
+    "disputed": "bad",
+}
 
 VERDICTS = {
     "few": ("Too few to say", "quiet"),

@@ -15,7 +15,6 @@ from markupsafe import Markup
 from recover import versions
 from recover.money import format_money
 from recover.web import plain
-from recover.web.case_story import TONES
 
 STATIC = Path(__file__).parent / "static"
 
@@ -24,7 +23,7 @@ def configure(app: Flask) -> None:
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(money=money, when=when, day=day)
-    app.jinja_env.globals.update(asset=asset, plain=plain, tones=TONES, versions=versions)
+    app.jinja_env.globals.update(asset=asset, plain=plain, tones=plain.TONES, versions=versions)
 
 
 def money(amount_minor: int, currency: str) -> str:
