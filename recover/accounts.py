@@ -11,15 +11,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from emails.brand import DEFAULT_COLOR
-from recover import changes, record
+from recover import changes, lifecycle, record
 from recover.account_settings import TestMail
-from recover.dunning import DEFAULT, CaseState, CloseReason, RetryMode
+from recover.dunning import DEFAULT, CaseState, CloseReason, RetryMode, Stop
 from recover.errors import PermanentError
-from recover.models import Account, Company, RecoveryCase
+from recover.models import Account, Company
 from recover.record import COMMAND, RECOVER, STRIPE, write
 from recover.services import Services
 from recover.stripe_objects import StripeAccountInfo
-from recover.timeline import note
 
 log = logging.getLogger(__name__)
 
@@ -186,14 +185,11 @@ def disconnect(
             return False
         account.disconnected_at, account.problem = now, ""
         account.leaving_at = now if leaving else None
-        open_cases = select(RecoveryCase).where(
-            RecoveryCase.account_id == account_id, RecoveryCase.state == CaseState.OPEN
+        disconnected = Stop(
+            CaseState.CLOSED, "The Stripe account was disconnected.", CloseReason.DISCONNECTED
         )
         by = actor if leaving else RECOVER
-        for case in session.scalars(open_cases).all():
-            case.state, case.close_reason = CaseState.CLOSED, CloseReason.DISCONNECTED
-            case.closed_at, case.next_step_at, case.next_step_reason = now, None, ""
-            note(session, case, "close", "The Stripe account was disconnected.", now, actor=by)
+        lifecycle.close_all(session, account_id, disconnected, now, actor=by)
         write(
             session, "disconnect", reason, now,
             actor=actor, about=f"account:{account_id}", account_id=account_id,

@@ -208,15 +208,29 @@ def plan_anew(session: Session, account_id: int, now: datetime) -> None:
     )
 
 
+def close_all(session: Session, account_id: int, stop: Stop, now: datetime, *, actor: str) -> None:
+    """End every open case of an account, whatever Stripe shows of their invoices."""
+    open_cases = select(RecoveryCase).where(
+        RecoveryCase.account_id == account_id, RecoveryCase.state == CaseState.OPEN
+    )
+    for case in session.scalars(open_cases).all():
+        _end(case, stop, now)
+        note(session, case, "close", stop.reason, now, actor=actor)
+
+
+def _end(case: RecoveryCase, stop: Stop, at: datetime) -> None:
+    case.state, case.close_reason = stop.state, stop.close_reason or ""
+    case.closed_at = at
+    case.next_step_at, case.next_step_reason = None, ""
+
+
 def finish(session: Session, case: RecoveryCase, evidence: Evidence, stop: Stop) -> bool:
     """End the case as the core says. False where it had already ended that way."""
     if case.state == stop.state and case.closed_at is not None:
         return False
     if case.state == CaseState.EXHAUSTED and _by_our_hand(session, case, stop):
         return False
-    case.state, case.close_reason = stop.state, stop.close_reason or ""
-    case.closed_at = evidence.at
-    case.next_step_at, case.next_step_reason = None, ""
+    _end(case, stop, evidence.at)
     if stop.state == CaseState.RECOVERED:
         ledger.recover(session, case, evidence)
         note(session, case, "recover", stop.reason, evidence.at)
