@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 
-from recover import delivery, letters, messages
+from recover import letters, messages
 from recover.dunning.expiry import notice_due
 from recover.models import Account, Message
 from recover.past import card_of
@@ -15,6 +15,7 @@ from recover.stripe_objects import Subscription
 
 log = logging.getLogger(__name__)
 
+TEMPLATE = "card_expiring"
 RENEWING = ("active", "trialing")
 
 
@@ -55,7 +56,7 @@ def check(services: Services, account: Account, subscription: Subscription) -> b
             account,
             customer_id=subscription.customer.id,
             to_email=subscription.customer.email,
-            template="card_expiring",
+            template=TEMPLATE,
             dedup_key=key,
             reason=f"The card ending in {card.last4} expires before the next renewal.",
             details=letters.expiry_details(subscription, card),
@@ -79,6 +80,3 @@ def still_due(services: Services, account: Account, message: Message) -> bool:
         return False
     charged = subscription.charged_method()
     return charged is not None and charged[0].id == message.details["payment_method_id"]
-
-
-delivery.GATES["card_expiring"] = still_due

@@ -7,7 +7,6 @@ sent again. Better one mail too few, named on the founder's page, than one too m
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from emails.envelope import Outgoing
-from recover import letters, messages, timings, truth
+from recover import cards, letters, messages, timings, truth
 from recover.account_settings import TestMail
 from recover.dunning import CaseState, RetryMode, campaign
 from recover.dunning.hours import next_opening
@@ -39,9 +38,6 @@ from recover.messages import (
 )
 from recover.models import Account, Message, RecoveryCase, Suppression, User
 from recover.services import Services
-
-# What has to be asked before a mail that is about no case leaves, by its template.
-GATES: dict[str, Callable[[Services, Account, Message], bool]] = {}
 
 TEST_MODE = "test mode: mail goes only to your own people"
 ANSWERS = ("thank_you", ASKED_FOR)  # to what the subscriber did a moment ago
@@ -213,8 +209,8 @@ def _still_wanted(services: Services, message: Message) -> bool:
     watching = account.mode == RetryMode.OBSERVE  # since the mail was written
     if account.disconnected_at or ((unwelcome or watching) and message.template != ASKED_FOR):
         return False
-    if message.template in GATES:
-        return GATES[message.template](services, account, message)
+    if message.template == cards.TEMPLATE:
+        return cards.still_due(services, account, message)
     if case is None or message.template in ANSWERS:
         return True
     if case.state != CaseState.OPEN:
