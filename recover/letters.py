@@ -7,8 +7,8 @@ after a crash says what was decided, not something new.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from inspect import signature
 from typing import Any
 
 from sqlalchemy import func, select
@@ -127,13 +127,46 @@ def write(session: Session, services: Services, account: Account, message: Messa
     )
 
 
-MAILS: dict[str, Callable[..., Rendered]] = {
-    "payment_failed": mails.payment_failed,
-    "authentication_needed": mails.authentication_needed,
-    "last_notice": mails.last_notice,
-    "card_expiring": mails.card_expiring,
-    "thank_you": mails.thank_you,
-    "fresh_link": mails.fresh_link,
+_SUBSCRIBER = ("customer_name", "locale", "product")
+_INVOICE = ("amount_minor", "currency", "invoice_number")
+_CARD = ("card_brand", "card_last4")
+_LINKS = ("link", "stop_link")
+_PAYMENT = (*_SUBSCRIBER, *_INVOICE, *_CARD)
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """How a template is rendered, and the arguments it takes beside the brand.
+
+    One that is not known is left out; it has a default then.
+    """
+
+    render: Callable[..., Rendered]
+    arguments: tuple[str, ...]
+
+
+MAILS = {
+    "payment_failed": Mail(
+        mails.payment_failed,
+        (
+            *_PAYMENT,
+            *_LINKS,
+            "reason",
+            "exp_month",
+            "exp_year",
+            "next_try_at",
+            "notice",
+            "timezone",
+        ),
+    ),
+    "authentication_needed": Mail(mails.authentication_needed, (*_PAYMENT, *_LINKS, "notice")),
+    "last_notice": Mail(mails.last_notice, (*_PAYMENT, *_LINKS, "ends_at", "timezone")),
+    "card_expiring": Mail(
+        mails.card_expiring,
+        (*_SUBSCRIBER, *_CARD, *_LINKS, "exp_month", "exp_year", "renews_at", "timezone"),
+    ),
+    "thank_you": Mail(mails.thank_you, (*_PAYMENT, "new_card", "receipt_link")),
+    "fresh_link": Mail(mails.fresh_link, (*_SUBSCRIBER, "link", "works_until", "timezone")),
 }
 
 
@@ -144,15 +177,14 @@ def _render(
     case: RecoveryCase | None,
     stop_link: str,
 ) -> Rendered:
-    """Each mail takes what it names of all that is known."""
     mail = MAILS[message.template]
     link: Payload = {"link": str(message.details["link_id"])}
     known = _known(account, case, dict(message.details)) | {
         "link": services.links.url("card", Purpose.CARD_PAGE, link, services.now()),
         "stop_link": stop_link,
     }
-    wanted = signature(mail).parameters
-    return mail(brand(account), **{name: known[name] for name in wanted if name in known})
+    values = {name: known[name] for name in mail.arguments if name in known}
+    return mail.render(brand(account), **values)
 
 
 def _known(account: Account, case: RecoveryCase | None, said: dict[str, Any]) -> dict[str, Any]:
