@@ -17,9 +17,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from recover import answers
-from recover.dunning import Outcome, RetryMode, Trigger
+from recover.dunning import Outcome, Proposal, RetryMode, RetryPayment, Trigger
 from recover.errors import StripeRejected
 from recover.models import Account, Attempt, RecoveryCase
+from recover.record import RECOVER
 from recover.services import Services
 from recover.sightings import put_card
 from recover.stripe_objects import Payment
@@ -42,22 +43,27 @@ OUTCOMES = {
 
 def begin(
     session: Session,
+    account: Account,
     case: RecoveryCase,
     evidence: Evidence,
+    decision: RetryPayment,
     *,
-    trigger: Trigger,
-    reason: str,
-    proposal: dict[str, Any] | None = None,
-    outcome: Outcome = Outcome.PENDING,
+    actor: str = RECOVER,
 ) -> Attempt | None:
-    """Write the row of a try about to be made. None where another try is already under way."""
+    """Write the row of a try about to be made, and its line on record. None where another try is
+    already under way.
+
+    While the account observes, only a subscriber's own wish is carried out: any other row is
+    written as observed, and never made.
+    """
+    observing = account.mode == RetryMode.OBSERVE and decision.trigger != Trigger.SUBSCRIBER
     row = Attempt(
         account_id=case.account_id,
         case_id=case.id,
-        trigger=trigger,
-        outcome=outcome,
-        reason=reason,
-        proposal=proposal,
+        trigger=decision.trigger,
+        outcome=Outcome.OBSERVED if observing else Outcome.PENDING,
+        reason=decision.reason,
+        proposal=_as_kept(decision.proposal),
         idempotency_key=f"recover-{case.id}-{secrets.token_hex(12)}",
         amount_minor=case.amount_remaining_minor,
         currency=case.currency,
@@ -69,7 +75,24 @@ def begin(
             session.add(row)
     except IntegrityError:
         return None
+    verb = "observe" if observing else "attempt"
+    note(session, case, verb, decision.reason, evidence.at, actor=actor)
     return row
+
+
+def _as_kept(proposal: Proposal | None) -> dict[str, Any] | None:
+    """A proposal as it is kept with its attempt, for learning and for off-policy estimates."""
+    if proposal is None:
+        return None
+    return {
+        "model": proposal.model,
+        "chance": proposal.chance,
+        "propensity": proposal.propensity,
+        "choices": proposal.choices,
+        "plan": [at.isoformat() for at in proposal.plan],
+        "plan_chance": proposal.plan_chance,
+        "warnings": list(proposal.warnings),
+    }
 
 
 def pending(session: Session, case: RecoveryCase) -> Attempt | None:

@@ -16,7 +16,6 @@ from recover.dunning import (
     CaseState,
     CloseReason,
     Decision,
-    Outcome,
     RetryMode,
     RetryPayment,
     Stop,
@@ -25,7 +24,6 @@ from recover.dunning import (
     decide,
 )
 from recover.models import Account, RecoveryCase
-from recover.record import RECOVER
 from recover.services import Services
 from recover.stripe_objects import Payment, PaymentMethod
 from recover.timeline import note
@@ -148,7 +146,8 @@ def begin_payment(
             lifecycle.reopen(session, case, evidence.at, reason, actor)
         case.next_step_at = evidence.at + attempts.IN_FLIGHT
         wish = RetryPayment(trigger, reason)
-        return begin_attempt(session, account, case, evidence, wish, actor)
+        row = attempts.begin(session, account, case, evidence, wish, actor=actor)
+        return row.id if row else 0
 
 
 def complete_payment(
@@ -195,29 +194,3 @@ def plan(
     case.next_step_at = decision.until if isinstance(decision, Wait) else evidence.at
     case.next_step_reason = decision.reason
     return decision
-
-
-def begin_attempt(
-    session: Session,
-    account: Account,
-    case: RecoveryCase,
-    evidence: Evidence,
-    decision: RetryPayment,
-    actor: str = RECOVER,
-) -> int:
-    """Write the row of a try. Its id, or 0 where another try is under way."""
-    observing = account.mode == RetryMode.OBSERVE and decision.trigger != Trigger.SUBSCRIBER
-    row = attempts.begin(
-        session,
-        case,
-        evidence,
-        trigger=decision.trigger,
-        reason=decision.reason,
-        proposal=timings.kept(decision.proposal),
-        outcome=Outcome.OBSERVED if observing else Outcome.PENDING,
-    )
-    if row is None:
-        return 0
-    verb = "observe" if observing else "attempt"
-    note(session, case, verb, decision.reason, evidence.at, actor=actor)
-    return row.id

@@ -106,10 +106,10 @@ def _write(
     if isinstance(decision, SendMessage):
         message = messages.prepare(session, services, account, case, evidence, decision)
         return partial(delivery.send, services, message.id) if message else None
-    attempt_id = cases.begin_attempt(session, account, case, evidence, decision)
+    attempt = attempts.begin(session, account, case, evidence, decision)
     if account.mode == RetryMode.OBSERVE:
         return _nothing
-    return partial(attempts.make, services, account, attempt_id) if attempt_id else None
+    return partial(attempts.make, services, account, attempt.id) if attempt else None
 
 
 def _nothing() -> None:

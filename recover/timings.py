@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from recover.dunning import Campaign, Facts, FixedTiming, Proposal, Timing, TimingKind, campaign
+from recover.dunning import Campaign, Facts, FixedTiming, Timing, TimingKind, campaign
 from recover.dunning.engine import Engine
 from recover.models import Account, RecoveryCase, RetryModel
 
@@ -76,18 +76,3 @@ def warning(session: Session, account: Account) -> str:
 def warnings(timing: Timing, facts: Facts, now: datetime) -> list[str]:
     """What the founder should know of the facts and of the model. None with the fixed days."""
     return list(timing.warnings(facts, now)) if isinstance(timing, Engine) else []
-
-
-def kept(proposal: Proposal | None) -> dict[str, Any] | None:
-    """A proposal as it is kept with its attempt, for learning and for off-policy estimates."""
-    if proposal is None:
-        return None
-    return {
-        "model": proposal.model,
-        "chance": proposal.chance,
-        "propensity": proposal.propensity,
-        "choices": proposal.choices,
-        "plan": [at.isoformat() for at in proposal.plan],
-        "plan_chance": proposal.plan_chance,
-        "warnings": list(proposal.warnings),
-    }

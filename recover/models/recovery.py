@@ -114,7 +114,7 @@ class Attempt(Base):
     network_advice_code: Mapped[Short]
     outcome_type: Mapped[Short]
     network_status: Mapped[Short]
-    # What a scheduled try rested on when it was decided: see `timings.kept`. None for all others.
+    # What a scheduled try rested on when it was decided: see `attempts.begin`. None for all others.
     proposal: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     attempted_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
