@@ -7,22 +7,26 @@ where the truth is fetched, the core is asked, and its answer is stored.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from recover import attempts, endings, ledger, lifecycle, messages, timings, truth
+from recover import attempts, endings, ledger, lifecycle, messages, suppression, timings, truth
 from recover.dunning import (
     CaseState,
     CloseReason,
     Decision,
+    Facts,
     RetryMode,
     RetryPayment,
     Stop,
     Trigger,
     Wait,
+    allowance,
     decide,
 )
+from recover.dunning.situation import barring_rule
 from recover.models import Account, RecoveryCase
 from recover.services import Services
 from recover.stripe_objects import Payment, PaymentMethod
@@ -43,7 +47,8 @@ def sync(services: Services, account: Account, invoice_id: str) -> RecoveryCase 
         if case is None:
             return None
         if attempts.pending(session, case) is None:
-            plan(session, services, account, case, evidence)
+            known = facts(session, account, case, evidence)
+            plan(session, services, account, case, evidence, known)
         due = case.next_step_at is not None and case.next_step_at <= evidence.at
     if due:
         services.enqueue("run_step", case.id)
@@ -165,23 +170,46 @@ def _may_charge(session: Session, account: Account, case: RecoveryCase, evidence
     """
     if attempts.pending(session, case) or endings.under_way(session, case, evidence.at):
         return False
-    decision = _decide(session, account, case, evidence)
+    known = facts(session, account, case, evidence)
+    decision = _decide(session, account, case, known, evidence.at)
     ended = isinstance(decision, Stop) and decision.state != CaseState.EXHAUSTED
-    return not ended and lifecycle.card_may_be_tried(session, account, case, evidence)
+    return not ended and _card_may_be_tried(known, evidence.at)
 
 
-def _decide(session: Session, account: Account, case: RecoveryCase, evidence: Evidence) -> Decision:
-    facts = truth.facts(session, account, case, evidence)
+def _card_may_be_tried(known: Facts, now: datetime) -> bool:
+    """A person's wish is bound by the networks too: no forbidden card, no try beyond the caps."""
+    if known.card is None or barring_rule(known):
+        return False
+    return allowance(known, now).tries_left > 0
+
+
+def facts(session: Session, account: Account, case: RecoveryCase, evidence: Evidence) -> Facts:
+    """What the core decides on: the evidence, our rows, and whether the customer may be written to.
+
+    Built once for each decision, and handed on to whatever carries it out.
+    """
+    suppressed = suppression.suppressed(session, account.id, case.stripe_customer_id)
+    return truth.facts(session, account, case, evidence, suppressed=suppressed)
+
+
+def _decide(
+    session: Session, account: Account, case: RecoveryCase, known: Facts, now: datetime
+) -> Decision:
     timing = timings.timing_of(session, account, case.stripe_invoice_id)
-    case.warnings = timings.warnings(timing, facts, evidence.at)
-    return decide(facts, timings.campaign_of(account, case), timing, evidence.at)
+    case.warnings = timings.warnings(timing, known, now)
+    return decide(known, timings.campaign_of(account, case), timing, now)
 
 
 def plan(
-    session: Session, services: Services, account: Account, case: RecoveryCase, evidence: Evidence
+    session: Session,
+    services: Services,
+    account: Account,
+    case: RecoveryCase,
+    evidence: Evidence,
+    known: Facts,
 ) -> Decision:
     """Ask the core and store its answer: the next step, or the end."""
-    decision = _decide(session, account, case, evidence)
+    decision = _decide(session, account, case, known, evidence.at)
     if isinstance(decision, Stop):
         if lifecycle.finish(session, case, evidence, decision):
             messages.follow_up(session, services, account, case)

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from emails.envelope import Outgoing
-from recover import cards, letters, messages, timings, truth
+from recover import cards, letters, messages, suppression, timings, truth
 from recover.account_settings import TestMail
 from recover.dunning import CaseState, RetryMode, campaign
 from recover.dunning.hours import next_opening
@@ -36,7 +36,7 @@ from recover.messages import (
     SKIPPED,
     UNCERTAIN,
 )
-from recover.models import Account, Message, RecoveryCase, Suppression, User
+from recover.models import Account, Message, RecoveryCase, User
 from recover.services import Services
 
 TEST_MODE = "test mode: mail goes only to your own people"
@@ -92,7 +92,8 @@ def _deliver(services: Services, message: Message, outgoing: Outgoing) -> str:
         return _put_off(services, message, error, too_late=REFUSED)
     except MailRefused as error:
         if error.recipient_refused:
-            _suppress(services, message)
+            customer = message.account_id, message.stripe_customer_id
+            suppression.note_refusal(services, *customer, message.case_id)
         return _settle(services, message, REFUSED, error=str(error))
     except DeliveryUncertain as error:
         return _settle(services, message, UNCERTAIN, error=str(error))
@@ -128,21 +129,6 @@ def _settle(services: Services, message: Message, status: str, **values: Any) ->
             reason = words.format(to=row.to_email, error=row.error)
             messages.note_message(session, row, verb, reason, services.now())
     return status
-
-
-def _suppress(services: Services, message: Message) -> None:
-    """An address that refuses mail gets no more of it; card and address may change later."""
-    insert = services.db.insert_ignoring_duplicates(Suppression.__table__).values(
-        account_id=message.account_id,
-        stripe_customer_id=message.stripe_customer_id,
-        reason="refused",
-        created_at=services.now(),
-    )
-    with services.db.begin() as session:
-        if session.scalar(insert.returning(Suppression.id)) is None:
-            return
-        reason = "Their address refuses mail: no more is sent to them."
-        messages.note_message(session, message, "suppress", reason, services.now())
 
 
 def send_due(services: Services, limit: int = 200) -> int:
@@ -205,7 +191,7 @@ def _still_wanted(services: Services, message: Message) -> bool:
     with services.db.read() as session:
         account = session.get_one(Account, message.account_id)
         case = session.get(RecoveryCase, message.case_id) if message.case_id else None
-        unwelcome = truth.suppressed(session, account.id, message.stripe_customer_id)
+        unwelcome = suppression.suppressed(session, account.id, message.stripe_customer_id)
     watching = account.mode == RetryMode.OBSERVE  # since the mail was written
     if account.disconnected_at or ((unwelcome or watching) and message.template != ASKED_FOR):
         return False

@@ -21,6 +21,7 @@ from recover import timings, truth
 from recover.account_brand import brand
 from recover.dunning import (
     Card,
+    Facts,
     Outcome,
     Trigger,
     current_rule,
@@ -32,21 +33,19 @@ from recover.models import Account, Message, RecoveryCase
 from recover.past import card_of_attempt
 from recover.services import Services
 from recover.stripe_objects import Subscription
-from recover.truth import Evidence
 
 # A try this near will be over before the mail that announces it is read.
 SOON = timedelta(hours=1)
 
 
 def case_details(
-    session: Session, account: Account, case: RecoveryCase, evidence: Evidence
+    session: Session, account: Account, case: RecoveryCase, facts: Facts, now: datetime
 ) -> dict[str, Any]:
     """What the mails about a failed payment say, as JSON."""
-    facts = truth.facts(session, account, case, evidence)
     steps = timings.campaign_of(account, case)
     timing = timings.timing_of(session, account, case.stripe_invoice_id)
-    retry = planned_retry(facts, steps, timing, evidence.at)
-    ours = retry.at if retry and retry.at > evidence.at + SOON else None
+    retry = planned_retry(facts, steps, timing, now)
+    ours = retry.at if retry and retry.at > now + SOON else None
     tries = [at for at in (ours, facts.next_stripe_attempt_at) if at]
     return {
         "reason": current_rule(facts).subscriber_reason,

@@ -20,11 +20,9 @@ from recover.dunning import (
     InvoiceState,
     Outcome,
     Stop,
-    allowance,
     opens_case,
     rule_of,
 )
-from recover.dunning.situation import barring_rule
 from recover.erased import customer_erased
 from recover.models import Account, Ending, RecoveryCase
 from recover.past import invoice_state, past_attempt
@@ -172,16 +170,6 @@ def _describe_latest_failure(session: Session, case: RecoveryCase) -> None:
     case.decline_category = rule_of(past_attempt(failed[-1])).category
     case.card_brand, case.card_last4 = failed[-1].card_brand, failed[-1].card_last4
     case.card_issuer = failed[-1].card_issuer
-
-
-def card_may_be_tried(
-    session: Session, account: Account, case: RecoveryCase, evidence: Evidence
-) -> bool:
-    """A person's wish is bound by the networks too: no forbidden card, no try beyond the caps."""
-    facts = truth.facts(session, account, case, evidence)
-    if facts.card is None or barring_rule(facts):
-        return False
-    return allowance(facts, evidence.at).tries_left > 0
 
 
 def reopen(

@@ -9,14 +9,13 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from recover import letters, truth
-from recover.dunning import CaseState, RetryMode, SendMessage
+from recover import letters, suppression
+from recover.dunning import CaseState, Facts, RetryMode, SendMessage
 from recover.erased import address_erased
 from recover.models import Account, Link, Message, RecoveryCase
 from recover.record import RECOVER, SUBSCRIBER, note_customer
 from recover.services import Services
 from recover.timeline import note
-from recover.truth import Evidence
 
 PENDING, SENDING, SENT = "pending", "sending", "sent"
 REFUSED, UNCERTAIN, SKIPPED, OBSERVED = "refused", "uncertain", "skipped", "observed"
@@ -31,14 +30,16 @@ def prepare(
     services: Services,
     account: Account,
     case: RecoveryCase,
-    evidence: Evidence,
+    facts: Facts,
     decision: SendMessage,
+    now: datetime,
 ) -> Message | None:
     """Write the row of a mail about a case, with its own revocable link to the card page.
 
-    None where that step's mail was written already.
+    ``facts`` are those the decision was made on, ``now`` when their evidence was fetched. None
+    where that step's mail was written already.
     """
-    details = letters.case_details(session, account, case, evidence)
+    details = letters.case_details(session, account, case, facts, now)
     message = add(
         session,
         services,
@@ -53,7 +54,7 @@ def prepare(
         details=details,
     )
     if message:
-        message.due_at = evidence.at + LEASE  # the caller sends it at once; this is for its crash
+        message.due_at = now + LEASE  # the caller sends it at once; this is for its crash
     return message
 
 
@@ -77,7 +78,7 @@ def add(
     None where ``dedup_key`` has one already, or the customer wants no mail but what they ask for.
     """
     if template != ASKED_FOR and (
-        truth.suppressed(session, account.id, customer_id)
+        suppression.suppressed(session, account.id, customer_id)
         or address_erased(session, services.vault, account, to_email)
     ):
         return None

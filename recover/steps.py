@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from recover import attempts, cases, delivery, lifecycle, messages, truth
 from recover.attempts import Standing
-from recover.dunning import CaseState, Decision, RetryMode, SendMessage, Stop, Wait
+from recover.dunning import CaseState, Decision, Facts, RetryMode, SendMessage, Stop, Wait
 from recover.errors import StripeUnavailable
 from recover.models import Account, RecoveryCase
 from recover.services import Services
@@ -86,8 +86,9 @@ def _next_act(services: Services, account: Account, invoice_id: str) -> Act | No
         if attempts.overtaken(session, case, evidence):
             case.next_step_at = evidence.at + attempts.IN_FLIGHT
             return None
-        decision = cases.plan(session, services, account, case, evidence)
-        return _write(session, services, account, case, evidence, decision)
+        facts = cases.facts(session, account, case, evidence)
+        decision = cases.plan(session, services, account, case, evidence, facts)
+        return _write(session, services, account, case, evidence, facts, decision)
 
 
 def _write(
@@ -96,6 +97,7 @@ def _write(
     account: Account,
     case: RecoveryCase,
     evidence: Evidence,
+    facts: Facts,
     decision: Decision,
 ) -> Act | None:
     """Write the row of the effect that was decided on; the act returned carries it out."""
@@ -104,7 +106,7 @@ def _write(
         return None
     case.next_step_at = evidence.at + LEASE
     if isinstance(decision, SendMessage):
-        message = messages.prepare(session, services, account, case, evidence, decision)
+        message = messages.prepare(session, services, account, case, facts, decision, evidence.at)
         return partial(delivery.send, services, message.id) if message else None
     attempt = attempts.begin(session, account, case, evidence, decision)
     if account.mode == RetryMode.OBSERVE:

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from recover import timings, truth
+from recover import cases, timings, truth
 from recover.dunning import (
     DEFAULT,
     CaseSnapshot,
@@ -110,7 +110,7 @@ def _past_due(services: Services, account: Account, invoice: Invoice, now: datet
         return PastDue(state, retry_at, None, None, timings.within_limits(account, DEFAULT))
     evidence = truth.fetch(services.stripe(account), invoice.id, now)
     with services.db.read() as session:
-        facts = truth.facts(session, account, case, evidence)
+        facts = cases.facts(session, account, case, evidence)
     steps = timings.campaign_of(account, case)
     return PastDue(state, facts.next_stripe_attempt_at, _snapshot(case), facts, steps)
 

@@ -23,7 +23,7 @@ from recover.dunning import (
 )
 from recover.dunning.outages import MEMORY as OUTAGE_MEMORY
 from recover.dunning.outages import technical_failures
-from recover.models import Account, Attempt, Message, RecoveryCase, Suppression
+from recover.models import Account, Attempt, Message, RecoveryCase
 from recover.past import card_of, issuer_answers, past_attempt
 from recover.stripe_gateway import StripeAccount
 from recover.stripe_objects import CardField, Charge, Invoice, PaymentMethod, Subscription
@@ -125,8 +125,10 @@ def attempts_of(session: Session, case: RecoveryCase) -> list[Attempt]:
     return list(session.scalars(query))
 
 
-def facts(session: Session, account: Account, case: RecoveryCase, evidence: Evidence) -> Facts:
-    """Everything `decide` may look at, for one case."""
+def facts(
+    session: Session, account: Account, case: RecoveryCase, evidence: Evidence, *, suppressed: bool
+) -> Facts:
+    """Everything `decide` may look at, for one case. ``suppressed``: the customer gets no mail."""
     invoice, subscription = evidence.invoice, evidence.subscription
     card, rows = card_of(evidence.method), attempts_of(session, case)
     return Facts(
@@ -145,7 +147,7 @@ def facts(session: Session, account: Account, case: RecoveryCase, evidence: Evid
         issuer_answers=_issuer_answers(session, card, rows, evidence.at),
         messages=_messages(session, case, evidence.at),
         has_email=bool(case.customer_email),
-        suppressed=suppressed(session, case.account_id, case.stripe_customer_id),
+        suppressed=suppressed,
         disputed=any(charge.disputed for charge in evidence.invoice_charges()),
         timezone=case.timezone or account.timezone or "UTC",
         paid_hours=tuple(map(datetime.fromisoformat, case.paid_hours or ())),
@@ -210,11 +212,3 @@ def _messages(session: Session, case: RecoveryCase, now: datetime) -> tuple[Past
         )
         for row in rows
     )
-
-
-def suppressed(session: Session, account_id: int, customer_id: str) -> bool:
-    """The customer asked for no more mail, or their address refuses it."""
-    query = select(Suppression.id).where(
-        Suppression.account_id == account_id, Suppression.stripe_customer_id == customer_id
-    )
-    return session.scalar(query) is not None

@@ -11,7 +11,7 @@ from recover.dunning import Decline, Trigger, classify, plan
 from recover.models import Account, RecoveryCase
 from recover.services import Services
 from recover.stripe_objects import Payment
-from recover.truth import facts, fetch
+from recover.truth import fetch
 from recover.web.case_story import story
 from recover.web.course import Course, course
 from recover.web.guard import actor, current_user
@@ -88,7 +88,7 @@ def _preview(services: Services, account: Account, case: RecoveryCase) -> list[C
     """What comes next if nothing changes, from fresh evidence."""
     evidence = fetch(services.stripe(account), case.stripe_invoice_id, services.now())
     with services.db.read() as session:
-        known = facts(session, account, case, evidence)
+        known = cases.facts(session, account, case, evidence)
         timing = timings.timing_of(session, account, case.stripe_invoice_id)
     steps = timings.campaign_of(account, case)
     return course(plan(known, steps, timing, evidence.at), evidence.at)

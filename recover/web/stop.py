@@ -5,19 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flask import Blueprint, abort, render_template
-from sqlalchemy import delete, select
-from sqlalchemy.orm import Session
 
+from recover import suppression
 from recover.account_brand import brand
 from recover.errors import LinkExpired, LinkInvalid
 from recover.links import Purpose
-from recover.models import Account, Suppression
-from recover.record import SUBSCRIBER, note_customer
+from recover.models import Account
 from recover.services import Services
 from recover.web import reader, security
 
-ASKED = "asked"
-AFTER_UNDO = {"": "resumed", "refused": "refused"}  # whoever was erased on request stays so
+# Whoever was erased on request stays so.
+AFTER_UNDO = {None: "resumed", suppression.REFUSED: "refused"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +24,10 @@ class Customer:
 
     account: Account
     stripe_customer_id: str
+
+    @property
+    def key(self) -> tuple[int, str]:
+        return self.account.id, self.stripe_customer_id
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -40,13 +42,13 @@ def blueprint(services: Services) -> Blueprint:
     @routes.post("/stop/<token>")
     def stop(token: str) -> str:
         customer = _customer(services, token)
-        _suppress(services, customer)
+        suppression.stop_mail(services, *customer.key)
         return _page(services, customer, token, "stopped")
 
     @routes.post("/stop/<token>/undo")
     def undo(token: str) -> str:
         customer = _customer(services, token)
-        _resume(services, customer)
+        suppression.resume_mail(services, *customer.key)
         reason = _reason(services, customer)
         return _page(services, customer, token, AFTER_UNDO.get(reason, "stopped"))
 
@@ -74,42 +76,6 @@ def _customer(services: Services, token: str) -> Customer:
     return Customer(account, str(payload.get("customer", "")))
 
 
-def _reason(services: Services, customer: Customer) -> str:
-    """Why nothing is sent to this customer; "" where mail is sent."""
-    query = select(Suppression.reason).where(
-        Suppression.account_id == customer.account.id,
-        Suppression.stripe_customer_id == customer.stripe_customer_id,
-    )
+def _reason(services: Services, customer: Customer) -> str | None:
     with services.db.read() as session:
-        return session.scalar(query) or ""
-
-
-def _suppress(services: Services, customer: Customer) -> None:
-    insert = services.db.insert_ignoring_duplicates(Suppression.__table__).values(
-        account_id=customer.account.id,
-        stripe_customer_id=customer.stripe_customer_id,
-        reason=ASKED,
-        created_at=services.now(),
-    )
-    with services.db.begin() as session:
-        if session.scalar(insert.returning(Suppression.id)) is not None:
-            _note(services, session, customer, "suppress", "They asked for no more mail.")
-
-
-def _resume(services: Services, customer: Customer) -> None:
-    """Takes back what the customer asked for; an address that refuses mail stays as it is."""
-    with services.db.begin() as session:
-        asked = delete(Suppression).where(
-            Suppression.account_id == customer.account.id,
-            Suppression.stripe_customer_id == customer.stripe_customer_id,
-            Suppression.reason == ASKED,
-        )
-        if session.scalar(asked.returning(Suppression.id)) is not None:
-            _note(services, session, customer, "resume", "They want mail again after all.")
-
-
-def _note(services: Services, session: Session, customer: Customer, verb: str, reason: str) -> None:
-    note_customer(
-        session, verb, reason, services.now(), actor=SUBSCRIBER,
-        account_id=customer.account.id, customer_id=customer.stripe_customer_id,
-    )  # fmt: skip
+        return suppression.reason_for(session, *customer.key)
