@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
 
 from journey import CLEAN
+
+from recover import truth
 
 DAY = timedelta(days=1)
 
@@ -154,3 +157,24 @@ def test_an_expired_link_asks_for_a_fresh_one_by_mail(journey):
 
     assert visit.state == "paid"
     assert journey.case(invoice).state == "recovered"
+
+
+def test_a_step_that_writes_a_mail_builds_its_facts_once(journey, monkeypatch):
+    """Once for each look at Stripe: the mail says what was decided on."""
+    calls = Counter()
+    for name in ("fetch", "facts"):
+        monkeypatch.setattr(truth, name, counted(calls, name, getattr(truth, name)))
+    journey.fail("expired_card")
+
+    journey.settle()
+
+    assert len(journey.mails) == 1
+    assert calls["facts"] == calls["fetch"] > 1
+
+
+def counted(calls, name, genuine):
+    def call(*args, **kwargs):
+        calls[name] += 1
+        return genuine(*args, **kwargs)
+
+    return call
