@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 
 from recover.db import Base, Database
 from recover.dunning import DEFAULT, RetryMode
-from recover.models import Account, Company
+from recover.models import Account, Company, Connection
 
 ACCOUNT_ID = "acct_bench"
 WEBHOOK_SECRET = "whsec_benchmark_0123456789"
@@ -51,7 +51,7 @@ def tables(database_url: str, account_id: str = ACCOUNT_ID) -> Iterator[Database
                 company_id=company.id,
                 stripe_account_id=account_id,
                 livemode=False,
-                connection="platform",
+                connection=Connection.PLATFORM,
                 hook_token="bench",
                 mode=RetryMode.OBSERVE,
                 campaign_key=DEFAULT.key,

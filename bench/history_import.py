@@ -25,8 +25,16 @@ from sqlalchemy import func, select
 from bench.figures import Figure
 from recover import migrate
 from recover.db import Database
-from recover.dunning import DEFAULT
-from recover.models import Account, Company, HistoryImport, ImportedCharge, ImportedInvoice
+from recover.dunning import DEFAULT, RetryMode
+from recover.models import (
+    Account,
+    Company,
+    Connection,
+    HistoryImport,
+    ImportedCharge,
+    ImportedInvoice,
+    ImportState,
+)
 from recover.vault import Vault
 from sandbox.api import create_stripe
 from sandbox.clock import Clock
@@ -171,7 +179,8 @@ def _connect(db: Database, sandbox: Sandbox, key: str) -> int:
         session.flush()
         account = Account(
             company_id=company.id, stripe_account_id=f"{sandbox.account_id}{company.id}",
-            livemode=False, connection="key", hook_token=f"hook-{company.id}", mode="observe",
+            livemode=False, connection=Connection.KEY, hook_token=f"hook-{company.id}",
+            mode=RetryMode.OBSERVE,
             secret_key_sealed=Vault([key]).seal(sandbox.account_key), campaign_key=DEFAULT.key,
             campaign_version=DEFAULT.version, name="Bench", connected_at=NOW,
         )  # fmt: skip
@@ -228,5 +237,5 @@ def _count(db: Database, sandbox: Sandbox, account_id: int, found: _Measured) ->
             rows = select(func.count(table.id)).where(table.account_id == account_id)
             found.stored += session.scalar(rows) or 0
         row = session.get_one(HistoryImport, account_id)
-    if row.state != "done" or row.failed != ceil(sizes[0] / 50):
+    if row.state != ImportState.DONE or row.failed != ceil(sizes[0] / 50):
         raise RuntimeError(f"the import is {row.state}, with {row.failed} failed renewals")

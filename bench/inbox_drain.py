@@ -19,7 +19,7 @@ from bench.figures import Figure
 from bench.rq_jobs import jobs_per_second
 from recover import config
 from recover.db import Database
-from recover.models import RecoveryCase, StripeEvent
+from recover.models import EventStatus, RecoveryCase, StripeEvent
 from recover.services import Services, build
 from sandbox.api import create_stripe
 from sandbox.sandbox import Sandbox
@@ -84,7 +84,7 @@ def _fill(services: Services, invoice_ids: list[str]) -> None:
             "object_id": invoice_ids[number % len(invoice_ids)],
             "created_at": now,
             "received_at": now + timedelta(microseconds=number),
-            "status": "received",
+            "status": EventStatus.RECEIVED,
             "due_at": now,
         }
         for number in range(EVENTS)

@@ -8,10 +8,10 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from recover import accounts, webhook_events
+from recover import webhook_events
 from recover.errors import RecoverError
 from recover.leaving import remove_endpoints
-from recover.models import Account, StripeEvent, SweepReport
+from recover.models import Account, Connection, StripeEvent, SweepReport
 from recover.record import write
 from recover.services import Services
 from recover.stripe_gateway import API_VERSION
@@ -33,7 +33,7 @@ class Health:
 
 def listening(account: Account) -> bool:
     """Do we hold what it takes to believe this account's events? (Stripe is not asked.)"""
-    return account.connection == accounts.PLATFORM or bool(account.webhook_secrets_sealed)
+    return account.connection == Connection.PLATFORM or bool(account.webhook_secrets_sealed)
 
 
 def health(services: Services, account: Account) -> Health:
@@ -65,13 +65,13 @@ def _last_sweep(session: Session, account: Account) -> datetime | None:
 def endpoint_url(services: Services, account: Account) -> str:
     """Where Stripe is to send this account's events; the platform's come to one address."""
     base = f"{services.settings.base_url}/webhooks/stripe"
-    return base if account.connection == accounts.PLATFORM else f"{base}/{account.hook_token}"
+    return base if account.connection == Connection.PLATFORM else f"{base}/{account.hook_token}"
 
 
 def endpoint_faults(services: Services, account: Account) -> tuple[str, ...]:
     """What is wrong with the endpoint at Stripe. Raises StripeUnavailable, StripeAccessLost."""
     settings = services.settings
-    if account.connection == accounts.PLATFORM:
+    if account.connection == Connection.PLATFORM:
         if not settings.stripe_webhook_secrets:
             return ("The installation has no signing secret: set STRIPE_WEBHOOK_SECRETS.",)
         stripe = services.gateway.account(settings.stripe_secret_key)

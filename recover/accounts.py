@@ -15,14 +15,12 @@ from recover import changes, lifecycle, record
 from recover.account_settings import TestMail
 from recover.dunning import DEFAULT, CaseState, CloseReason, RetryMode, Stop
 from recover.errors import PermanentError
-from recover.models import Account, Company
+from recover.models import Account, Company, Connection
 from recover.record import COMMAND, RECOVER, STRIPE, write
 from recover.services import Services
 from recover.stripe_objects import StripeAccountInfo
 
 log = logging.getLogger(__name__)
-
-PLATFORM, KEY = "platform", "key"  # how an account is connected
 
 
 class ConnectedElsewhere(PermanentError):
@@ -60,7 +58,7 @@ def connect(
         "test_mail": test_mail,
     }
     access = {
-        "connection": KEY if secret_key else PLATFORM,
+        "connection": Connection.KEY if secret_key else Connection.PLATFORM,
         "secret_key_sealed": services.vault.seal(secret_key),
         "disconnected_at": None,
         "leaving_at": None,
@@ -102,7 +100,10 @@ def _store(
         for name, value in access.items():
             setattr(account, name, value)
         session.flush()
-        ways = {KEY: "with a key of its own", PLATFORM: "through Stripe Connect"}
+        ways = {
+            Connection.KEY: "with a key of its own",
+            Connection.PLATFORM: "through Stripe Connect",
+        }
         write(
             session, "connect", f"{info.id} was connected {ways[account.connection]}.",
             services.now(), actor=actor, about=f"account:{account.id}", account_id=account.id,

@@ -20,7 +20,7 @@ from recover import card_page, cases
 from recover.card_page import PageState
 from recover.dunning import Trigger
 from recover.errors import PermanentError
-from recover.models import Account, CardUpdate, Link
+from recover.models import Account, CardForm, CardUpdate, CardUpdateStatus, Link
 from recover.record import SUBSCRIBER, note_customer
 from recover.services import Services
 from recover.stripe_gateway import StripeAccount
@@ -32,7 +32,6 @@ PER_CARD, PER_CARD_FOR = 3, timedelta(hours=24)  # customers one card number may
 
 # Checkout wants a currency even where nothing is paid: it decides which methods are offered.
 DEFAULT_CURRENCY = "usd"
-STARTED, SAVED, FAILED = "started", "saved", "failed"
 REASON = "The subscriber replaced the card on the card page and asked to pay now."
 
 
@@ -91,14 +90,14 @@ def start(
     if page.state not in (PageState.OWED, PageState.CARD_ONLY, PageState.PAID):
         raise NotPossible("This link can no longer be used to change a card.")
     agreed = [owed.invoice_id for owed in page.owed if owed.invoice_id in invoice_ids]
-    via = "checkout" if return_url else "element"
+    via = CardForm.CHECKOUT if return_url else CardForm.ELEMENT
     with services.db.begin() as session:
         _check_caps(session, services, link, origin)
         row = CardUpdate(
             account_id=account.id,
             link_id=link.id,
             via=via,
-            status=STARTED,
+            status=CardUpdateStatus.STARTED,
             origin_hash=origin,
             invoice_ids=agreed,
             created_at=services.now(),
@@ -168,7 +167,7 @@ def finish(
         raise NotPossible("This link was switched off.")
     stripe = services.stripe(account)
     row = _row(services, account, link, setup_intent_id, session_id)
-    if row.status == SAVED:
+    if row.status == CardUpdateStatus.SAVED:
         return Finished(True, method=stripe.payment_method(row.payment_method_id))
     setup = (
         stripe.checkout_session(session_id) if session_id else stripe.setup_intent(setup_intent_id)
@@ -244,7 +243,7 @@ def _save_and_pay(
     fields = _save(services, account, link, row, method)
     with services.db.begin() as session:
         stored = session.get_one(CardUpdate, row.id)
-        stored.status, stored.saved_at = SAVED, services.now()
+        stored.status, stored.saved_at = CardUpdateStatus.SAVED, services.now()
         stored.payment_method_id, stored.field = method.id, ", ".join(fields)
         note_customer(
             session, "card", "Another card was saved on the card page.", services.now(),

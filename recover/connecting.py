@@ -19,7 +19,7 @@ from recover.account_health import listen
 from recover.account_settings import TestMail
 from recover.errors import PermanentError, RecoverError, StripeRejected, StripeUnavailable
 from recover.leaving import remove_endpoints
-from recover.models import Account, ConnectRequest, User
+from recover.models import Account, Connection, ConnectRequest, User
 from recover.services import Services
 from recover.stripe_gateway import StripeConnect
 from recover.stripe_gateway_connect import SCOPE
@@ -125,7 +125,7 @@ def finish(services: Services, user: User, session_token: str, state: str, code:
         )
     except accounts.ConnectedElsewhere as error:
         raise NotConnected(str(error)) from None
-    if before and before.connection == accounts.KEY and not before.disconnected_at:
+    if before and before.connection == Connection.KEY and not before.disconnected_at:
         _tidy(services, before)
     return Connected(account)
 
@@ -164,7 +164,7 @@ def _give_back(services: Services, grant: OAuthGrant) -> None:
     """Access we cannot use; but where the account is connected here, it lives by that access."""
     query = select(Account.id).where(
         Account.stripe_account_id == grant.stripe_account_id,
-        Account.connection == accounts.PLATFORM,
+        Account.connection == Connection.PLATFORM,
         Account.disconnected_at.is_(None),
     )
     with services.db.read() as session:

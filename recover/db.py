@@ -5,9 +5,19 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, TypeDecorator, create_engine, event
+from sqlalchemy import (
+    DateTime,
+    Dialect,
+    Engine,
+    Enum,
+    MetaData,
+    TypeDecorator,
+    create_engine,
+    event,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
@@ -35,6 +45,17 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+def _stored(words: type[StrEnum]) -> list[str]:
+    return [word.value for word in words]
+
+
+# A column of one of a few words: a plain string in the database, a member in Python. A word that
+# is none of them is refused on the way in and on the way out, by name (LookupError).
+ONE_WORD = Enum(
+    StrEnum, native_enum=False, length=255, values_callable=_stored, validate_strings=True
+)
+
+
 class Base(DeclarativeBase):
     metadata = MetaData(
         naming_convention={
@@ -44,7 +65,10 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcDateTime()}  # noqa: RUF012 - SQLAlchemy's own idiom
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own idiom
+        datetime: UtcDateTime(),
+        StrEnum: ONE_WORD,
+    }
 
 
 def make_engine(url: str, *, pool_size: int = 5) -> Engine:

@@ -25,28 +25,27 @@ from recover.errors import (
     StripeAccessLost,
     StripeUnavailable,
 )
-from recover.messages import (
-    ASKED_FOR,
-    LEASE,
-    OBSERVED,
-    PENDING,
-    REFUSED,
-    SENDING,
-    SENT,
-    SKIPPED,
-    UNCERTAIN,
+from recover.messages import ASKED_FOR, LEASE
+from recover.models import (
+    Account,
+    Message,
+    MessageStatus,
+    RecoveryCase,
+    User,
 )
-from recover.models import Account, Message, RecoveryCase, User
 from recover.services import Services
 
 TEST_MODE = "test mode: mail goes only to your own people"
 ANSWERS = ("thank_you", ASKED_FOR)  # to what the subscriber did a moment ago
 # How each ending is called on record, and in which words.
 ENDINGS = {
-    SENT: ("sent", "The mail to {to} was taken by the mail server."),
-    REFUSED: ("refused", "The mail to {to} was refused by its mail server: {error}"),
-    UNCERTAIN: ("uncertain", "The mail to {to} may not have reached its mail server: {error}"),
-    SKIPPED: ("skip", "The mail to {to} was not sent: {error}"),
+    MessageStatus.SENT: ("sent", "The mail to {to} was taken by the mail server."),
+    MessageStatus.REFUSED: ("refused", "The mail to {to} was refused by its mail server: {error}"),
+    MessageStatus.UNCERTAIN: (
+        "uncertain",
+        "The mail to {to} may not have reached its mail server: {error}",
+    ),
+    MessageStatus.SKIPPED: ("skip", "The mail to {to} was not sent: {error}"),
 }
 
 BACK_OFF = (1, 5, 30, 120)  # minutes, while the mail server is away
@@ -57,8 +56,8 @@ def send(services: Services, message_id: int) -> str:
     """Send a pending mail and settle its row. The row's status afterwards."""
     claim = (
         update(Message)
-        .where(Message.id == message_id, Message.status == PENDING)
-        .values(status=SENDING, due_at=services.now() + LEASE)
+        .where(Message.id == message_id, Message.status == MessageStatus.PENDING)
+        .values(status=MessageStatus.SENDING, due_at=services.now() + LEASE)
         .returning(Message.id)
     )
     with services.db.begin() as session:
@@ -69,7 +68,7 @@ def send(services: Services, message_id: int) -> str:
         outgoing = letters.write(session, services, account, message)
         held_back = _for_the_team_only(session, account, message)
     if held_back:
-        return _settle(services, message, OBSERVED, error=TEST_MODE)
+        return _settle(services, message, MessageStatus.OBSERVED, error=TEST_MODE)
     return _deliver(services, message, outgoing)
 
 
@@ -89,34 +88,41 @@ def _deliver(services: Services, message: Message, outgoing: Outgoing) -> str:
     try:
         services.mailer.send(outgoing)
     except MailUnavailable as error:
-        return _put_off(services, message, error, too_late=REFUSED)
+        return _put_off(services, message, error, too_late=MessageStatus.REFUSED)
     except MailRefused as error:
         if error.recipient_refused:
             customer = message.account_id, message.stripe_customer_id
             suppression.note_refusal(services, *customer, message.case_id)
-        return _settle(services, message, REFUSED, error=str(error))
+        return _settle(services, message, MessageStatus.REFUSED, error=str(error))
     except DeliveryUncertain as error:
-        return _settle(services, message, UNCERTAIN, error=str(error))
+        return _settle(services, message, MessageStatus.UNCERTAIN, error=str(error))
     return _settle(
-        services, message, SENT, sent_at=services.now(), subject=outgoing.subject, error=""
+        services,
+        message,
+        MessageStatus.SENT,
+        sent_at=services.now(),
+        subject=outgoing.subject,
+        error="",
     )
 
 
-def _put_off(services: Services, message: Message, error: Exception, *, too_late: str) -> str:
+def _put_off(
+    services: Services, message: Message, error: Exception, *, too_late: MessageStatus
+) -> str:
     """Later, and longer each time, until the mail would be ``too_late``."""
     now = services.now()
     minutes = BACK_OFF[min(message.failures, len(BACK_OFF) - 1)]
     return _settle(
         services,
         message,
-        too_late if now - message.created_at > GIVE_UP else PENDING,
+        too_late if now - message.created_at > GIVE_UP else MessageStatus.PENDING,
         error=str(error),
         due_at=now + timedelta(minutes=minutes),
         failures=message.failures + 1,
     )
 
 
-def _settle(services: Services, message: Message, status: str, **values: Any) -> str:
+def _settle(services: Services, message: Message, status: MessageStatus, **values: Any) -> str:
     with services.db.begin() as session:
         row = session.get_one(Message, message.id)
         row.status = status
@@ -138,15 +144,18 @@ def send_due(services: Services, limit: int = 200) -> int:
     """
     due = (
         select(Message)
-        .where(Message.status.in_((PENDING, SENDING)), Message.due_at <= services.now())
+        .where(
+            Message.status.in_((MessageStatus.PENDING, MessageStatus.SENDING)),
+            Message.due_at <= services.now(),
+        )
         .order_by(Message.due_at)
         .limit(limit)
     )
     with services.db.read() as session:
         found = list(session.scalars(due))
     for message in found:
-        if message.status == SENDING:
-            _settle(services, message, UNCERTAIN, error="the sender was interrupted")
+        if message.status == MessageStatus.SENDING:
+            _settle(services, message, MessageStatus.UNCERTAIN, error="the sender was interrupted")
         else:
             _send_if_wanted(services, message)
     return len(found)
@@ -156,17 +165,17 @@ def _send_if_wanted(services: Services, message: Message) -> None:
     """One account's trouble with Stripe must not hold up the mails of the others."""
     opening = _opening(services, message)
     if opening > services.now():
-        _settle(services, message, PENDING, due_at=opening)
+        _settle(services, message, MessageStatus.PENDING, due_at=opening)
         return
     try:
         wanted = _still_wanted(services, message)
     except (StripeUnavailable, StripeAccessLost) as error:
-        _put_off(services, message, error, too_late=SKIPPED)
+        _put_off(services, message, error, too_late=MessageStatus.SKIPPED)
         return
     if wanted:
         send(services, message.id)
     else:
-        _settle(services, message, SKIPPED, error="no longer called for")
+        _settle(services, message, MessageStatus.SKIPPED, error="no longer called for")
 
 
 def _opening(services: Services, message: Message) -> datetime:

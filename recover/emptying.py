@@ -13,9 +13,7 @@ from sqlalchemy import ColumnElement, and_, case, null, select, update
 from sqlalchemy.orm import Session
 
 from recover import record
-from recover.models import CardUpdate, Link, Message, RecordEntry, RecoveryCase
-
-CANCELLED = "skipped"  # see `messages`
+from recover.models import CardUpdate, Link, Message, MessageStatus, RecordEntry, RecoveryCase
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,9 @@ def _names_somebody() -> ColumnElement[bool]:
 
 def _message() -> dict[str, Any]:
     """A mail that waits is not sent any more; one under way ends as it ends."""
-    still = case((Message.status == "pending", CANCELLED), else_=Message.status)
+    still = case(
+        (Message.status == MessageStatus.PENDING, MessageStatus.SKIPPED), else_=Message.status
+    )
     return {
         "to_email": "", "subject": "", "details": {}, "reason": "", "error": "", "status": still,
     }  # fmt: skip

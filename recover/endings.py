@@ -16,13 +16,10 @@ from sqlalchemy.orm import Session
 from recover import attempts, lifecycle, truth
 from recover.dunning import CaseState, EndOfDunning, RetryMode
 from recover.errors import StripeRejected, StripeUnavailable
-from recover.lifecycle import BEGUN, DONE
-from recover.models import Account, Ending, RecoveryCase
+from recover.models import Account, Ending, EndingStatus, RecoveryCase
 from recover.services import Services
 from recover.timeline import note
 from recover.truth import Evidence
-
-PENDING, SKIPPED, REFUSED, OBSERVED = "pending", "skipped", "refused", "observed"
 
 LEASE = timedelta(minutes=10)  # a begun row whose worker died is looked at after this
 DEBIT_CHECK = timedelta(hours=6)
@@ -47,13 +44,17 @@ def prepare(session: Session, services: Services, account: Account, case: Recove
     if case.state != CaseState.EXHAUSTED or action == EndOfDunning.LEAVE:
         return
     row = session.scalar(select(Ending).where(Ending.case_id == case.id))
-    if row is not None and row.status in (PENDING, BEGUN, DONE):
+    if row is not None and row.status in (
+        EndingStatus.PENDING,
+        EndingStatus.BEGUN,
+        EndingStatus.DONE,
+    ):
         return
     if row is None:
         row = Ending(account_id=account.id, case_id=case.id)
         session.add(row)
     now, observing = services.now(), account.mode == RetryMode.OBSERVE
-    row.action, row.status = action, OBSERVED if observing else PENDING
+    row.action, row.status = action, EndingStatus.OBSERVED if observing else EndingStatus.PENDING
     row.idempotency_key, row.failures, row.error = f"recover-end-{token_hex(12)}", 0, ""
     row.created_at, row.due_at, row.settled_at = now, now, now if observing else None
     why = "By the account's setting for the end of dunning"
@@ -65,7 +66,10 @@ def prepare(session: Session, services: Services, account: Account, case: Recove
 
 def due(services: Services, limit: int = 100) -> list[int]:
     """The ids of what is to be done now, and of what a dead worker left behind."""
-    waiting = Ending.status.in_((PENDING, BEGUN)), Ending.due_at <= services.now()
+    waiting = (
+        Ending.status.in_((EndingStatus.PENDING, EndingStatus.BEGUN)),
+        Ending.due_at <= services.now(),
+    )
     with services.db.read() as session:
         return list(
             session.scalars(select(Ending.id).where(*waiting).order_by(Ending.due_at).limit(limit))
@@ -84,7 +88,7 @@ def carry_out(services: Services, ending_id: int) -> None:
     try:
         if begun := _begin(services, account, case, ending_id):
             _ask(services, account, case, begun)
-            _settle(services, ending_id, DONE)
+            _settle(services, ending_id, EndingStatus.DONE)
     except StripeUnavailable as error:
         _put_off(services, ending_id, error)
     except StripeRejected as error:
@@ -99,22 +103,26 @@ def _begin(
 ) -> Ending | None:
     """Look at everything once more and take the row. None where there is nothing to ask for."""
     if account.disconnected_at:
-        _settle(services, ending_id, SKIPPED, "the Stripe account is disconnected")
+        _settle(services, ending_id, EndingStatus.SKIPPED, "the Stripe account is disconnected")
         return None
     evidence = truth.fetch(services.stripe(account), case.stripe_invoice_id, services.now())
     with services.db.begin() as session:
         now_case = lifecycle.locked(session, account, case.stripe_invoice_id)
         row = session.get_one(Ending, ending_id, with_for_update=True)
-        if now_case is None or row.status not in (PENDING, BEGUN) or row.due_at > evidence.at:
+        if (
+            now_case is None
+            or row.status not in (EndingStatus.PENDING, EndingStatus.BEGUN)
+            or row.due_at > evidence.at
+        ):
             return None
-        if row.status == BEGUN and _shown(row.action, evidence):
-            _close(session, now_case, row, DONE, evidence.at)
+        if row.status == EndingStatus.BEGUN and _shown(row.action, evidence):
+            _close(session, now_case, row, EndingStatus.DONE, evidence.at)
         elif why_not := _why_not(session, now_case, row, evidence):
-            _close(session, now_case, row, SKIPPED, evidence.at, why_not)
+            _close(session, now_case, row, EndingStatus.SKIPPED, evidence.at, why_not)
         elif evidence.invoice and evidence.invoice.payment_intent_status == "processing":
             row.due_at, row.error = evidence.at + DEBIT_CHECK, "a bank debit is under way"
         else:
-            row.status, row.due_at = BEGUN, evidence.at + LEASE
+            row.status, row.due_at = EndingStatus.BEGUN, evidence.at + LEASE
             return row
     return None
 
@@ -168,24 +176,29 @@ def _ask(services: Services, account: Account, case: RecoveryCase, row: Ending) 
         stripe.mark_uncollectible(case.stripe_invoice_id, idempotency_key=row.idempotency_key)
 
 
-def _settle(services: Services, ending_id: int, status: str, why: str = "") -> None:
+def _settle(services: Services, ending_id: int, status: EndingStatus, why: str = "") -> None:
     with services.db.begin() as session:
         row = session.get_one(Ending, ending_id, with_for_update=True)
         case = session.get_one(RecoveryCase, row.case_id)
-        if row.status in (PENDING, BEGUN):
+        if row.status in (EndingStatus.PENDING, EndingStatus.BEGUN):
             _close(session, case, row, status, services.now(), why)
 
 
 def _close(
-    session: Session, case: RecoveryCase, row: Ending, status: str, now: datetime, why: str = ""
+    session: Session,
+    case: RecoveryCase,
+    row: Ending,
+    status: EndingStatus,
+    now: datetime,
+    why: str = "",
 ) -> None:
     """Settle a row for good, and say so in the timeline."""
     row.status, row.error, row.settled_at = status, why, now
+    was_done = WAS_DONE[EndOfDunning(row.action)]
     told = {
-        DONE: f"{WAS_DONE[EndOfDunning(row.action)]}, as the account's setting for the end of"
-        " dunning says.",
-        SKIPPED: f"Nothing was done on Stripe at the end of dunning: {why}.",
-        REFUSED: f"Stripe refused what the end of dunning asks for: {why}",
+        EndingStatus.DONE: f"{was_done}, as the account's setting for the end of dunning says.",
+        EndingStatus.SKIPPED: f"Nothing was done on Stripe at the end of dunning: {why}.",
+        EndingStatus.REFUSED: f"Stripe refused what the end of dunning asks for: {why}",
     }
     note(session, case, "end", told[status], now)
 
@@ -206,13 +219,13 @@ def _refused(services: Services, ending_id: int, error: StripeRejected) -> None:
     if again:
         _put_off(services, ending_id, error)
     else:
-        _settle(services, ending_id, REFUSED, str(error))
+        _settle(services, ending_id, EndingStatus.REFUSED, str(error))
 
 
 def under_way(session: Session, case: RecoveryCase, now: datetime) -> bool:
     """Stripe is being asked at this moment: nobody may begin to pay."""
     query = select(Ending.id).where(
-        Ending.case_id == case.id, Ending.status == BEGUN, Ending.due_at > now
+        Ending.case_id == case.id, Ending.status == EndingStatus.BEGUN, Ending.due_at > now
     )
     return session.scalar(query) is not None
 

@@ -13,17 +13,15 @@ from secrets import token_hex
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from recover.models import Account, Company, ErasedAddress, Suppression
+from recover.models import Account, Company, ErasedAddress, Suppression, SuppressionReason
 from recover.vault import Vault
-
-ERASED = "erased"  # why nothing is sent to them
 
 
 def customer_erased(session: Session, account_id: int, customer_id: str) -> bool:
     query = select(Suppression.id).where(
         Suppression.account_id == account_id,
         Suppression.stripe_customer_id == customer_id,
-        Suppression.reason == ERASED,
+        Suppression.reason == SuppressionReason.ERASED,
     )
     return session.scalar(query) is not None
 

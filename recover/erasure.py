@@ -14,8 +14,9 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from recover import emptying, record
+from recover.dunning import CaseState
 from recover.emptying import Emptied
-from recover.erased import ERASED, address_hash, customer_erased, normal
+from recover.erased import address_hash, customer_erased, normal
 from recover.models import (
     Account,
     Attempt,
@@ -26,6 +27,7 @@ from recover.models import (
     RecordEntry,
     RecoveryCase,
     Suppression,
+    SuppressionReason,
 )
 from recover.services import Services
 
@@ -68,7 +70,9 @@ def find(session: Session, company_id: int, who: str) -> Person | None:
     states = [state for one in customers for state in session.scalars(_states(one))]
     mails = sum(session.scalar(_mails(one)) or 0 for one in customers)
     addresses = sorted({text for one in customers for text in _addresses(session, one)})
-    return Person(company_id, customers, tuple(addresses), len(states), states.count("open"), mails)
+    return Person(
+        company_id, customers, tuple(addresses), len(states), states.count(CaseState.OPEN), mails
+    )
 
 
 def _customers(table: Any, address: str, accounts: Sequence[int], who: str) -> Any:
@@ -133,12 +137,12 @@ def _write_no_more(session: Session, services: Services, person: Person) -> None
             insert(Suppression.__table__).values(
                 account_id=one.account_id,
                 stripe_customer_id=one.stripe_customer_id,
-                reason=ERASED,
+                reason=SuppressionReason.ERASED,
                 created_at=now,
             )
         )
         stays = update(Suppression).where(_of(Suppression, one))
-        session.execute(stays.values(reason=ERASED))
+        session.execute(stays.values(reason=SuppressionReason.ERASED))
 
 
 HIDDEN = {

@@ -19,7 +19,7 @@ from emails import team_mails
 from recover import people, sessions, team
 from recover.errors import DeliveryUncertain, MailRefused, PermanentError, RecoverError
 from recover.links import MAX_AGE, Purpose
-from recover.models import Company, Invitation, User
+from recover.models import Company, Invitation, SignInMethod, User
 from recover.roles import MEANINGS, Role
 from recover.services import Services
 from recover.sessions import Visit
@@ -151,7 +151,7 @@ def accept(
         user = there or people.place(session, services, row.company_id, row.email, row.role)
         people.arrive(session, user, services, "by an invitation")
         proven = found.proves_address or _known(holder, row.email)
-        way = "invitation" if proven else "handed"
+        way = SignInMethod.INVITATION if proven else SignInMethod.HANDED
         return sessions.begin(session, user, now, visit, way=way, narrow=not proven)
 
 
@@ -205,7 +205,7 @@ def _mail(services: Services, owner: User, invitation_id: int) -> Invitation:
         product_name=people.PRODUCT,
         company=company.name,
         inviter=owner.email,
-        may=MEANINGS[Role(row.role)],
+        may=MEANINGS[row.role],
         link=_url(services, row.mailed_nonce),
         days=LIFE.days,
     )

@@ -30,7 +30,7 @@ from recover import (
 )
 from recover.checklist import going_live, sightings
 from recover.errors import RecoverError, StripeAccessLost, TransientError
-from recover.models import Account
+from recover.models import Account, ReportKind
 from recover.services import CHORES, Services, build
 from webhooks import inbox
 
@@ -172,7 +172,7 @@ def work_report(report_id: int) -> None:
     if report is None:
         return
     try:
-        (dry_run if report.kind == reports.DRY_RUN else going_live).work(here, report)
+        (dry_run if report.kind == ReportKind.DRY_RUN else going_live).work(here, report)
     except RecoverError as error:
         reports.failed(here, report, error)
 

@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 
 from recover import accounts
 from recover.errors import RecoverError, StripeAccessLost
-from recover.models import Account
+from recover.models import Account, Connection
 from recover.services import Services
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def sent_away(services: Services, account: Account) -> None:
     try:
         services.stripe(account).account_info()
     except StripeAccessLost as lost:
-        if account.connection == accounts.PLATFORM and lost.status == UNKNOWN_KEY:
+        if account.connection == Connection.PLATFORM and lost.status == UNKNOWN_KEY:
             raise  # the platform's own key is refused: that says nothing of this account
         accounts.disconnect(services, account.id)
     else:
@@ -58,7 +58,9 @@ def _tell(services: Services, account: Account) -> bool:
     try:
         _at_stripe(services, account)
     except StripeAccessLost as error:
-        if account.connection == accounts.PLATFORM:  # it is the platform's own key that is refused
+        if (
+            account.connection == Connection.PLATFORM
+        ):  # it is the platform's own key that is refused
             log.warning("account %s could not be given back: %s", account.id, error)
             return False
         # A key that is revoked can remove nothing, and gives us nothing.
@@ -71,10 +73,10 @@ def _tell(services: Services, account: Account) -> bool:
 
 def _at_stripe(services: Services, account: Account) -> None:
     settings = services.settings
-    if account.connection == accounts.PLATFORM and settings.stripe_client_id:
+    if account.connection == Connection.PLATFORM and settings.stripe_client_id:
         connect = services.gateway.connect(settings.stripe_secret_key, settings.stripe_client_id)
         connect.deauthorize(account.stripe_account_id)
-    elif account.connection == accounts.KEY:
+    elif account.connection == Connection.KEY:
         remove_endpoints(services, account)
 
 

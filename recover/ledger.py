@@ -11,14 +11,13 @@ from sqlalchemy.orm import Session
 
 from recover import truth
 from recover.dunning import Outcome, credit
-from recover.models import Attempt, CardUpdate, LedgerLine, RecoveryCase
+from recover.models import Attempt, CardUpdate, LedgerKind, LedgerLine, RecoveryCase
 from recover.past import past_attempt
 from recover.record import STRIPE
 from recover.stripe_objects import Charge
 from recover.timeline import note
 from recover.truth import Evidence
 
-RECOVERED, REFUNDED, DISPUTED = "recovered", "refunded", "disputed"
 STRIPE_EARLY = timedelta(hours=1)
 
 
@@ -38,7 +37,7 @@ def recover(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
         LedgerLine(
             account_id=case.account_id,
             case_id=case.id,
-            kind=RECOVERED,
+            kind=LedgerKind.RECOVERED,
             reference=case.stripe_invoice_id,
             source=share.source,
             reason=share.reason,
@@ -71,7 +70,7 @@ def take_back(session: Session, case: RecoveryCase) -> None:
         delete(LedgerLine).where(
             LedgerLine.account_id == case.account_id,
             LedgerLine.case_id == case.id,
-            LedgerLine.kind == RECOVERED,
+            LedgerLine.kind == LedgerKind.RECOVERED,
         )
     )
 
@@ -91,13 +90,18 @@ def give_back(session: Session, account_id: int, charge: Charge, now: datetime) 
         return
     case = session.get_one(RecoveryCase, attempt.case_id)
     refunded = charge.amount_refunded_minor
-    _book(session, case, charge, REFUNDED, refunded, now)
+    _book(session, case, charge, LedgerKind.REFUNDED, refunded, now)
     if charge.disputed:
-        _book(session, case, charge, DISPUTED, charge.amount_minor - refunded, now)
+        _book(session, case, charge, LedgerKind.DISPUTED, charge.amount_minor - refunded, now)
 
 
 def _book(
-    session: Session, case: RecoveryCase, charge: Charge, kind: str, amount: int, now: datetime
+    session: Session,
+    case: RecoveryCase,
+    charge: Charge,
+    kind: LedgerKind,
+    amount: int,
+    now: datetime,
 ) -> None:
     """Have the line of this ``kind`` say ``amount``; none is written for nothing."""
     line = session.scalar(

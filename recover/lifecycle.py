@@ -24,7 +24,7 @@ from recover.dunning import (
     rule_of,
 )
 from recover.erased import customer_erased
-from recover.models import Account, Ending, RecoveryCase
+from recover.models import Account, Ending, EndingStatus, RecoveryCase
 from recover.past import invoice_state, past_attempt
 from recover.record import RECOVER
 from recover.services import Services
@@ -32,7 +32,6 @@ from recover.stripe_objects import Charge, Invoice, Subscription
 from recover.timeline import note
 from recover.truth import Evidence
 
-BEGUN, DONE = "begun", "done"  # of an `Ending`: Stripe was asked, and has answered
 OUR_HAND = {
     CloseReason.SUBSCRIPTION_ENDED: EndOfDunning.CANCEL,
     CloseReason.UNCOLLECTIBLE: EndOfDunning.UNCOLLECTIBLE,
@@ -232,6 +231,8 @@ def _by_our_hand(session: Session, case: RecoveryCase, stop: Stop) -> bool:
     """Stripe shows what the end of dunning did there: the case stays exhausted for it."""
     action = OUR_HAND.get(stop.close_reason) if stop.close_reason else None
     query = select(Ending.id).where(
-        Ending.case_id == case.id, Ending.action == action, Ending.status.in_((BEGUN, DONE))
+        Ending.case_id == case.id,
+        Ending.action == action,
+        Ending.status.in_((EndingStatus.BEGUN, EndingStatus.DONE)),
     )
     return action is not None and session.scalar(query) is not None

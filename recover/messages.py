@@ -12,13 +12,10 @@ from sqlalchemy.orm import Session
 from recover import letters, suppression
 from recover.dunning import CaseState, Facts, RetryMode, SendMessage
 from recover.erased import address_erased
-from recover.models import Account, Link, Message, RecoveryCase
+from recover.models import Account, Link, Message, MessageStatus, RecoveryCase
 from recover.record import RECOVER, SUBSCRIBER, note_customer
 from recover.services import Services
 from recover.timeline import note
-
-PENDING, SENDING, SENT = "pending", "sending", "sent"
-REFUSED, UNCERTAIN, SKIPPED, OBSERVED = "refused", "uncertain", "skipped", "observed"
 
 ASKED_FOR = "fresh_link"  # the one mail that a person has just asked for
 
@@ -104,7 +101,9 @@ def add(
         template=template,
         step=step,
         reason=reason,
-        status=OBSERVED if account.mode == RetryMode.OBSERVE else PENDING,
+        status=MessageStatus.OBSERVED
+        if account.mode == RetryMode.OBSERVE
+        else MessageStatus.PENDING,
         to_email=to_email,
         details=details | {"link_id": link.public_id},
         due_at=now,
@@ -163,7 +162,9 @@ def follow_up(session: Session, services: Services, account: Account, case: Reco
     if case.state != CaseState.RECOVERED or not case.customer_email:
         return
     told = select(Message.id).where(
-        Message.account_id == case.account_id, Message.case_id == case.id, Message.status == SENT
+        Message.account_id == case.account_id,
+        Message.case_id == case.id,
+        Message.status == MessageStatus.SENT,
     )
     if session.scalar(told.limit(1)) is None:
         return

@@ -15,39 +15,43 @@ from emails.render import Rendered
 from recover import notifications, record
 from recover.delivery import BACK_OFF, GIVE_UP
 from recover.errors import DeliveryUncertain, MailRefused, MailUnavailable
-from recover.messages import LEASE, PENDING, REFUSED, SENDING, SENT, SKIPPED, UNCERTAIN
-from recover.models import Account, Notification
-from recover.notifications import EXHAUSTED, PARKED, TROUBLE, WEEKLY
+from recover.messages import LEASE
+from recover.models import Account, Notification, NotificationKind, NotificationStatus
 from recover.services import Services
 
 LETTERS: dict[str, Callable[..., Rendered]] = {
-    TROUBLE: company_mails.company_trouble,
-    PARKED: company_mails.company_parked,
-    EXHAUSTED: company_mails.company_exhausted,
-    WEEKLY: company_mails.company_weekly,
+    NotificationKind.TROUBLE: company_mails.company_trouble,
+    NotificationKind.PARKED: company_mails.company_parked,
+    NotificationKind.EXHAUSTED: company_mails.company_exhausted,
+    NotificationKind.WEEKLY: company_mails.company_weekly,
 }
 SAID = {
-    TROUBLE: ("said", "disconnected"),
-    PARKED: ("count",),
-    EXHAUSTED: ("since", "count", "rows", "ending"),
-    WEEKLY: ("since", "until", "failed", "rows"),
+    NotificationKind.TROUBLE: ("said", "disconnected"),
+    NotificationKind.PARKED: ("count",),
+    NotificationKind.EXHAUSTED: ("since", "count", "rows", "ending"),
+    NotificationKind.WEEKLY: ("since", "until", "failed", "rows"),
 }
-PLACES = {EXHAUSTED: "/?state=lost"}  # the page to look at; the first one for the others
+PLACES = {
+    NotificationKind.EXHAUSTED: "/?state=lost"
+}  # the page to look at; the first one for the others
 
 
 def send_due(services: Services, limit: int = 200) -> int:
     """Send what is due, and settle what a dead worker left behind. How many were handled."""
     due = (
         select(Notification)
-        .where(Notification.status.in_((PENDING, SENDING)), Notification.due_at <= services.now())
+        .where(
+            Notification.status.in_((NotificationStatus.PENDING, NotificationStatus.SENDING)),
+            Notification.due_at <= services.now(),
+        )
         .order_by(Notification.due_at)
         .limit(limit)
     )
     with services.db.read() as session:
         found = list(session.scalars(due))
     for row in found:
-        if row.status == SENDING:
-            _settle(services, row, UNCERTAIN, error="the sender was interrupted")
+        if row.status == NotificationStatus.SENDING:
+            _settle(services, row, NotificationStatus.UNCERTAIN, error="the sender was interrupted")
         else:
             _send(services, row)
     return len(found)
@@ -56,10 +60,13 @@ def send_due(services: Services, limit: int = 200) -> int:
 def _send(services: Services, row: Notification) -> None:
     with services.db.read() as session:
         account = session.get_one(Account, row.account_id)
-        solved = row.kind == TROUBLE and not notifications.in_trouble(account)
-        solved |= row.kind == PARKED and not notifications.count_parked(session, account)[0]
+        solved = row.kind == NotificationKind.TROUBLE and not notifications.in_trouble(account)
+        solved |= (
+            row.kind == NotificationKind.PARKED
+            and not notifications.count_parked(session, account)[0]
+        )
     if solved or not getattr(account, f"notify_{row.kind}"):
-        _settle(services, row, SKIPPED, error="no longer called for")
+        _settle(services, row, NotificationStatus.SKIPPED, error="no longer called for")
     elif _claim(services, row):
         _hand_over(services, account, row)
 
@@ -67,8 +74,8 @@ def _send(services: Services, row: Notification) -> None:
 def _claim(services: Services, row: Notification) -> bool:
     claim = (
         update(Notification)
-        .where(Notification.id == row.id, Notification.status == PENDING)
-        .values(status=SENDING, due_at=services.now() + LEASE)
+        .where(Notification.id == row.id, Notification.status == NotificationStatus.PENDING)
+        .values(status=NotificationStatus.SENDING, due_at=services.now() + LEASE)
         .returning(Notification.id)
     )
     with services.db.begin() as session:
@@ -94,11 +101,18 @@ def _hand_over(services: Services, account: Account, row: Notification) -> None:
     except MailUnavailable as error:
         _put_off(services, row, error)
     except MailRefused as error:
-        _settle(services, row, REFUSED, error=str(error))
+        _settle(services, row, NotificationStatus.REFUSED, error=str(error))
     except DeliveryUncertain as error:
-        _settle(services, row, UNCERTAIN, error=str(error))
+        _settle(services, row, NotificationStatus.UNCERTAIN, error=str(error))
     else:
-        _settle(services, row, SENT, subject=letter.subject, sent_at=services.now(), error="")
+        _settle(
+            services,
+            row,
+            NotificationStatus.SENT,
+            subject=letter.subject,
+            sent_at=services.now(),
+            error="",
+        )
 
 
 def _letter(services: Services, account: Account, row: Notification) -> Rendered:
@@ -116,20 +130,25 @@ def _put_off(services: Services, row: Notification, error: Exception) -> None:
     late = now - row.created_at > GIVE_UP
     wait = timedelta(minutes=BACK_OFF[min(row.failures, len(BACK_OFF) - 1)])
     _settle(
-        services, row, REFUSED if late else PENDING,
+        services, row, NotificationStatus.REFUSED if late else NotificationStatus.PENDING,
         error=str(error), due_at=now + wait, failures=row.failures + 1,
     )  # fmt: skip
 
 
 def _settle(
-    services: Services, row: Notification, status: str, *, subject: str = "", **values: Any
+    services: Services,
+    row: Notification,
+    status: NotificationStatus,
+    *,
+    subject: str = "",
+    **values: Any,
 ) -> None:
     with services.db.begin() as session:
         known = session.get_one(Notification, row.id)
         known.status = status
         for name, value in values.items():
             setattr(known, name, value)
-        if status == SENT:
+        if status == NotificationStatus.SENT:
             record.write(
                 session, "notify", f"Wrote to {known.to_email}: {subject}", services.now(),
                 actor=record.RECOVER, about=f"notification:{known.id}",

@@ -17,14 +17,20 @@ from sqlalchemy.orm import Session
 from recover import stats
 from recover.dunning import CaseState, EndOfDunning, RetryMode
 from recover.dunning.hours import days_later, local
-from recover.models import Account, Notification, RecoveryCase, StripeEvent, User
+from recover.models import (
+    Account,
+    EventStatus,
+    Notification,
+    NotificationKind,
+    NotificationStatus,
+    RecoveryCase,
+    StripeEvent,
+    User,
+)
 from recover.money import format_money
 from recover.roles import Role
 from recover.services import Services
 from recover.stats import Overview, Sum
-
-TROUBLE, PARKED, EXHAUSTED, WEEKLY = "trouble", "parked", "exhausted", "weekly"
-PENDING = "pending"
 
 DAY = timedelta(days=1)
 MORNING = 8  # o'clock, where the company is
@@ -43,7 +49,7 @@ ENDINGS = {
 class News:
     """One thing to tell. ``key`` is the same however often it is found."""
 
-    kind: str
+    kind: NotificationKind
     key: str
     details: dict[str, Any]  # what the mail says, as JSON
 
@@ -68,8 +74,8 @@ def _write(services: Services, account_id: int, now: datetime, *, digests: bool)
     rows = [
         {
             "account_id": account_id, "kind": one.kind, "dedup_key": f"{one.key}:{reader}"[:255],
-            "status": PENDING, "to_email": reader, "details": one.details, "error": "",
-            "failures": 0, "due_at": now, "created_at": now,
+            "status": NotificationStatus.PENDING, "to_email": reader, "details": one.details,
+            "error": "", "failures": 0, "due_at": now, "created_at": now,
         }
         for one in found for reader in readers
     ]  # fmt: skip
@@ -108,7 +114,7 @@ def in_trouble(account: Account) -> bool:
 
 def count_parked(session: Session, account: Account) -> tuple[int, int]:
     """How many events wait for somebody, and the newest one's id."""
-    parked = StripeEvent.account_id == account.id, StripeEvent.status == "parked"
+    parked = StripeEvent.account_id == account.id, StripeEvent.status == EventStatus.PARKED
     query = select(func.count(StripeEvent.id), func.max(StripeEvent.id)).where(*parked)
     count, newest = session.execute(query).one()
     return count, newest or 0
@@ -137,22 +143,25 @@ def _trouble(session: Session, account: Account, now: datetime) -> News | None:
     gone = account.disconnected_at
     if gone:
         details = {"said": "", "disconnected": True}
-        return News(TROUBLE, f"disconnected:{gone:%Y-%m-%dT%H:%M:%S}", details)
-    last = _latest(session, account, TROUBLE)
+        return News(NotificationKind.TROUBLE, f"disconnected:{gone:%Y-%m-%dT%H:%M:%S}", details)
+    last = _latest(session, account, NotificationKind.TROUBLE)
     if not account.problem or _too_soon(last, now):
         return None
     key = f"trouble:after:{last.id if last else 0}"
-    return News(TROUBLE, key, {"said": account.problem, "disconnected": False})
+    return News(NotificationKind.TROUBLE, key, {"said": account.problem, "disconnected": False})
 
 
 def _parked(session: Session, account: Account, now: datetime) -> News | None:
     """Once a day, and only where more wait, or others, than were told of."""
-    last, (count, newest) = _latest(session, account, PARKED), count_parked(session, account)
+    last, (count, newest) = (
+        _latest(session, account, NotificationKind.PARKED),
+        count_parked(session, account),
+    )
     told = last.details if last else {"count": 0, "newest": 0}
     if _too_soon(last, now) or (count <= told["count"] and newest <= told["newest"]) or not count:
         return None
     key = f"parked:after:{last.id if last else 0}"
-    return News(PARKED, key, {"count": count, "newest": newest})
+    return News(NotificationKind.PARKED, key, {"count": count, "newest": newest})
 
 
 def _morning(account: Account, now: datetime) -> datetime:
@@ -168,7 +177,7 @@ def _exhausted(session: Session, account: Account, now: datetime) -> News | None
     key = f"exhausted:{until.isoformat()}"
     if _told(session, account, key):
         return None
-    last = _latest(session, account, EXHAUSTED)
+    last = _latest(session, account, NotificationKind.EXHAUSTED)
     since = days_later(until, -1, zone)
     if last and datetime.fromisoformat(last.details["until"]) < since:
         told = datetime.fromisoformat(last.details["until"])
@@ -190,7 +199,7 @@ def _exhausted(session: Session, account: Account, now: datetime) -> News | None
             EndOfDunning.LEAVE if observing else EndOfDunning(account.end_of_dunning)
         ],
     }
-    return News(EXHAUSTED, key, details)
+    return News(NotificationKind.EXHAUSTED, key, details)
 
 
 def _case(case: RecoveryCase) -> tuple[str, str]:
@@ -219,7 +228,7 @@ def _weekly(session: Session, account: Account, now: datetime) -> News | None:
         "failed": told.cohort.failed,
         "rows": _figures(told),
     }
-    return News(WEEKLY, key, details)
+    return News(NotificationKind.WEEKLY, key, details)
 
 
 def _figures(told: Overview) -> list[tuple[str, str]]:

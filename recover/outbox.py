@@ -17,9 +17,8 @@ from sqlalchemy.orm import Session
 
 from recover import wire
 from recover.dunning import RetryMode
-from recover.models import Account, Delivery, RecoveryCase, WebhookEndpoint
+from recover.models import Account, Delivery, DeliveryStatus, RecoveryCase, WebhookEndpoint
 
-PENDING, DELIVERED, GIVEN_UP = "pending", "delivered", "given_up"
 KEEP_TRYING = timedelta(days=3)
 TEST_EVENT: Final = "webhook.test"
 
@@ -92,7 +91,7 @@ def row(
         event_id=event["id"],
         event_type=event["type"],
         body=json.dumps(event, ensure_ascii=False, separators=(",", ":")),
-        status=PENDING,
+        status=DeliveryStatus.PENDING,
         due_at=at,
         keep_trying_until=at + KEEP_TRYING,
         created_at=at,

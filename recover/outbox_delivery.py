@@ -15,8 +15,7 @@ from sqlalchemy import delete, func, or_, select, update
 
 from recover import outbox_endpoints, record
 from recover.errors import PermanentError
-from recover.models import Delivery, DeliveryTry, WebhookEndpoint
-from recover.outbox import DELIVERED, GIVEN_UP, PENDING
+from recover.models import Delivery, DeliveryStatus, DeliveryTry, WebhookEndpoint
 from recover.outbox_http import SIGNATURE, Answer, post, sign
 from recover.services import Services
 
@@ -41,7 +40,7 @@ def send_due(services: Services) -> int:
 def claim(services: Services) -> list[tuple[WebhookEndpoint, list[Delivery]]]:
     """Take what is due, the longest waiting endpoint first, its oldest event first."""
     now = services.now()
-    due = (Delivery.status == PENDING, Delivery.due_at <= now)
+    due = (Delivery.status == DeliveryStatus.PENDING, Delivery.due_at <= now)
     awake = or_(WebhookEndpoint.resting_until.is_(None), WebhookEndpoint.resting_until <= now)
     waiting = (
         select(Delivery.endpoint_id)
@@ -113,7 +112,7 @@ def _settle(services: Services, delivery: Delivery, answer: Answer) -> None:
             )
         )
         if answer.accepted:
-            row.status, row.delivered_at = DELIVERED, now
+            row.status, row.delivered_at = DeliveryStatus.DELIVERED, now
             endpoint.failing_since, endpoint.unanswered, endpoint.resting_until = None, 0, None
         else:
             _put_off(row, now)
@@ -130,7 +129,7 @@ def _put_off(row: Delivery, now: datetime) -> None:
     row.due_at = now + timedelta(minutes=BACK_OFF[min(row.failures, len(BACK_OFF) - 1)])
     row.failures += 1
     if row.due_at > row.keep_trying_until:
-        row.status = GIVEN_UP
+        row.status = DeliveryStatus.GIVEN_UP
 
 
 def _mark_trouble(endpoint: WebhookEndpoint, answer: Answer, error: str, now: datetime) -> None:
@@ -147,7 +146,7 @@ def _give_back(services: Services, rows: list[Delivery]) -> None:
     """They were not tried: no failure of theirs. The endpoint rests, and they with it."""
     ids = [row.id for row in rows]
     with services.db.begin() as session:
-        pending = Delivery.id.in_(ids), Delivery.status == PENDING
+        pending = Delivery.id.in_(ids), Delivery.status == DeliveryStatus.PENDING
         session.execute(update(Delivery).where(*pending).values(due_at=services.now()))
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from recover import outbox, record, wire
 from recover.errors import PermanentError
-from recover.models import Account, Delivery, WebhookEndpoint
+from recover.models import Account, Delivery, DeliveryStatus, WebhookEndpoint
 from recover.outbox_http import AddressRefused, check_url
 from recover.services import Services
 
@@ -125,7 +125,7 @@ def send_again(services: Services, delivery: Delivery) -> Delivery:
     now = services.now()
     with services.db.begin() as session:
         row = session.get_one(Delivery, delivery.id, with_for_update=True)
-        row.status, row.due_at, row.failures = outbox.PENDING, now, 0
+        row.status, row.due_at, row.failures = DeliveryStatus.PENDING, now, 0
         row.keep_trying_until = now + outbox.KEEP_TRYING
         _wake(session, row.endpoint_id)
     return row

@@ -32,7 +32,7 @@ from emails import team_mails
 from recover import people, sessions
 from recover.config import Settings
 from recover.errors import PermanentError
-from recover.models import Passkey, User
+from recover.models import Passkey, SignInMethod, User
 from recover.services import Services
 from recover.sessions import Current, Visit
 
@@ -183,7 +183,9 @@ def sign_in(services: Services, answer: str, challenge: Challenge, visit: Visit)
                 raise NotAccepted("This passkey opens no company any more.")
             kept.sign_count, kept.used_at = count, now
             people.arrive(session, places[0], services, f"with the passkey {key.name}")
-            return sessions.begin(session, places[0], now, visit, way="passkey", proof=proof)
+            return sessions.begin(
+                session, places[0], now, visit, way=SignInMethod.PASSKEY, proof=proof
+            )
     except IntegrityError:
         raise NotAccepted("This answer was used already. Please try again.") from None
 

@@ -19,7 +19,7 @@ from emails.envelope import Outgoing, message_id
 from emails.render import Rendered
 from recover.errors import MailRefused, PermanentError, RecoverError
 from recover.links import MAX_AGE, Purpose
-from recover.models import Company, SignIn, User
+from recover.models import Company, SignIn, SignInMethod, User
 from recover.roles import Role
 from recover.services import Services
 from recover.sessions import Visit, seen, sign_out, tell, user_of
@@ -113,7 +113,11 @@ def ask(services: Services, email: str, origin: str) -> SignInMail | None:
 
 
 def fresh_link(
-    session: Session, services: Services, user: User, origin: str = "", way: str = "mail"
+    session: Session,
+    services: Services,
+    user: User,
+    origin: str = "",
+    way: SignInMethod = SignInMethod.MAIL,
 ) -> SignInMail:
     """A sign-in link without regard to caps, in the caller's transaction."""
     nonce, now = token_urlsafe(24), services.now()
@@ -126,7 +130,7 @@ def _capped(session: Session, services: Services, found: list[User], origin: str
         recent = SignIn.created_at > services.now() - CAPS_FOR
         return session.scalar(select(func.count(SignIn.id)).where(condition, recent)) or 0
 
-    theirs = SignIn.user_id.in_([user.id for user in found]) & (SignIn.way == "mail")
+    theirs = SignIn.user_id.in_([user.id for user in found]) & (SignIn.way == SignInMethod.MAIL)
     return (
         count(theirs) >= LINKS_PER_USER or count(SignIn.origin_hash == origin) >= LINKS_PER_ORIGIN
     )

@@ -9,21 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from recover import record
 from recover.errors import RecoverError, TransientError
-from recover.models import Report, ReportLine
+from recover.models import Report, ReportKind, ReportLine, ReportState
 from recover.services import CHORES, Services
 
-DRY_RUN: Final = "dry_run"
-SWITCHOVER: Final = "switchover"
-NAMES = {DRY_RUN: "A dry run over the last 90 days", SWITCHOVER: "A switch-over report"}
+NAMES = {
+    ReportKind.DRY_RUN: "A dry run over the last 90 days",
+    ReportKind.SWITCHOVER: "A switch-over report",
+}
 
-RUNNING, DONE, FAILED = "running", "done", "failed"
 LEASE = timedelta(minutes=5)
 SOME = 20  # lines stored together
 MOST_FAILURES = 5
@@ -32,15 +32,20 @@ Line = tuple[str, str, dict[str, Any]]  # (cursor, Stripe's invoice id, body as 
 
 
 def ask(
-    services: Services, account_id: int, kind: str, actor: str, mode: str = "", why: str = ""
+    services: Services, account_id: int, kind: ReportKind, actor: str, mode: str = "", why: str = ""
 ) -> Report:
     """Have a report worked out; one of this kind and mode that is under way is taken for it."""
     now = services.now()
     with services.db.begin() as session:
         row = newest(session, account_id, kind)
-        if row is None or row.state != RUNNING or row.mode != mode:
+        if row is None or row.state != ReportState.RUNNING or row.mode != mode:
             row = Report(
-                account_id=account_id, kind=kind, state=RUNNING, mode=mode, asked_at=now, due_at=now
+                account_id=account_id,
+                kind=kind,
+                state=ReportState.RUNNING,
+                mode=mode,
+                asked_at=now,
+                due_at=now,
             )
             session.add(row)
             session.flush()
@@ -50,7 +55,9 @@ def ask(
     return row
 
 
-def newest(session: Session, account_id: int, kind: str, *states: str) -> Report | None:
+def newest(
+    session: Session, account_id: int, kind: ReportKind, *states: ReportState
+) -> Report | None:
     """The account's newest report of a kind; with ``states``, the newest in one of them."""
     query = select(Report).where(Report.account_id == account_id, Report.kind == kind)
     if states:
@@ -60,7 +67,9 @@ def newest(session: Session, account_id: int, kind: str, *states: str) -> Report
 
 def due(services: Services) -> list[int]:
     """Reports that nobody is working on."""
-    waiting = select(Report.id).where(Report.state == RUNNING, Report.due_at <= services.now())
+    waiting = select(Report.id).where(
+        Report.state == ReportState.RUNNING, Report.due_at <= services.now()
+    )
     with services.db.read() as session:
         return list(session.scalars(waiting.order_by(Report.id)))
 
@@ -70,7 +79,7 @@ def claim(services: Services, report_id: int) -> Report | None:
     now = services.now()
     take = (
         update(Report)
-        .where(Report.id == report_id, Report.state == RUNNING, Report.due_at <= now)
+        .where(Report.id == report_id, Report.state == ReportState.RUNNING, Report.due_at <= now)
         .values(due_at=now + LEASE)
         .returning(Report.id)
     )
@@ -103,7 +112,7 @@ def work(
     now = services.now()
     with services.db.begin() as session:
         row = session.get_one(Report, report.id)
-        row.summary, row.state, row.finished_at = dict(summary(session, row)), DONE, now
+        row.summary, row.state, row.finished_at = dict(summary(session, row)), ReportState.DONE, now
         row.total = row.done
 
 
@@ -129,7 +138,7 @@ def failed(services: Services, report: Report, error: RecoverError) -> None:
         row.failures, row.error = row.failures + 1, str(error)
         row.due_at = services.now() + timedelta(minutes=row.failures)
         if not isinstance(error, TransientError) or row.failures >= MOST_FAILURES:
-            row.state, row.finished_at = FAILED, services.now()
+            row.state, row.finished_at = ReportState.FAILED, services.now()
 
 
 def page(session: Session, report: Report, after: int, limit: int) -> tuple[list[ReportLine], int]:

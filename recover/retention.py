@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, and_, false, func, select
 from sqlalchemy.orm import Session
 
 from recover import emptying, record
+from recover.dunning import CaseState
 from recover.emptying import Emptied, Where
 from recover.errors import PermanentError
 from recover.models import Account, Company, Link, Message, RecordEntry, RecoveryCase
@@ -97,7 +98,7 @@ def _cutoff(now: datetime, days: int) -> datetime:
 def _old_cases(account_id: int, cutoff: datetime) -> ColumnElement[bool]:
     return and_(
         RecoveryCase.account_id == account_id,
-        RecoveryCase.state != "open",
+        RecoveryCase.state != CaseState.OPEN,
         RecoveryCase.closed_at < cutoff,
         RecoveryCase.erased_at.is_(None),
     )
@@ -110,7 +111,7 @@ def _batch(services: Services, account_id: int, cutoff: datetime) -> Emptied:
     if not ids:
         return Emptied()
     where = Where(
-        cases=and_(RecoveryCase.id.in_(ids), RecoveryCase.state != "open"),
+        cases=and_(RecoveryCase.id.in_(ids), RecoveryCase.state != CaseState.OPEN),
         messages=Message.case_id.in_(ids),
         links=Link.case_id.in_(ids),
         lines=RecordEntry.case_id.in_(ids),

@@ -16,7 +16,7 @@ from recover.clocks import Now, file_clock, system_now
 from recover.config import Settings
 from recover.db import Database
 from recover.links import Links
-from recover.models import Account
+from recover.models import Account, Connection
 from recover.stripe_gateway import StripeAccount, StripeGateway
 from recover.vault import Vault
 
@@ -100,7 +100,7 @@ class Services:
 
     def stripe(self, account: Account) -> StripeAccount:
         """The account's own view of Stripe."""
-        if account.connection == "platform":
+        if account.connection == Connection.PLATFORM:
             return self.gateway.account(self.settings.stripe_secret_key, account.stripe_account_id)
         return self.gateway.account(self.vault.open(account.secret_key_sealed))
 

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import Session
 
 from recover import record
-from recover.models import Company, SignIn, User
+from recover.models import Company, SignIn, SignInMethod, User
 from recover.services import Services
 
 SEEN_EVERY = timedelta(minutes=10)  # how often a session's last sight is written down
@@ -51,7 +51,7 @@ def begin(
     now: datetime,
     visit: Visit,
     *,
-    way: str,
+    way: SignInMethod,
     narrow: bool = False,
     proof: str | None = None,
 ) -> str:

@@ -12,9 +12,8 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, extract, func, select, true
 from sqlalchemy.orm import Session, aliased
 
-from recover import ledger
 from recover.dunning import CaseState, CloseReason, Source
-from recover.models import Account, LedgerLine, RecoveryCase
+from recover.models import Account, LedgerKind, LedgerLine, RecoveryCase
 
 SOURCE_NAMES = {
     Source.OUR_RETRY: "Scheduled retry",
@@ -131,7 +130,7 @@ def _booked(account_ids: list[int], period: Period) -> ColumnElement[bool]:
 
 
 def _recovered(session: Session, account_ids: list[int], period: Period) -> tuple[Sum, ...]:
-    won = func.sum(case((LedgerLine.kind == ledger.RECOVERED, 1), else_=0))
+    won = func.sum(case((LedgerLine.kind == LedgerKind.RECOVERED, 1), else_=0))
     query = (
         select(LedgerLine.currency, won, func.sum(LedgerLine.amount_minor))
         .where(_booked(account_ids, period))
@@ -147,7 +146,7 @@ def _given_back(session: Session, account_ids: list[int], period: Period) -> tup
             func.count(func.distinct(LedgerLine.case_id)),
             -func.sum(LedgerLine.amount_minor),
         )
-        .where(_booked(account_ids, period), LedgerLine.kind != ledger.RECOVERED)
+        .where(_booked(account_ids, period), LedgerLine.kind != LedgerKind.RECOVERED)
         .group_by(LedgerLine.currency)
     )
     return _sums(session.execute(query).all())
@@ -194,8 +193,8 @@ def _sources(session: Session, account_ids: list[int], period: Period) -> tuple[
     """A refund is taken off the source that had won the invoice back."""
     won = aliased(LedgerLine)
     credited = func.coalesce(won.source, Source.UNKNOWN)
-    invoices = func.sum(case((LedgerLine.kind == ledger.RECOVERED, 1), else_=0))
-    same_case = and_(won.case_id == LedgerLine.case_id, won.kind == ledger.RECOVERED)
+    invoices = func.sum(case((LedgerLine.kind == LedgerKind.RECOVERED, 1), else_=0))
+    same_case = and_(won.case_id == LedgerLine.case_id, won.kind == LedgerKind.RECOVERED)
     query = (
         select(credited, LedgerLine.currency, invoices, func.sum(LedgerLine.amount_minor))
         .outerjoin(won, same_case)

@@ -8,11 +8,9 @@ from __future__ import annotations
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from recover.models import Suppression
+from recover.models import Suppression, SuppressionReason
 from recover.record import RECOVER, SUBSCRIBER, note_customer
 from recover.services import Services
-
-ASKED, REFUSED = "asked", "refused"
 
 
 def suppressed(session: Session, account_id: int, customer_id: str) -> bool:
@@ -20,7 +18,7 @@ def suppressed(session: Session, account_id: int, customer_id: str) -> bool:
     return reason_for(session, account_id, customer_id) is not None
 
 
-def reason_for(session: Session, account_id: int, customer_id: str) -> str | None:
+def reason_for(session: Session, account_id: int, customer_id: str) -> SuppressionReason | None:
     """Why nothing is sent to this customer; None where mail is sent."""
     query = select(Suppression.reason).where(
         Suppression.account_id == account_id, Suppression.stripe_customer_id == customer_id
@@ -31,7 +29,7 @@ def reason_for(session: Session, account_id: int, customer_id: str) -> str | Non
 def stop_mail(services: Services, account_id: int, customer_id: str) -> None:
     """The customer wants no more mail."""
     with services.db.begin() as session:
-        if _add(session, services, account_id, customer_id, ASKED):
+        if _add(session, services, account_id, customer_id, SuppressionReason.ASKED):
             note_customer(
                 session, "suppress", "They asked for no more mail.", services.now(),
                 actor=SUBSCRIBER, account_id=account_id, customer_id=customer_id,
@@ -43,7 +41,7 @@ def resume_mail(services: Services, account_id: int, customer_id: str) -> None:
     mine = delete(Suppression).where(
         Suppression.account_id == account_id,
         Suppression.stripe_customer_id == customer_id,
-        Suppression.reason == ASKED,
+        Suppression.reason == SuppressionReason.ASKED,
     )
     with services.db.begin() as session:
         if session.scalar(mine.returning(Suppression.id)) is not None:
@@ -58,16 +56,26 @@ def note_refusal(
 ) -> None:
     """An address that refuses mail gets no more of it; card and address may change later."""
     with services.db.begin() as session:
-        if _add(session, services, account_id, customer_id, REFUSED):
+        if _add(session, services, account_id, customer_id, SuppressionReason.REFUSED):
+            reason = "Their address refuses mail: no more is sent to them."
             note_customer(
-                session, "suppress", "Their address refuses mail: no more is sent to them.",
-                services.now(), actor=RECOVER, account_id=account_id, customer_id=customer_id,
+                session,
+                "suppress",
+                reason,
+                services.now(),
+                actor=RECOVER,
+                account_id=account_id,
+                customer_id=customer_id,
                 case_id=case_id,
-            )  # fmt: skip
+            )
 
 
 def _add(
-    session: Session, services: Services, account_id: int, customer_id: str, reason: str
+    session: Session,
+    services: Services,
+    account_id: int,
+    customer_id: str,
+    reason: SuppressionReason,
 ) -> bool:
     """False where the customer is on the list already, for whatever reason."""
     insert = services.db.insert_ignoring_duplicates(Suppression.__table__).values(

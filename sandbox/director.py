@@ -17,7 +17,16 @@ from rq import Queue, Worker
 from sqlalchemy import func, select
 
 from recover.db import Database
-from recover.models import Ending, Message, RecoveryCase, StripeEvent
+from recover.dunning import CaseState
+from recover.models import (
+    Ending,
+    EndingStatus,
+    EventStatus,
+    Message,
+    MessageStatus,
+    RecoveryCase,
+    StripeEvent,
+)
 from sandbox.sandbox import Sandbox
 
 QUEUES = ("steps", "chores")
@@ -123,13 +132,15 @@ class Director:
                 StripeEvent.due_at, StripeEvent.status == "received", now
             ),
             "recover.jobs.run_due": self._count_due(
-                RecoveryCase.next_step_at, RecoveryCase.state == "open", now
+                RecoveryCase.next_step_at, RecoveryCase.state == CaseState.OPEN, now
             ),
             "recover.jobs.send_messages": self._count_due(
-                Message.due_at, Message.status.in_(("pending", "sending")), now
+                Message.due_at,
+                Message.status.in_((MessageStatus.PENDING, MessageStatus.SENDING)),
+                now,
             ),
             "recover.jobs.end_dunning": self._count_due(
-                Ending.due_at, Ending.status.in_(("pending", "begun")), now
+                Ending.due_at, Ending.status.in_((EndingStatus.PENDING, EndingStatus.BEGUN)), now
             ),
         }
         for job, count in due.items():
@@ -145,10 +156,14 @@ class Director:
     def _next_moment(self) -> datetime | None:
         moments = [self.sandbox.next_event_at(), self.people.next_at() if self.people else None]
         pointers = (
-            select(func.min(RecoveryCase.next_step_at)).where(RecoveryCase.state == "open"),
-            select(func.min(Message.due_at)).where(Message.status.in_(("pending", "sending"))),
-            select(func.min(StripeEvent.due_at)).where(StripeEvent.status == "received"),
-            select(func.min(Ending.due_at)).where(Ending.status.in_(("pending", "begun"))),
+            select(func.min(RecoveryCase.next_step_at)).where(RecoveryCase.state == CaseState.OPEN),
+            select(func.min(Message.due_at)).where(
+                Message.status.in_((MessageStatus.PENDING, MessageStatus.SENDING))
+            ),
+            select(func.min(StripeEvent.due_at)).where(StripeEvent.status == EventStatus.RECEIVED),
+            select(func.min(Ending.due_at)).where(
+                Ending.status.in_((EndingStatus.PENDING, EndingStatus.BEGUN))
+            ),
         )
         with self.database.read() as session:
             moments += [session.scalar(pointer) for pointer in pointers]

@@ -17,9 +17,9 @@ from sqlalchemy import select
 
 from recover import account_settings, accounts, changes, config, migrate, record
 from recover import people as sign_in
-from recover.dunning import RetryMode
+from recover.dunning import CaseState, RetryMode
 from recover.links import Payload, Purpose
-from recover.models import Company, Message, RecoveryCase
+from recover.models import Company, Message, MessageStatus, RecoveryCase
 from recover.services import Services, build
 from sandbox.api import create_stripe
 from sandbox.clock import Clock
@@ -160,7 +160,7 @@ def card_page_link(services: Services) -> str:
     query = (
         select(Message.details)
         .join(RecoveryCase, RecoveryCase.id == Message.case_id)
-        .where(RecoveryCase.state == "open", Message.status == "sent")
+        .where(RecoveryCase.state == CaseState.OPEN, Message.status == MessageStatus.SENT)
         .order_by(Message.id.desc())
     )
     with services.db.read() as session:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from recover.db import Database
-from recover.models import LedgerLine, Message, RecoveryCase
+from recover.models import LedgerKind, LedgerLine, Message, MessageStatus, RecoveryCase
 from sandbox.sandbox import Sandbox
 
 AFTERWARDS = ("thank_you", "fresh_link", "card_expiring")  # mails that rightly follow a payment
@@ -80,7 +80,7 @@ def _ledger(database: Database) -> dict[str, tuple[int, str]]:
     query = (
         select(RecoveryCase.stripe_invoice_id, LedgerLine.amount_minor, LedgerLine.currency)
         .join(RecoveryCase, RecoveryCase.id == LedgerLine.case_id)
-        .where(LedgerLine.kind == "recovered")
+        .where(LedgerLine.kind == LedgerKind.RECOVERED)
     )
     with database.read() as session:
         return {invoice: (amount, currency) for invoice, amount, currency in session.execute(query)}
@@ -94,7 +94,7 @@ def _cases(database: Database) -> set[str]:
 def _sources(database: Database) -> dict[str, int]:
     query = (
         select(LedgerLine.source, func.count())
-        .where(LedgerLine.kind == "recovered")
+        .where(LedgerLine.kind == LedgerKind.RECOVERED)
         .group_by(LedgerLine.source)
     )
     with database.read() as session:
@@ -140,7 +140,7 @@ def _mails_after_payment(sandbox: Sandbox, database: Database) -> int:
     query = (
         select(RecoveryCase.stripe_invoice_id, Message.sent_at)
         .join(RecoveryCase, RecoveryCase.id == Message.case_id)
-        .where(Message.status == "sent", Message.template.not_in(AFTERWARDS))
+        .where(Message.status == MessageStatus.SENT, Message.template.not_in(AFTERWARDS))
     )
     with database.read() as session:
         sent = session.execute(query).all()

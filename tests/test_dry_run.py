@@ -24,7 +24,7 @@ from recover.dunning import (
     Trigger,
 )
 from recover.errors import PermanentError
-from recover.models import Account, ReportLine
+from recover.models import Account, ReportKind, ReportLine, ReportState
 from recover.pace import Pace
 from recover.stripe_objects import Invoice
 
@@ -185,7 +185,7 @@ def worked(world, mode=""):
     for report_id in reports.due(services):
         dry_run.work(services, reports.claim(services, report_id))
     with services.db.read() as session:
-        report = reports.newest(session, world.account.id, reports.DRY_RUN, reports.DONE)
+        report = reports.newest(session, world.account.id, ReportKind.DRY_RUN, ReportState.DONE)
         return report, reports.page(session, report, 0, 10_000)[0]
 
 
@@ -244,7 +244,7 @@ def test_a_worker_that_dies_costs_its_own_lines_alone(lived, monkeypatch):
     dry_run.work(services, reports.claim(services, report.id))
 
     with services.db.read() as session:
-        again = reports.newest(session, lived.account.id, reports.DRY_RUN, reports.DONE)
+        again = reports.newest(session, lived.account.id, ReportKind.DRY_RUN, ReportState.DONE)
         lines = reports.page(session, again, 0, 10_000)[0]
     assert again.id == report.id
     assert [row.body for row in lines] == [row.body for row in whole]

@@ -29,6 +29,7 @@ from recover.models import (
     LedgerLine,
     Link,
     Message,
+    MessageStatus,
     RecordEntry,
     RecoveryCase,
     Suppression,
@@ -156,7 +157,7 @@ def test_their_open_mails_are_cancelled_their_links_die_and_no_mail_is_written(s
     erasure.erase(services, account.company_id, EMAIL, actor=USER)
 
     with services.db.begin() as session:
-        assert session.get_one(Message, waiting.id).status == messages.SKIPPED
+        assert session.get_one(Message, waiting.id).status == MessageStatus.SKIPPED
         assert all(link.revoked_at for link in session.scalars(select(Link)))
         assert [row.reason for row in session.scalars(select(Suppression))] == ["erased"]
         again = {"template": "payment_failed", "reason": "", "details": {}}

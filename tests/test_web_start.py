@@ -18,6 +18,8 @@ from recover.models import (
     HistoryImport,
     RecordEntry,
     RecoveryCase,
+    ReportKind,
+    ReportState,
     Start,
     StripeEvent,
     User,
@@ -81,7 +83,7 @@ def import_all(scene) -> None:
 def work(scene, kind) -> None:
     for report_id in reports.due(scene.services):
         report = reports.claim(scene.services, report_id)
-        (dry_run if kind == reports.DRY_RUN else going_live).work(scene.services, report)
+        (dry_run if kind == ReportKind.DRY_RUN else going_live).work(scene.services, report)
 
 
 def recorded(scene) -> list[tuple[str, str, str]]:
@@ -374,7 +376,7 @@ def test_going_live_shows_who_owns_what_and_names_what_comes_first(scene, client
     assert client.get(f"{path}/live/recover").status_code == 303  # nothing to decide on yet
     scene.post(client, f"{path}/live", f"{path}/live")
     assert "Stripe is asked about each" in client.get(f"{path}/live").text
-    work(scene, reports.SWITCHOVER)
+    work(scene, ReportKind.SWITCHOVER)
 
     text = client.get(f"{path}/live").text
     assert "<strong>1</strong> past-due invoice" in text
@@ -396,7 +398,7 @@ def test_going_live_shows_who_owns_what_and_names_what_comes_first(scene, client
 
 def test_an_old_report_is_nothing_to_decide_on(scene, client, path):
     scene.post(client, f"{path}/live", f"{path}/live")
-    work(scene, reports.SWITCHOVER)
+    work(scene, ReportKind.SWITCHOVER)
     form = {"csrf_token": scene.csrf(client, f"{path}/live/recover")}
     scene.sandbox.clock.advance_to(scene.services.now() + timedelta(hours=2))
     assert "over an hour old" in client.get(f"{path}/live").text
@@ -406,7 +408,7 @@ def test_an_old_report_is_nothing_to_decide_on(scene, client, path):
 
 def test_without_anything_past_due_nothing_happens_at_once(scene, client, path):
     scene.post(client, f"{path}/live", f"{path}/live")
-    work(scene, reports.SWITCHOVER)
+    work(scene, ReportKind.SWITCHOVER)
     assert "Nothing at once" in client.get(f"{path}/live/stripe").text
     assert client.get(f"{path}/live/observe").status_code == 404
 
@@ -422,10 +424,10 @@ def test_a_report_that_stripe_interrupts_is_worked_out_again_from_the_start(scen
         reports.work(scene.services, report, 2, _dies_after_one(), dict)
 
     scene.sandbox.clock.advance_to(scene.services.now() + timedelta(minutes=6))
-    work(scene, reports.SWITCHOVER)
+    work(scene, ReportKind.SWITCHOVER)
 
     with scene.services.db.read() as session:
-        done = reports.newest(session, scene.account.id, reports.SWITCHOVER, reports.DONE)
+        done = reports.newest(session, scene.account.id, ReportKind.SWITCHOVER, ReportState.DONE)
         assert done.summary["invoices"] == reports.count(session, done) == 2
 
 
@@ -444,11 +446,11 @@ def test_the_report_begins_with_a_comparison_so_that_nothing_is_orphaned_or_stal
     unknown = scene.sandbox.fail_renewal(scene.sandbox.add_subscription(customer))
 
     scene.post(client, f"{path}/live", f"{path}/live")
-    work(scene, reports.SWITCHOVER)
+    work(scene, ReportKind.SWITCHOVER)
 
     assert scene.case(paid.id).state == "recovered"
     with scene.services.db.read() as session:
-        done = reports.newest(session, scene.account.id, reports.SWITCHOVER, reports.DONE)
+        done = reports.newest(session, scene.account.id, ReportKind.SWITCHOVER, ReportState.DONE)
         owner = reports.line(session, done, unknown).body["modes"]["recover"]["owner"]
     assert (done.summary["invoices"], owner) == (1, "us")
     assert done.summary["modes"]["recover"]["owners"]["nobody"] == 0

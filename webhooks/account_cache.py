@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from sqlalchemy import select
 
-from recover.models import Account
+from recover.models import Account, Connection
 from recover.services import Services
 
 TTL_SECONDS = 5.0
@@ -55,7 +55,8 @@ class AccountCache:
             (stripe_account_id, livemode),
             stripe_account_id=stripe_account_id,
             livemode=livemode,
-            connection="platform",  # an account with a key of its own has an address of its own
+            # An account with a key of its own has an address of its own.
+            connection=Connection.PLATFORM,
         )
 
     def secrets(self, account: KnownAccount) -> list[str]:

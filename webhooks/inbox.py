@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from recover import accounts
 from recover.errors import StripeAccessLost, TransientError
-from recover.models import Account, StripeEvent
+from recover.models import Account, EventStatus, StripeEvent
 from recover.services import Services
 from webhooks.failure_text import failure_text
 from webhooks.handlers import ROUTES, Handler
@@ -92,7 +92,7 @@ def drain(
 def claim(services: Services, limit: int) -> list[Group]:
     """Take every due event about up to ``limit`` objects, the longest waiting first."""
     now = services.now()
-    due = (StripeEvent.status == "received", StripeEvent.due_at <= now)
+    due = (StripeEvent.status == EventStatus.RECEIVED, StripeEvent.due_at <= now)
     subject = (StripeEvent.account_id, StripeEvent.object_id)
     subjects = (
         select(*subject)
@@ -163,7 +163,7 @@ def _handle(services: Services, account: Account, group: Group) -> None:
     """One call, and its events are done. A disconnected account's events are dropped."""
     if group.handler and not account.disconnected_at:
         group.handler(services, account, group.key)
-    _mark(services, group, status="done", handled_at=services.now(), error="")
+    _mark(services, group, status=EventStatus.DONE, handled_at=services.now(), error="")
 
 
 def _put_off(services: Services, group: Group, error: Exception) -> None:
@@ -186,7 +186,7 @@ def _fail(services: Services, group: Group, error: Exception) -> int:
         group,
         failures=failures,
         error=text,
-        status="parked" if parks else "received",
+        status=EventStatus.PARKED if parks else EventStatus.RECEIVED,
         due_at=services.now() + FAILURE_WAIT * 4**group.failures,
     )
     log.error("%s of account %s: failure %s: %s", group.key, group.account_id, failures, text)
@@ -213,7 +213,7 @@ def _owners(services: Services, batch: Sequence[Group]) -> dict[int, Account]:
 
 def _count_due(services: Services) -> int:
     query = select(func.count(StripeEvent.id)).where(
-        StripeEvent.status == "received", StripeEvent.due_at <= services.now()
+        StripeEvent.status == EventStatus.RECEIVED, StripeEvent.due_at <= services.now()
     )
     with services.db.read() as session:
         return session.scalar(query) or 0
@@ -223,7 +223,7 @@ def parked(
     session: Session, *, account_id: int | None = None, limit: int = 100
 ) -> list[StripeEvent]:
     """Events that failed too often, the latest first, each with its error."""
-    query = select(StripeEvent).where(StripeEvent.status == "parked")
+    query = select(StripeEvent).where(StripeEvent.status == EventStatus.PARKED)
     if account_id is not None:
         query = query.where(StripeEvent.account_id == account_id)
     return list(session.scalars(query.order_by(StripeEvent.id.desc()).limit(limit)))
@@ -231,10 +231,10 @@ def parked(
 
 def replay(services: Services, ids: Sequence[int] | None = None) -> int:
     """Put parked events (by row id; None: all) back as if they had just come. How many."""
-    query = update(StripeEvent).where(StripeEvent.status == "parked")
+    query = update(StripeEvent).where(StripeEvent.status == EventStatus.PARKED)
     if ids is not None:
         query = query.where(StripeEvent.id.in_(ids))
-    again = query.values(status="received", failures=0, error="", due_at=services.now())
+    again = query.values(status=EventStatus.RECEIVED, failures=0, error="", due_at=services.now())
     with services.db.begin() as session:
         found = session.execute(again.returning(StripeEvent.id)).all()
     if found:
@@ -245,7 +245,8 @@ def replay(services: Services, ids: Sequence[int] | None = None) -> int:
 def forget(services: Services, older_than: timedelta = timedelta(days=60)) -> int:
     """Delete events handled long ago; Stripe repeats none after 30 days. How many."""
     old = delete(StripeEvent).where(
-        StripeEvent.status == "done", StripeEvent.received_at < services.now() - older_than
+        StripeEvent.status == EventStatus.DONE,
+        StripeEvent.received_at < services.now() - older_than,
     )
     with services.db.begin() as session:
         return len(session.execute(old.returning(StripeEvent.id)).all())

@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from recover.errors import BadEvent, BadSignature
+from recover.models import EventStatus
 from recover.services import Services
 from recover.stripe_gateway import verify_webhook
 from recover.stripe_objects import WebhookEvent
@@ -136,7 +137,7 @@ class Receiver:
             "stripe_customer_id": event.customer_id[:LONGEST_ID],
             "created_at": event.created_at,
             "received_at": now,
-            "status": "received",
+            "status": EventStatus.RECEIVED,
             "due_at": now,
             "failures": 0,
             "error": "",

@@ -12,8 +12,7 @@ from recover.api import asked, told
 from recover.api.declare import Call, Group
 from recover.api.paging import find, page, the_account
 from recover.api.problems import FieldError, Problem
-from recover.models import Delivery, DeliveryTry, WebhookEndpoint
-from recover.outbox import PENDING
+from recover.models import Delivery, DeliveryStatus, DeliveryTry, WebhookEndpoint
 from recover.outbox_endpoints import EndpointFault
 
 GROUP = Group("Webhook endpoints")
@@ -190,7 +189,7 @@ def _delivery(row: Delivery, tries: list[DeliveryTry]) -> dict[str, Any]:
         "event": row.event_id,
         "type": row.event_type,
         "status": row.status,
-        "due_at": wire.moment(row.due_at) if row.status == PENDING else None,
+        "due_at": wire.moment(row.due_at) if row.status == DeliveryStatus.PENDING else None,
         "created_at": wire.moment(row.created_at),
         "delivered_at": wire.moment(row.delivered_at),
         "tries": [

@@ -14,7 +14,7 @@ from recover import accounts, reports, sweep, switchover
 from recover.checklist.sightings import stored
 from recover.dunning.ownership import Owner, Ownership
 from recover.errors import PermanentError
-from recover.models import Account, Report
+from recover.models import Account, Report, ReportKind, ReportState
 from recover.services import Services
 from recover.switchover import MODES
 
@@ -24,7 +24,7 @@ FIRST_ACTS = 5
 
 def ask(services: Services, account: Account, actor: str) -> Report:
     """Have the switch-over report worked out."""
-    return reports.ask(services, account.id, reports.SWITCHOVER, actor)
+    return reports.ask(services, account.id, ReportKind.SWITCHOVER, actor)
 
 
 def work(services: Services, report: Report) -> None:
@@ -125,7 +125,7 @@ def go(services: Services, account: Account, mode: str, actor: str) -> None:
     """Leave observe mode. Raises PermanentError without a fresh report to decide on."""
     now = services.now()
     with services.db.read() as session:
-        report = reports.newest(session, account.id, reports.SWITCHOVER, reports.DONE)
+        report = reports.newest(session, account.id, ReportKind.SWITCHOVER, ReportState.DONE)
     if not fresh(report, now):
         raise PermanentError("The report is over an hour old. Have it worked out anew first.")
     accounts.set_mode(services, account.id, mode, actor=actor)

@@ -13,7 +13,7 @@ from recover.checklist.places import Place, places
 from recover.checklist.sightings import StripeRetries, first_webhook, start_of, stripe_retries
 from recover.dunning import RetryMode
 from recover.importing import Progress
-from recover.models import Account, Report, Start
+from recover.models import Account, Connection, Report, ReportKind, ReportState, Start, StripeMails
 from recover.services import Services
 
 DONE, OPEN, WAITS, TROUBLE = "done", "todo", "waits", "trouble"
@@ -66,7 +66,7 @@ def checklist(services: Services, session: Session, account: Account) -> Checkli
     start = start_of(session, account.id)
     progress = importing.progress_of(session, account.id, now)
     retries = stripe_retries(session, account.id, now)
-    dry_run = reports.newest(session, account.id, reports.DRY_RUN)
+    dry_run = reports.newest(session, account.id, ReportKind.DRY_RUN)
     address = sender.address_of(services, account)
     webhook = first_webhook(session, account.id)
     return Checklist(
@@ -77,8 +77,9 @@ def checklist(services: Services, session: Session, account: Account) -> Checkli
             _retries(account, retries), _mails(account, start), _sender(start, address),
             _campaign(start), _dry_run(start, dry_run, progress), _live(account),
         ),
-        moving=bool(progress and progress.running) or bool(dry_run and dry_run.state == "running")
-        or webhook is None,
+        moving=webhook is None
+        or bool(progress and progress.running)
+        or bool(dry_run and dry_run.state == ReportState.RUNNING),
     )  # fmt: skip
 
 
@@ -111,7 +112,7 @@ def _webhook(services: Services, account: Account, seen: tuple[datetime, str] | 
         return Item("webhook", title, why, DONE, f"The first one was {seen[1]}.")
     late = services.now() - account.connected_at > PATIENCE
     url = f"{services.links.base_url}/webhooks/stripe"
-    if account.connection == "key":
+    if account.connection == Connection.KEY:
         url += f"/{account.hook_token}"
     return Item(
         "webhook", title, why, TROUBLE if late else WAITS,
@@ -208,9 +209,9 @@ def _mails(account: Account, start: Start) -> Item:
             " are about to expire are there too; Recover sends those as well."
         ),
     )
-    if start.stripe_mails == "off":
+    if start.stripe_mails == StripeMails.OFF:
         return Item("mails", title, why, DONE, "Somebody at your company said so.")
-    if start.stripe_mails == "on":
+    if start.stripe_mails == StripeMails.ON:
         return Item("mails", title, why, TROUBLE, "They are on: subscribers will get Stripe's mails"
                     " and yours.", "Switch them off, then say so.", where, about)  # fmt: skip
     return Item("mails", title, why, OPEN, "Stripe tells no program whether they are on, so you"
@@ -253,10 +254,10 @@ def _dry_run(start: Start, report: Report | None, progress: Progress | None) -> 
     title = "The dry run was looked at"
     if start.dry_run_at:
         return Item("dry_run", title, why, DONE, "Somebody has looked at it.")
-    if report and report.state == "running":
+    if report and report.state == ReportState.RUNNING:
         return Item("dry_run", title, why, WAITS,
                     f"{report.done} of {report.total} failed renewals so far.")  # fmt: skip
-    if report and report.state == "failed":
+    if report and report.state == ReportState.FAILED:
         return Item("dry_run", title, why, TROUBLE, report.error, "Have it worked out again.")
     if report:
         return Item("dry_run", title, why, OPEN, "It is ready.", "Look at it.")

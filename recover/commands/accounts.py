@@ -12,7 +12,7 @@ from recover.account_settings import TestMail
 from recover.connecting import try_to_listen
 from recover.dunning import RetryMode
 from recover.key_check import Fit, KeyRefused
-from recover.models import Account, Company
+from recover.models import Account, Company, Connection
 from recover.record import COMMAND
 from recover.services import Services, build
 
@@ -71,7 +71,7 @@ def account_connect(
     console.print(
         f"Connected {connected.stripe_account_id} ({connected.name}) in {connected.mode} mode."
     )
-    if connected.connection == accounts.KEY and not connected.webhook_secrets_sealed:
+    if connected.connection == Connection.KEY and not connected.webhook_secrets_sealed:
         _listen(services, connected)
 
 
@@ -119,7 +119,7 @@ def account_listen(account_id: int) -> None:
     """Make the webhook endpoint at Stripe anew; old ones of ours are removed."""
     services = build(config.load())
     found = accounts.named_or_only(services, account_id)
-    if found.connection != accounts.KEY:
+    if found.connection != Connection.KEY:
         raise click.ClickException("This account's events come through the platform's endpoint.")
     _listen(services, found)
 

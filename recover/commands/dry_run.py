@@ -17,7 +17,7 @@ from recover.commands.history import named
 from recover.dry_run.words import UNKNOWN, headline
 from recover.dunning.wording import moment
 from recover.errors import PermanentError
-from recover.models import Account, Report
+from recover.models import Account, Report, ReportKind, ReportState
 from recover.services import Services, build
 
 LOOK_EVERY = 1.0  # seconds, while a worker is at it
@@ -50,15 +50,15 @@ def command(account_id: int | None, mode: str | None, again: bool, as_json: bool
 def _report(services: Services, account: Account, mode: str, *, again: bool) -> Report:
     """The newest one, where it fits; else a new one, worked out here unless a worker has it."""
     with services.db.read() as session:
-        found = reports.newest(session, account.id, reports.DRY_RUN)
-    fits = found is not None and found.state == reports.DONE and mode in ("", found.mode)
+        found = reports.newest(session, account.id, ReportKind.DRY_RUN)
+    fits = found is not None and found.state == ReportState.DONE and mode in ("", found.mode)
     if found is None or again or not fits:
         found = dry_run.ask(services, account, record.COMMAND, mode)
     with Console(stderr=True).status("Replaying...") as status:
-        while found.state == reports.RUNNING:
+        while found.state == ReportState.RUNNING:
             found = _worked_on(services, found)
             status.update(f"Replaying... {found.done} of {found.total or '?'}")
-    if found.state == reports.FAILED:
+    if found.state == ReportState.FAILED:
         raise PermanentError(found.error)
     return found
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from recover import config, people, record, team
 from recover.links import MAX_AGE, Purpose
-from recover.models import Company, User
+from recover.models import Company, SignInMethod, User
 from recover.roles import MEANINGS, Role
 from recover.services import Services, build
 
@@ -94,7 +94,7 @@ def link(email: str) -> None:
     with closing(_services()) as services:
         with services.db.begin() as session:
             user = _first_place(session, email)
-            wanted = people.fresh_link(session, services, user, way="command")
+            wanted = people.fresh_link(session, services, user, way=SignInMethod.COMMAND)
             reason = f"A sign-in link for {user.email} was made at the command line."
             record.write(
                 session, "make_link", reason, services.now(), actor=record.COMMAND,

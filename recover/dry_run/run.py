@@ -15,7 +15,14 @@ from recover.dry_run.tally import line, summary
 from recover.dunning import Campaign, CardUse, RetryMode, TimingKind, campaign
 from recover.history import Story
 from recover.importing.work import require
-from recover.models import Account, HistoryImport, ImportedCharge, ImportedInvoice, Report
+from recover.models import (
+    Account,
+    HistoryImport,
+    ImportedCharge,
+    ImportedInvoice,
+    Report,
+    ReportKind,
+)
 from recover.past import card_of, tries_of
 from recover.services import Services
 from recover.truth import MEMORY
@@ -41,7 +48,7 @@ def ask(services: Services, account: Account, actor: str, mode: str = "") -> Rep
     """
     with services.db.read() as session:
         require(session, account.id)
-    return reports.ask(services, account.id, reports.DRY_RUN, actor, mode or own_mode(account))
+    return reports.ask(services, account.id, ReportKind.DRY_RUN, actor, mode or own_mode(account))
 
 
 def first(services: Services, account_id: int) -> None:
@@ -49,7 +56,7 @@ def first(services: Services, account_id: int) -> None:
     with services.db.read() as session:
         account = session.get_one(Account, account_id)
         found = session.get(HistoryImport, account_id)
-        known = reports.newest(session, account_id, reports.DRY_RUN)
+        known = reports.newest(session, account_id, ReportKind.DRY_RUN)
     if found and found.finished_at and known is None:
         ask(services, account, record.RECOVER)
 

@@ -9,10 +9,8 @@ from typing import Any
 from sqlalchemy import CursorResult, update
 from sqlalchemy.orm import Session
 
-from recover.models import HistoryImport
+from recover.models import HistoryImport, ImportStage, ImportState
 
-RUNNING, DONE, REFUSED, DISCONNECTED = "running", "done", "refused", "disconnected"
-INVOICES, CHARGES, SORTING = "invoices", "charges", "sorting"
 LEASE = timedelta(minutes=3)  # longer than one request may take, its repetitions included
 
 
@@ -25,7 +23,7 @@ class Place:
     """A position between two pages."""
 
     account_id: int
-    stage: str
+    stage: ImportStage
     cursor: str
     cursor_at: datetime
     since: datetime
@@ -45,7 +43,7 @@ def move(session: Session, place: Place, now: datetime, **values: Any) -> None:
         update(HistoryImport)
         .where(
             HistoryImport.account_id == place.account_id,
-            HistoryImport.state == RUNNING,
+            HistoryImport.state == ImportState.RUNNING,
             HistoryImport.stage == place.stage,
             HistoryImport.cursor == place.cursor,
             HistoryImport.until == place.until,

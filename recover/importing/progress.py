@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from recover.importing.place import CHARGES, DISCONNECTED, DONE, INVOICES, REFUSED, RUNNING
-from recover.models import HistoryImport
+from recover.models import HistoryImport, ImportStage, ImportState
 
-_BEGINS = {INVOICES: 0.0, CHARGES: 0.5, DONE: 1.0}  # of a stage; the sorting is soon over
+# Of a stage; the sorting is soon over.
+_BEGINS = {ImportStage.INVOICES: 0.0, ImportStage.CHARGES: 0.5, ImportStage.DONE: 1.0}
 _LONGEST_ESTIMATE = timedelta(hours=48)
 
 
@@ -24,15 +24,15 @@ class Progress:
 
     @property
     def running(self) -> bool:
-        return self.row.state == RUNNING
+        return self.row.state == ImportState.RUNNING
 
     @property
     def done(self) -> bool:
-        return self.row.state == DONE
+        return self.row.state == ImportState.DONE
 
     @property
     def stopped(self) -> bool:
-        return self.row.state in (REFUSED, DISCONNECTED)
+        return self.row.state in (ImportState.REFUSED, ImportState.DISCONNECTED)
 
     def waits(self, now: datetime) -> bool:
         """Stripe was out of reach a moment ago, and is asked again at `row.due_at`."""
@@ -49,7 +49,7 @@ def progress_of(session: Session, account_id: int, now: datetime) -> Progress | 
 
 
 def _share(row: HistoryImport) -> float:
-    if row.stage not in (INVOICES, CHARGES):
+    if row.stage not in (ImportStage.INVOICES, ImportStage.CHARGES):
         return _BEGINS.get(row.stage, 0.98)
     span = (row.until - row.since).total_seconds() or 1.0
     back = (row.until - row.cursor_at).total_seconds() / span
@@ -58,7 +58,8 @@ def _share(row: HistoryImport) -> float:
 
 def _left(row: HistoryImport, share: float, now: datetime) -> timedelta | None:
     took = now - row.started_at
-    if row.state != RUNNING or share < 0.05 or took <= timedelta(0):  # noqa: PLR2004 - too early
+    too_early = share < 0.05 or took <= timedelta(0)  # noqa: PLR2004 - a guess would be wild
+    if row.state != ImportState.RUNNING or too_early:
         return None
     left = took * ((1 - share) / share)
     return left if left < _LONGEST_ESTIMATE else None

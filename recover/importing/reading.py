@@ -12,8 +12,14 @@ from sqlalchemy.orm import Session
 from recover import history
 from recover.db import Database
 from recover.errors import StripeRejected
-from recover.importing.place import CHARGES, INVOICES, SORTING, Place, move
-from recover.models import HistoryImport, ImportedCharge, ImportedInvoice, ImportedPayment
+from recover.importing.place import Place, move
+from recover.models import (
+    HistoryImport,
+    ImportedCharge,
+    ImportedInvoice,
+    ImportedPayment,
+    ImportStage,
+)
 from recover.stripe_gateway import StripeAccount
 from recover.stripe_gateway_lists import Page
 from recover.stripe_objects import Charge, Invoice
@@ -27,7 +33,7 @@ def read_page(db: Database, stripe: StripeAccount, place: Place, now: datetime) 
     One request; a second one only where the invoice to go on from was deleted meanwhile. Raises
     what `StripeAccount` raises, and Overtaken.
     """
-    if place.stage == INVOICES:
+    if place.stage == ImportStage.INVOICES:
         invoices = _invoices(stripe, place)
         with db.begin() as session:
             _keep_invoices(db, session, place.account_id, invoices.items)
@@ -52,7 +58,9 @@ def _invoices(stripe: StripeAccount, place: Place) -> Page[Invoice]:
 def _advance(
     session: Session, place: Place, page: Page[Invoice] | Page[Charge], now: datetime
 ) -> None:
-    column = HistoryImport.invoices if place.stage == INVOICES else HistoryImport.charges
+    column = (
+        HistoryImport.invoices if place.stage == ImportStage.INVOICES else HistoryImport.charges
+    )
     counted: dict[str, Any] = {
         column.key: column + len(page.items),
         "requests": HistoryImport.requests + 1,
@@ -61,7 +69,7 @@ def _advance(
         last = page.items[-1]
         counted |= {"cursor": last.id, "cursor_at": last.created_at}
     else:
-        after = CHARGES if place.stage == INVOICES else SORTING
+        after = ImportStage.CHARGES if place.stage == ImportStage.INVOICES else ImportStage.SORTING
         counted |= {"stage": after, "cursor": "", "cursor_at": place.until}
     move(session, place, now, **counted)
 

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from recover import history
 from recover.backtest.histories import History, failed_by_its_books, is_renewal
 from recover.db import Database
-from recover.importing.place import DONE, Place, move
-from recover.models import HistoryImport, ImportedCharge, ImportedInvoice
+from recover.importing.place import Place, move
+from recover.models import HistoryImport, ImportedCharge, ImportedInvoice, ImportStage, ImportState
 from recover.past import tries_of
 from recover.stripe_objects import Charge
 
@@ -82,8 +82,8 @@ def _next(
         ImportedInvoice.account_id == place.account_id, ImportedInvoice.failed_at.is_not(None)
     )
     return {
-        "stage": DONE,
-        "state": DONE,
+        "stage": ImportStage.DONE,
+        "state": ImportState.DONE,
         "cursor": "",
         "failed": session.scalar(total) or 0,
         "finished_at": now,

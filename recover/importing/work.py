@@ -12,21 +12,10 @@ from sqlalchemy.orm import Session
 from recover import record
 from recover.backtest.words import start_of
 from recover.errors import PermanentError, StripeAccessLost, StripeRejected, TransientError
-from recover.importing.place import (
-    DISCONNECTED,
-    DONE,
-    INVOICES,
-    LEASE,
-    REFUSED,
-    RUNNING,
-    SORTING,
-    Overtaken,
-    Place,
-    move,
-)
+from recover.importing.place import LEASE, Overtaken, Place, move
 from recover.importing.reading import read_page
 from recover.importing.sorting import sort_some
-from recover.models import Account, HistoryImport
+from recover.models import Account, HistoryImport, ImportStage, ImportState
 from recover.pace import Pace
 from recover.services import Services
 
@@ -49,11 +38,12 @@ def begin(services: Services, account: Account, actor: str = record.RECOVER) -> 
     now = services.now().replace(microsecond=0)
     with services.db.begin() as session:
         row = session.get(HistoryImport, account.id, with_for_update=True)
-        if row is not None and row.state != DONE:
+        if row is not None and row.state != ImportState.DONE:
             return row
         since = start_of(SPAN, now) if row is None else max(row.since, row.until - OVERLAP)
         row = row or HistoryImport(account_id=account.id, started_at=now, failed=0)
-        row.state, row.stage, row.cursor, row.error = RUNNING, INVOICES, "", ""
+        row.state, row.stage = ImportState.RUNNING, ImportStage.INVOICES
+        row.cursor = row.error = ""
         row.since, row.until, row.cursor_at, row.due_at = since, now, now, now
         row.invoices = row.charges = row.sorted = row.requests = row.failures = 0
         row.started_at = now
@@ -69,10 +59,10 @@ def go_on(services: Services, account_id: int, actor: str) -> None:
     now = services.now()
     waiting = update(HistoryImport).where(
         HistoryImport.account_id == account_id,
-        HistoryImport.state.in_((REFUSED, DISCONNECTED)),
+        HistoryImport.state.in_((ImportState.REFUSED, ImportState.DISCONNECTED)),
     )
     with services.db.begin() as session:
-        changed = waiting.values(state=RUNNING, due_at=now, failures=0, error="")
+        changed = waiting.values(state=ImportState.RUNNING, due_at=now, failures=0, error="")
         if session.execute(changed.returning(HistoryImport.account_id)).scalar() is not None:
             record.write(session, "import", "Reading the past goes on.", now, actor=actor,
                          about="history", account_id=account_id)  # fmt: skip
@@ -88,8 +78,8 @@ def due(services: Services) -> list[int]:
             Account.disconnected_at.is_(None),
             or_(
                 HistoryImport.account_id.is_(None),
-                HistoryImport.state == DISCONNECTED,
-                (HistoryImport.state == RUNNING) & (HistoryImport.due_at <= now),
+                HistoryImport.state == ImportState.DISCONNECTED,
+                (HistoryImport.state == ImportState.RUNNING) & (HistoryImport.due_at <= now),
             ),
         )
         .order_by(Account.id)
@@ -117,7 +107,7 @@ def slice_(
     stripe, pace = services.stripe(account), pace or Pace()
     try:
         for _ in range(pages or PAGES):
-            if place.stage != SORTING:
+            if place.stage != ImportStage.SORTING:
                 pace.turn()
                 read_page(services.db, stripe, place, services.now())
             else:
@@ -131,7 +121,7 @@ def slice_(
     except Overtaken:
         return False
     except (StripeAccessLost, StripeRejected) as error:
-        _stop(services, place, REFUSED, MISSING.format(error=str(error).rstrip(".")))
+        _stop(services, place, ImportState.REFUSED, MISSING.format(error=str(error).rstrip(".")))
         return False
     except TransientError as error:
         _back_off(services, place, error)
@@ -147,13 +137,13 @@ def _claim(services: Services, account_id: int) -> tuple[Account, Place | None]:
         row = session.get(HistoryImport, account_id)
     if account.disconnected_at is None and row is None:
         begin(services, account)
-    elif account.disconnected_at is None and row and row.state == DISCONNECTED:
+    elif account.disconnected_at is None and row and row.state == ImportState.DISCONNECTED:
         go_on(services, account_id, record.RECOVER)
     take = (
         update(HistoryImport)
         .where(
             HistoryImport.account_id == account_id,
-            HistoryImport.state == RUNNING,
+            HistoryImport.state == ImportState.RUNNING,
             HistoryImport.due_at <= now,
         )
         .values(due_at=now + LEASE)
@@ -170,16 +160,16 @@ def _here(services: Services, account_id: int) -> Place | None:
     with services.db.read() as session:
         row = session.get_one(HistoryImport, account_id)
         gone = session.get_one(Account, account_id).disconnected_at is not None
-    if row.state != RUNNING:
+    if row.state != ImportState.RUNNING:
         return None
     place = Place.of(row)
     if gone:
-        _stop(services, place, DISCONNECTED, GONE)
+        _stop(services, place, ImportState.DISCONNECTED, GONE)
         return None
     return place
 
 
-def _stop(services: Services, place: Place, state: str, error: str) -> None:
+def _stop(services: Services, place: Place, state: ImportState, error: str) -> None:
     log.warning("import of account %s: %s", place.account_id, error)
     now = services.now()
     try:

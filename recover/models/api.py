@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -65,8 +66,16 @@ class WebhookEndpoint(Base):
     deleted_at: Mapped[datetime | None]
 
 
+class DeliveryStatus(StrEnum):
+    """Pending, then one of the others."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    GIVEN_UP = "given_up"
+
+
 class Delivery(Base):
-    """One event on its way to one endpoint: pending, then delivered or given_up."""
+    """One event on its way to one endpoint."""
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (
@@ -81,7 +90,7 @@ class Delivery(Base):
     event_id: Mapped[Short]  # evt_...; the same at every endpoint and at every try
     event_type: Mapped[Short]
     body: Mapped[Long]  # the JSON that is signed and sent, byte for byte
-    status: Mapped[Short]
+    status: Mapped[DeliveryStatus]
     due_at: Mapped[datetime]  # pushed ahead as a lease while it is being sent, and as a back-off
     failures: Mapped[int] = mapped_column(default=0)
     keep_trying_until: Mapped[datetime]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint
@@ -12,8 +13,20 @@ from recover.db import Base
 from recover.models.columns import AccountId, BigId, Id, Long, OptionalCaseId, Short
 
 
+class MessageStatus(StrEnum):
+    """Pending, then sending, then one of the others."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"  # the mail server took it
+    REFUSED = "refused"
+    UNCERTAIN = "uncertain"  # nobody can know whether it left; it is never sent again
+    SKIPPED = "skipped"  # no longer called for
+    OBSERVED = "observed"  # observe mode or a test customer: would have been sent
+
+
 class Message(Base):
-    """One mail to a subscriber: pending, then sending, then sent; or what went wrong."""
+    """One mail to a subscriber."""
 
     __tablename__ = "messages"
     __table_args__ = (
@@ -30,8 +43,7 @@ class Message(Base):
     template: Mapped[Short]
     step: Mapped[Short]
     reason: Mapped[Long]
-    # pending, sending, sent, refused, uncertain, skipped, observed
-    status: Mapped[Short]
+    status: Mapped[MessageStatus]
     to_email: Mapped[Short]
     subject: Mapped[Short]
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # what the template needs
@@ -58,6 +70,19 @@ class Link(Base):
     revoked_at: Mapped[datetime | None]
 
 
+class CardForm(StrEnum):
+    """Where the card is typed in."""
+
+    ELEMENT = "element"  # Stripe's Payment Element, on our page
+    CHECKOUT = "checkout"  # Stripe's hosted page
+
+
+class CardUpdateStatus(StrEnum):
+    STARTED = "started"
+    SAVED = "saved"
+    FAILED = "failed"
+
+
 class CardUpdate(Base):
     """One use of the card page, from the SetupIntent to the payment."""
 
@@ -70,8 +95,8 @@ class CardUpdate(Base):
     id: Mapped[Id]
     account_id: Mapped[AccountId]
     link_id: Mapped[int] = mapped_column(BigId, ForeignKey("links.id"), index=True)
-    via: Mapped[Short]  # element, checkout
-    status: Mapped[Short]  # started, saved, failed
+    via: Mapped[CardForm]
+    status: Mapped[CardUpdateStatus]
     stripe_setup_intent_id: Mapped[str | None] = mapped_column(String(255))
     stripe_session_id: Mapped[str | None] = mapped_column(String(255))
     payment_method_id: Mapped[Short]
@@ -83,6 +108,12 @@ class CardUpdate(Base):
     saved_at: Mapped[datetime | None]
 
 
+class SuppressionReason(StrEnum):
+    ASKED = "asked"  # they want no more mail
+    REFUSED = "refused"  # their address refuses it
+    ERASED = "erased"  # they were erased on request
+
+
 class Suppression(Base):
     """A customer who asked for no more mail, or whose address refuses it."""
 
@@ -91,7 +122,7 @@ class Suppression(Base):
     id: Mapped[Id]
     account_id: Mapped[AccountId]
     stripe_customer_id: Mapped[Short]
-    reason: Mapped[Short]  # asked, refused, erased
+    reason: Mapped[SuppressionReason]
     created_at: Mapped[datetime]
 
 

@@ -7,6 +7,7 @@ names, addresses or whole numbers.
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 
 from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint
@@ -19,15 +20,30 @@ from recover.models.columns import BigId, Id, Long, Short
 Owner = Annotated[int, mapped_column(BigId, ForeignKey("accounts.id"))]
 
 
+class ImportState(StrEnum):
+    RUNNING = "running"
+    DONE = "done"
+    REFUSED = "refused"  # Stripe would not let us
+    DISCONNECTED = "disconnected"  # goes on once connected again
+
+
+class ImportStage(StrEnum):
+    """In this order."""
+
+    INVOICES = "invoices"
+    CHARGES = "charges"
+    SORTING = "sorting"
+    DONE = "done"
+
+
 class HistoryImport(Base):
     """How far the reading of one account's past has come: the place to go on from."""
 
     __tablename__ = "history_imports"
     __table_args__ = (Index("ix_history_imports_due", "state", "due_at"),)
     account_id: Mapped[int] = mapped_column(BigId, ForeignKey("accounts.id"), primary_key=True)
-    # running, done; refused: Stripe would not let us; disconnected: goes on once connected again
-    state: Mapped[Short]
-    stage: Mapped[Short]  # invoices, charges, sorting, done
+    state: Mapped[ImportState]
+    stage: Mapped[ImportStage]
     since: Mapped[datetime]
     until: Mapped[datetime]
     cursor: Mapped[Short]  # the last object of the stage that is stored; "" before the first

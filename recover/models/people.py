@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from recover.db import Base
 from recover.models.columns import AccountId, BigId, Id, Long, Short
+from recover.roles import Role
 
 OPEN = text("accepted_at IS NULL AND withdrawn_at IS NULL")
 
@@ -37,11 +39,21 @@ class User(Base):
     id: Mapped[Id]
     company_id: Mapped[int] = mapped_column(BigId, ForeignKey("companies.id"), index=True)
     email: Mapped[str] = mapped_column(String(255), index=True)
-    role: Mapped[str] = mapped_column(String(255), default="owner")  # `recover.roles`; "": removed
+    role: Mapped[str] = mapped_column(String(255), default=Role.OWNER.value)  # "": removed
     created_at: Mapped[datetime]
     signed_in_at: Mapped[datetime | None]
     removed_at: Mapped[datetime | None]
     sessions_ended_at: Mapped[datetime | None]  # no session begun before opens this company
+
+
+class SignInMethod(StrEnum):
+    """What a session was begun with."""
+
+    MAIL = "mail"  # a mailed link
+    COMMAND = "command"  # a link made on the server
+    INVITATION = "invitation"  # an invitation's mailed link
+    HANDED = "handed"  # an invitation's link that a person handed on
+    PASSKEY = "passkey"
 
 
 class SignIn(Base):
@@ -54,7 +66,9 @@ class SignIn(Base):
     origin_hash: Mapped[Short]  # keyed hash of the asker's network address, for the caps
     created_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
-    way: Mapped[str] = mapped_column(String(255), default="mail", server_default="mail")
+    way: Mapped[SignInMethod] = mapped_column(
+        default=SignInMethod.MAIL, server_default=SignInMethod.MAIL.value
+    )
     narrow: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     proof: Mapped[str | None] = mapped_column(String(64), unique=True)  # a passkey's challenge
     device: Mapped[str] = mapped_column(String(255), default="", server_default="")  # user agent
@@ -80,7 +94,7 @@ class Invitation(Base):
     id: Mapped[Id]
     company_id: Mapped[int] = mapped_column(BigId, ForeignKey("companies.id"), index=True)
     email: Mapped[str] = mapped_column(String(255), index=True)
-    role: Mapped[Short]
+    role: Mapped[Role]
     mailed_nonce: Mapped[str] = mapped_column(String(64), unique=True)  # known to the mail alone
     shown_nonce: Mapped[str] = mapped_column(String(64), unique=True)  # of the link to copy
     invited_by: Mapped[int] = mapped_column(BigId, ForeignKey("users.id"))
@@ -109,6 +123,24 @@ class Passkey(Base):
     suspect_at: Mapped[datetime | None]  # its count went back: it may have been copied
 
 
+class NotificationKind(StrEnum):
+    TROUBLE = "trouble"  # Stripe refuses our key, or the account was disconnected
+    PARKED = "parked"  # events of Stripe's wait for a person
+    EXHAUSTED = "exhausted"  # cases that ended unpaid
+    WEEKLY = "weekly"  # the figures
+
+
+class NotificationStatus(StrEnum):
+    """Pending, then sending, then one of the others."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    REFUSED = "refused"
+    UNCERTAIN = "uncertain"  # nobody can know whether it left; it is never sent again
+    SKIPPED = "skipped"  # no longer called for
+
+
 class Notification(Base):
     """One mail to somebody at the company about their account; at most once, as a `Message`."""
 
@@ -120,9 +152,9 @@ class Notification(Base):
     )
     id: Mapped[Id]
     account_id: Mapped[AccountId]
-    kind: Mapped[Short]  # trouble, parked, exhausted, weekly
+    kind: Mapped[NotificationKind]
     dedup_key: Mapped[Short]
-    status: Mapped[Short]  # pending, sending, sent, refused, uncertain
+    status: Mapped[NotificationStatus]
     to_email: Mapped[Short]
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # what the mail says
     error: Mapped[Long]

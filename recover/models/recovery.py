@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from recover.db import Base
+from recover.dunning import CaseState, Outcome, Trigger
 from recover.models.columns import AccountId, BigId, CaseId, Id, Long, Short
 
 
@@ -43,12 +45,12 @@ class RecoveryCase(Base):
     amount_minor: Mapped[int] = mapped_column(BigInteger)  # owed when the case opened
     amount_remaining_minor: Mapped[int] = mapped_column(BigInteger)
     decline_code: Mapped[Short]  # the latest
-    decline_category: Mapped[Short]
+    decline_category: Mapped[Short]  # a `DeclineCategory`; "" while there is no decline
     card_brand: Mapped[Short]
     card_last4: Mapped[Short]
     card_issuer: Mapped[Short]
-    state: Mapped[Short]  # open, recovered, exhausted, closed
-    close_reason: Mapped[Short]
+    state: Mapped[CaseState]
+    close_reason: Mapped[Short]  # a `CloseReason`; "" while open, or when recovered
     campaign_key: Mapped[Short]
     campaign_version: Mapped[int]
     failed_at: Mapped[datetime]
@@ -89,8 +91,8 @@ class Attempt(Base):
     id: Mapped[Id]
     account_id: Mapped[AccountId]
     case_id: Mapped[CaseId]
-    trigger: Mapped[Short]  # stripe, schedule, card_update, subscriber, founder
-    outcome: Mapped[Short]  # pending, succeeded, failed, requires_action, abandoned, observed
+    trigger: Mapped[Trigger]
+    outcome: Mapped[Outcome]
     reason: Mapped[Long]
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     stripe_payment_intent_id: Mapped[Short]
@@ -120,6 +122,12 @@ class Attempt(Base):
     settled_at: Mapped[datetime | None]
 
 
+class LedgerKind(StrEnum):
+    RECOVERED = "recovered"
+    REFUNDED = "refunded"
+    DISPUTED = "disputed"
+
+
 class LedgerLine(Base):
     """Money won back, and money given back later: the only source of the founder's numbers."""
 
@@ -131,13 +139,24 @@ class LedgerLine(Base):
     id: Mapped[Id]
     account_id: Mapped[AccountId]
     case_id: Mapped[CaseId]
-    kind: Mapped[Short]  # recovered, refunded, disputed
+    kind: Mapped[LedgerKind]
     reference: Mapped[Short]  # the charge behind it, or the invoice
-    source: Mapped[Short]
+    source: Mapped[Short]  # the `Source` it is credited to; "" of money given back
     reason: Mapped[Long]
     amount_minor: Mapped[int] = mapped_column(BigInteger)  # negative when given back
     currency: Mapped[Short]
     at: Mapped[datetime]
+
+
+class EndingStatus(StrEnum):
+    """Pending, begun right before Stripe is asked, then one of the others."""
+
+    PENDING = "pending"
+    BEGUN = "begun"
+    DONE = "done"
+    SKIPPED = "skipped"  # no longer called for
+    REFUSED = "refused"
+    OBSERVED = "observed"  # observe mode: would have been done
 
 
 class Ending(Base):
@@ -149,7 +168,7 @@ class Ending(Base):
     account_id: Mapped[AccountId]
     case_id: Mapped[int] = mapped_column(BigId, ForeignKey("cases.id"), unique=True)
     action: Mapped[Short]  # cancel, uncollectible
-    status: Mapped[Short]  # pending, begun, done, skipped, refused, observed
+    status: Mapped[EndingStatus]
     idempotency_key: Mapped[Short]
     error: Mapped[Long]  # why it was skipped, refused, or is late
     failures: Mapped[int] = mapped_column(default=0)

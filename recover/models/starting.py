@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint
@@ -10,6 +11,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from recover.db import Base
 from recover.models.columns import BigId, Id, Long, Short
+
+
+class StripeMails(StrEnum):
+    """Whether Stripe's own mails to subscribers are on, as somebody at the company said."""
+
+    UNSAID = ""
+    ON = "on"
+    OFF = "off"
 
 
 class Start(Base):
@@ -20,7 +29,7 @@ class Start(Base):
     webhook_at: Mapped[datetime | None]  # the first event, which the inbox forgets in time
     webhook_type: Mapped[Short]
     retries_off_at: Mapped[datetime | None]  # somebody said that Stripe's own retries are off
-    stripe_mails: Mapped[Short]  # off, on; "" while nobody has said
+    stripe_mails: Mapped[StripeMails] = mapped_column(default=StripeMails.UNSAID)
     stripe_mails_at: Mapped[datetime | None]
     sender_asked: Mapped[Short]  # the address that the newest confirming mail went to
     sender_asked_at: Mapped[datetime | None]
@@ -30,6 +39,17 @@ class Start(Base):
     campaign_at: Mapped[datetime | None]
     dry_run_at: Mapped[datetime | None]
     live_at: Mapped[datetime | None]
+
+
+class ReportKind(StrEnum):
+    DRY_RUN = "dry_run"
+    SWITCHOVER = "switchover"
+
+
+class ReportState(StrEnum):
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
 
 
 class Report(Base):
@@ -42,9 +62,9 @@ class Report(Base):
     )
     id: Mapped[Id]
     account_id: Mapped[int] = mapped_column(BigId, ForeignKey("accounts.id"))
-    kind: Mapped[Short]  # dry_run, switchover
-    state: Mapped[Short]  # running, done, failed
-    mode: Mapped[Short]  # dry run: as if the account were in this one
+    kind: Mapped[ReportKind]
+    state: Mapped[ReportState]
+    mode: Mapped[Short]  # dry run: the `RetryMode` the account is thought to be in; "" otherwise
     cursor: Mapped[Short]  # the last line that is stored
     done: Mapped[int] = mapped_column(default=0)
     total: Mapped[int] = mapped_column(default=0)

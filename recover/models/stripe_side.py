@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from recover.db import Base
+from recover.dunning import RetryMode
 from recover.models.columns import AccountId, BigId, Id, Long, Short
+
+
+class Connection(StrEnum):
+    """How we speak to Stripe for an account."""
+
+    PLATFORM = "platform"  # with our own key and Stripe-Account: it came by OAuth
+    KEY = "key"  # with a key of the account's own
 
 
 class Account(Base):
@@ -20,12 +29,12 @@ class Account(Base):
     company_id: Mapped[int] = mapped_column(BigId, ForeignKey("companies.id"), index=True)
     stripe_account_id: Mapped[Short]
     livemode: Mapped[bool]
-    connection: Mapped[Short]  # platform: our key and Stripe-Account; key: the account's own
+    connection: Mapped[Connection]
     secret_key_sealed: Mapped[Long]
     webhook_secrets_sealed: Mapped[Long]  # comma-separated before sealing; newest first
     publishable_key: Mapped[Short]
     hook_token: Mapped[str] = mapped_column(String(64), unique=True)  # /webhooks/stripe/<token>
-    mode: Mapped[Short]  # recover, stripe, observe
+    mode: Mapped[RetryMode]
     campaign_key: Mapped[Short]
     campaign_version: Mapped[int]
     timing: Mapped[str] = mapped_column(String(255), default="engine")  # engine, fixed
@@ -81,6 +90,12 @@ class ConnectRequest(Base):
     used_at: Mapped[datetime | None]
 
 
+class EventStatus(StrEnum):
+    RECEIVED = "received"
+    DONE = "done"
+    PARKED = "parked"  # failed too often: it waits for a person
+
+
 class StripeEvent(Base):
     """The inbox: each event once, reduced to ids."""
 
@@ -97,7 +112,7 @@ class StripeEvent(Base):
     stripe_customer_id: Mapped[Short]
     created_at: Mapped[datetime]
     received_at: Mapped[datetime]
-    status: Mapped[Short]  # received, done, parked
+    status: Mapped[EventStatus]
     due_at: Mapped[datetime]  # pushed ahead as a lease while a drain holds it, and as a back-off
     failures: Mapped[int] = mapped_column(default=0)
     error: Mapped[Long]

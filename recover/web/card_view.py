@@ -10,7 +10,7 @@ from recover import card_page
 from recover.account_brand import brand
 from recover.card_page import CardPage, Owed, PageState
 from recover.errors import LinkExpired
-from recover.models import Account, Link
+from recover.models import Account, Connection, Link
 from recover.services import Services
 from recover.stripe_objects import PaymentMethod
 from recover.web import plain, reader, security
@@ -78,7 +78,7 @@ def notice(
 
 def stripe_keys(account: Account) -> dict[str, str]:
     """What Stripe.js needs to speak for this account; all of it is public."""
-    through_platform = account.connection == "platform"
+    through_platform = account.connection == Connection.PLATFORM
     return {
         "publishable_key": account.publishable_key,
         "stripe_account": account.stripe_account_id if through_platform else "",

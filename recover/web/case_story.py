@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from recover import truth
 from recover.calibration import LIKELIEST
+from recover.dunning import Outcome
 from recover.models import Attempt, LedgerLine, Message, RecordEntry, RecoveryCase
 from recover.record_views import VIEW
 from recover.web import plain
@@ -54,7 +55,7 @@ def story(session: Session, case: RecoveryCase) -> Story:
 def _try(row: Attempt) -> Try:
     words, tone = plain.outcome(row)
     codes = (row.decline_code or row.error_code, row.network_decline_code, row.network_advice_code)
-    failed = row.outcome in ("failed", "requires_action", "abandoned")
+    failed = row.outcome in (Outcome.FAILED, Outcome.REQUIRES_ACTION, Outcome.ABANDONED)
     return Try(row, words, tone, " · ".join(filter(None, codes)) if failed else "", _said(row))
 
 

@@ -11,6 +11,7 @@ from recover import dry_run, importing, reports
 from recover.dry_run.words import UNKNOWN
 from recover.dunning import RetryMode
 from recover.errors import PermanentError
+from recover.models import ReportKind, ReportState
 from recover.services import Services
 from recover.web.guard import actor
 from recover.web.owned import owned
@@ -28,8 +29,8 @@ def blueprint(services: Services) -> Blueprint:
         _, account = owned(services, account_id)
         with services.db.read() as session:
             progress = importing.progress_of(session, account.id, services.now())
-            newest = reports.newest(session, account.id, reports.DRY_RUN)
-            done = reports.newest(session, account.id, reports.DRY_RUN, reports.DONE)
+            newest = reports.newest(session, account.id, ReportKind.DRY_RUN)
+            done = reports.newest(session, account.id, ReportKind.DRY_RUN, ReportState.DONE)
             lines, after = reports.page(session, done, after_asked(), PAGE) if done else ([], 0)
         if done:
             looked(services, account, "dry_run_at", "The dry run was looked at.")
@@ -54,7 +55,7 @@ def blueprint(services: Services) -> Blueprint:
     def invoice(account_id: int, invoice_id: str) -> str:
         _, account = owned(services, account_id)
         with services.db.read() as session:
-            done = reports.newest(session, account.id, reports.DRY_RUN, reports.DONE)
+            done = reports.newest(session, account.id, ReportKind.DRY_RUN, ReportState.DONE)
             line = reports.line(session, done, invoice_id) if done else None
         if done is None or line is None:
             abort(404)

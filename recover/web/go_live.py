@@ -9,7 +9,7 @@ from recover import reports
 from recover.checklist import going_live, items
 from recover.dunning import RetryMode
 from recover.errors import PermanentError
-from recover.models import Account, Report
+from recover.models import Account, Report, ReportKind, ReportState
 from recover.services import Services
 from recover.web.dry_run import after_asked, at
 from recover.web.guard import actor
@@ -42,8 +42,8 @@ def blueprint(services: Services) -> Blueprint:
     def show(account_id: int) -> str:
         _, account = owned(services, account_id)
         with services.db.read() as session:
-            newest = reports.newest(session, account.id, reports.SWITCHOVER)
-            done = reports.newest(session, account.id, reports.SWITCHOVER, reports.DONE)
+            newest = reports.newest(session, account.id, ReportKind.SWITCHOVER)
+            done = reports.newest(session, account.id, ReportKind.SWITCHOVER, ReportState.DONE)
             lines, after = reports.page(session, done, after_asked(), PAGE) if done else ([], 0)
         return render_template(
             "go_live.html", account=account, newest=newest, report=done, lines=lines, after=after,
@@ -94,5 +94,5 @@ def _ready(services: Services, account_id: int, mode: str) -> tuple[Account, Rep
     if mode not in CHOICES:
         abort(404)
     with services.db.read() as session:
-        done = reports.newest(session, account.id, reports.SWITCHOVER, reports.DONE)
+        done = reports.newest(session, account.id, ReportKind.SWITCHOVER, ReportState.DONE)
     return account, done if going_live.fresh(done, services.now()) else None

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from recover import outbox, outbox_endpoints, stats
-from recover.models import Account, Delivery, DeliveryTry, WebhookEndpoint
+from recover.models import Account, Delivery, DeliveryStatus, DeliveryTry, WebhookEndpoint
 from recover.outbox_endpoints import EndpointFault
 from recover.services import Services
 from recover.web.guard import actor, current_user
@@ -16,9 +16,9 @@ from recover.web.guard import actor, current_user
 LOG = 30  # deliveries on one page
 
 STATUSES = {
-    "pending": ("On its way", "warn"),
-    "delivered": ("Delivered", "good"),
-    "given_up": ("Given up", "bad"),
+    DeliveryStatus.PENDING: ("On its way", "warn"),
+    DeliveryStatus.DELIVERED: ("Delivered", "good"),
+    DeliveryStatus.GIVEN_UP: ("Given up", "bad"),
 }
 
 

@@ -11,11 +11,14 @@ from sqlalchemy.orm import Session
 
 from recover import learning, outbox_endpoints, timings
 from recover.account_health import listening
-from recover.dunning import RetryMode, TimingKind
+from recover.dunning import TimingKind
 from recover.models import (
     Account,
     Ending,
+    EndingStatus,
+    EventStatus,
     Message,
+    MessageStatus,
     RecordHead,
     RecoveryCase,
     StripeEvent,
@@ -90,7 +93,7 @@ def _deaf(account: Account) -> Notice | None:
 
 def _parked(session: Session, account: Account) -> Notice | None:
     query = select(func.count(StripeEvent.id)).where(
-        StripeEvent.account_id == account.id, StripeEvent.status == "parked"
+        StripeEvent.account_id == account.id, StripeEvent.status == EventStatus.PARKED
     )
     count = session.scalar(query)
     if not count:
@@ -103,7 +106,7 @@ def _parked(session: Session, account: Account) -> Notice | None:
 def _endings(session: Session, account: Account) -> Notice | None:
     """What the end of dunning asks for, and Stripe does not do."""
     query = select(func.count(Ending.id)).where(
-        Ending.account_id == account.id, Ending.status == "refused"
+        Ending.account_id == account.id, Ending.status == EndingStatus.REFUSED
     )
     count = session.scalar(query)
     if not count:
@@ -117,7 +120,7 @@ def _endings(session: Session, account: Account) -> Notice | None:
 def _uncertain(session: Session, account: Account, now: datetime) -> Notice | None:
     query = select(func.count(Message.id)).where(
         Message.account_id == account.id,
-        Message.status == "uncertain",
+        Message.status == MessageStatus.UNCERTAIN,
         Message.created_at > now - UNCERTAIN_FOR,
     )
     count = session.scalar(query)
@@ -185,5 +188,5 @@ def _sweep(session: Session, account: Account) -> Notice | None:
 
 
 def _mode(account: Account) -> Notice | None:
-    text = plain.MODES.get(RetryMode(account.mode), "")
+    text = plain.MODES.get(account.mode, "")
     return Notice("quiet", text) if text else None

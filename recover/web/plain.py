@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from recover.dunning import CloseReason, Outcome, RetryMode, Source, Trigger, classify
-from recover.models import Attempt, RecoveryCase
+from recover.dunning import CaseState, CloseReason, Outcome, RetryMode, Source, Trigger, classify
+from recover.models import Attempt, MessageStatus, RecoveryCase
 from recover.past import past_attempt
 from recover.stats import LOST_REASONS, SOURCE_NAMES
 
@@ -58,13 +58,13 @@ MAILS = {
 }
 
 MAIL_STATUSES = {
-    "pending": ("Waiting to be sent", "quiet"),
-    "sending": ("Being sent", "quiet"),
-    "sent": ("Sent", "good"),
-    "refused": ("Refused by the mail server", "bad"),
-    "uncertain": ("May not have arrived", "warn"),
-    "skipped": ("Not sent: no longer called for", "quiet"),
-    "observed": ("Would have been sent", "quiet"),
+    MessageStatus.PENDING: ("Waiting to be sent", "quiet"),
+    MessageStatus.SENDING: ("Being sent", "quiet"),
+    MessageStatus.SENT: ("Sent", "good"),
+    MessageStatus.REFUSED: ("Refused by the mail server", "bad"),
+    MessageStatus.UNCERTAIN: ("May not have arrived", "warn"),
+    MessageStatus.SKIPPED: ("Not sent: no longer called for", "quiet"),
+    MessageStatus.OBSERVED: ("Would have been sent", "quiet"),
 }
 
 MODES = {
@@ -147,9 +147,9 @@ VERDICTS = {
 
 def state(case: RecoveryCase) -> tuple[str, str]:
     """A case's state and its tone: good, bad, warn or quiet."""
-    if case.state == "open":
+    if case.state == CaseState.OPEN:
         return "In progress", "warn"
-    if case.state == "recovered":
+    if case.state == CaseState.RECOVERED:
         return "Recovered", "good"
     why = CLOSE_REASONS.get(case.close_reason, case.state.capitalize())  # type: ignore[call-overload]
     return (f"Lost: {_lower(why)}", "bad") if case.close_reason in LOST_REASONS else (why, "quiet")
@@ -157,8 +157,8 @@ def state(case: RecoveryCase) -> tuple[str, str]:
 
 def outcome(attempt: Attempt) -> tuple[str, str]:
     """What came of a try, in plain words, and its tone."""
-    known = OUTCOMES.get(Outcome(attempt.outcome))
-    tone = {"succeeded": "good", "failed": "bad", "requires_action": "warn"}
+    known = OUTCOMES.get(attempt.outcome)
+    tone = {Outcome.SUCCEEDED: "good", Outcome.FAILED: "bad", Outcome.REQUIRES_ACTION: "warn"}
     if known:
         return known, tone.get(attempt.outcome, "quiet")
     decline = past_attempt(attempt).decline

@@ -6,13 +6,14 @@ from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from recover import sessions
+from recover.models import SignInMethod
 from recover.services import Services
 from recover.web import device
 from recover.web.guard import current_session
 
 WAYS = {
-    "mail": "by mailed link",
-    "passkey": "with a passkey",
+    SignInMethod.MAIL: "by mailed link",
+    SignInMethod.PASSKEY: "with a passkey",
     "invitation": "by a mailed invitation",
     "command": "by a link made at the command line",
     "handed": "by an invitation that was handed on",

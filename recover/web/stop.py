@@ -10,12 +10,12 @@ from recover import suppression
 from recover.account_brand import brand
 from recover.errors import LinkExpired, LinkInvalid
 from recover.links import Purpose
-from recover.models import Account
+from recover.models import Account, SuppressionReason
 from recover.services import Services
 from recover.web import reader, security
 
 # Whoever was erased on request stays so.
-AFTER_UNDO = {None: "resumed", suppression.REFUSED: "refused"}
+AFTER_UNDO = {None: "resumed", SuppressionReason.REFUSED: "refused"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,6 @@ def _customer(services: Services, token: str) -> Customer:
     return Customer(account, str(payload.get("customer", "")))
 
 
-def _reason(services: Services, customer: Customer) -> str | None:
+def _reason(services: Services, customer: Customer) -> SuppressionReason | None:
     with services.db.read() as session:
         return suppression.reason_for(session, *customer.key)

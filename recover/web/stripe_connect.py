@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 from recover import connecting, leaving
 from recover.connecting import NotConnected
 from recover.errors import StripeAccessLost, StripeUnavailable
+from recover.models import Connection
 from recover.services import Services
 from recover.web import security, stripe_key
 from recover.web.guard import actor, current_user
@@ -81,7 +82,7 @@ def _mending(routes: Blueprint, services: Services) -> None:
     @routes.post("/settings/stripe/<int:account_id>/listen")
     def listen(account_id: int) -> Response:
         account = find(services, account_id)
-        if account.connection != "key" or account.disconnected_at:
+        if account.connection != Connection.KEY or account.disconnected_at:
             flash("There is no endpoint of its own to mend.")
         elif trouble := connecting.try_to_listen(services, account, actor()):
             flash(f"Still not mended: {trouble}")

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from recover import invitations, sessions
 from recover.errors import LinkExpired, LinkInvalid
 from recover.invitations import InvitationOver
-from recover.roles import MEANINGS, Role
+from recover.roles import MEANINGS
 from recover.services import Services
 from recover.web import device, security
 from recover.web.sign_in import welcome_in
@@ -26,7 +26,7 @@ def blueprint(services: Services) -> Blueprint:
             found = invitations.find(services, token)
         except (LinkExpired, LinkInvalid, InvitationOver) as error:
             return _over(error)
-        may = MEANINGS[Role(found.invitation.role)]
+        may = MEANINGS[found.invitation.role]
         return render_template("invitation.html", token=token, found=found, may_do=may)
 
     @routes.post("/invitation/<token>")
