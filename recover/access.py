@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from recover import timings
 from recover.dunning import CaseState
-from recover.dunning.access import Access, Debt, access
+from recover.dunning.access import Debt, Entitlement, entitlement
 from recover.models import Account, RecoveryCase
 
 LONGEST_GRACE = 60  # days; no campaign is longer
@@ -23,8 +23,8 @@ LONGEST_GRACE = 60  # days; no campaign is longer
 class CustomerAccess:
     """The strictest over all, and that of each subscription on which something failed."""
 
-    overall: Access
-    subscriptions: dict[str, Access]
+    overall: Entitlement
+    subscriptions: dict[str, Entitlement]
     case_ids: tuple[int, ...]  # what is still owed, oldest first
 
 
@@ -44,7 +44,9 @@ def of_customer(
     for case, debt, grace in debts:
         groups.setdefault(case.stripe_subscription_id, []).append((debt, grace))
     each = {
-        subscription: access([debt for debt, _ in members], min(grace for _, grace in members), now)
+        subscription: entitlement(
+            [debt for debt, _ in members], min(grace for _, grace in members), now
+        )
         for subscription, members in groups.items()
     }
     return CustomerAccess(
@@ -54,10 +56,10 @@ def of_customer(
     )
 
 
-def _strictest(found: list[Access], now: datetime) -> Access:
+def _strictest(found: list[Entitlement], now: datetime) -> Entitlement:
     """What is owed on any subscription counts; the earliest end comes first."""
     owing = [(one.until, number, one) for number, one in enumerate(found) if one.until]
-    return min(owing)[2] if owing else access([], timedelta(0), now)
+    return min(owing)[2] if owing else entitlement([], timedelta(0), now)
 
 
 def _cases(

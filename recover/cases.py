@@ -180,7 +180,7 @@ def _card_may_be_tried(known: Facts, now: datetime) -> bool:
     """A person's wish is bound by the networks too: no forbidden card, no try beyond the caps."""
     if known.card is None or barring_rule(known):
         return False
-    return allowance(known, now).tries_left > 0
+    return allowance(known, now).attempts_left > 0
 
 
 def facts(session: Session, account: Account, case: RecoveryCase, evidence: Evidence) -> Facts:

@@ -12,8 +12,8 @@ from recover.dunning import CaseState
 from recover.dunning.outages import (
     MEMORY,
     TECHNICAL_CODES,
-    answer_of,
-    outage,
+    issuer_answer,
+    outage_behind,
     technical_failures,
 )
 from recover.models import Attempt, RecoveryCase
@@ -28,7 +28,7 @@ def heard(
     The first card that is judged after an outage wakes the others; later ones find them awake, so
     a case is looked at once for each end, whatever its next step then is.
     """
-    answer, card = answer_of(past_attempt(row)), card_of_attempt(row)
+    answer, card = issuer_answer(past_attempt(row)), card_of_attempt(row)
     if answer is None or answer.technical or not row.card_issuer:
         return
     earlier = [past_attempt(one) for one in rows if one.attempted_at < row.attempted_at]
@@ -36,7 +36,7 @@ def heard(
     if not failures or now - failures[-1] > MEMORY:
         return
     others = issuer_answers(session, row, failures)
-    found = outage(failures, [word for word in others if word.at <= row.attempted_at])
+    found = outage_behind(failures, [word for word in others if word.at <= row.attempted_at])
     if found and found.over_at is None:
         wake(session, case, row.card_issuer, now)
 

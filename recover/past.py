@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from recover.dunning import Card, Decline, InvoiceState, IssuerAnswer, Outcome, PastAttempt, Trigger
-from recover.dunning.outages import MEMORY, NEAR, answer_of
+from recover.dunning.outages import MEMORY, NEAR, issuer_answer
 from recover.models import Attempt
 from recover.stripe_objects import Charge, Invoice, PaymentMethod
 
@@ -145,5 +145,5 @@ def issuer_answers(
         .order_by(Attempt.attempted_at, Attempt.id)
         .limit(MOST_ANSWERS)
     )
-    answers = (answer_of(past_attempt(other)) for other in session.scalars(query))
+    answers = (issuer_answer(past_attempt(other)) for other in session.scalars(query))
     return tuple(answer for answer in answers if answer)

@@ -8,7 +8,7 @@ from recover import access, wire
 from recover.api import asked, told
 from recover.api.declare import Call, Group
 from recover.api.paging import visible
-from recover.dunning.access import Access
+from recover.dunning.access import Entitlement
 
 GROUP = Group("Customers")
 
@@ -45,7 +45,7 @@ def get_access(call: Call) -> dict[str, Any]:
     }
 
 
-def _told(one: Access) -> dict[str, Any]:
+def _told(one: Entitlement) -> dict[str, Any]:
     return {
         "state": one.state.value,
         "reason": one.reason,

@@ -117,7 +117,7 @@ def _over_limit(this: PastAttempt, uses: Uses) -> str:
     rules = rules_for(
         this.card.brand if this.card.type == "card" else this.card.type, this.at.date()
     )
-    limits = [(rules.network_tries, rules.window)]
+    limits = [(rules.network_attempts, rules.window)]
     if rules.max_per_day is not None:
         limits.append((rules.max_per_day, timedelta(hours=24)))
     for limit, window in limits:

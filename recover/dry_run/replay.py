@@ -31,7 +31,7 @@ from recover.dunning import (
     decide,
     window_ends_at,
 )
-from recover.dunning.retries import barred
+from recover.dunning.retries import why_no_retry
 from recover.stripe_objects import Invoice
 
 MOST_STEPS = 300
@@ -119,8 +119,8 @@ def _our_events(
         if isinstance(decision, Wait):
             at = min([decision.until, *(one.at for one in ahead[:1])])
             if at >= until:
-                if alone := barred(facts, campaign):
-                    yield Event(min(at, until), Kind.LEFT, alone)
+                if reason := why_no_retry(facts, campaign):
+                    yield Event(min(at, until), Kind.LEFT, reason)
                 return
             continue
         yield _act(told, decision, at)

@@ -2,7 +2,7 @@
 
 decide(facts, campaign, timing, now)   one step of a case
 plan(facts, campaign, timing, now)     a preview of all steps to come
-fixes(stripe_side, our_side)           the sweep's brain
+fixes(stripe_side, our_side)           what reconciliation has to do
 opens_case(invoice)                    when a case opens at all
 credit(attempts, winner)               who won an invoice back
 """

@@ -1,7 +1,8 @@
-"""What a customer may use while an invoice is unpaid: fine, grace or limited, and until when.
+"""The entitlement: what a customer may use while an invoice is unpaid, and until when.
 
-Recover locks nobody out; the company's own application asks and does. So the rule is cautious:
-what was paid for stays open to its last day, and what the company itself ended is no debt.
+Recover locks nobody out; the company's own application asks, and acts on the answer. So the rule is
+cautious: what was paid for stays open to its last day, and what the company itself ended is no
+debt.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from enum import StrEnum
 from recover.dunning.decisions import CaseState, CloseReason
 
 
-class AccessState(StrEnum):
+class EntitlementState(StrEnum):
     FINE = "fine"
     GRACE = "grace"  # something is unpaid; everything still works, until a known moment
     LIMITED = "limited"  # unpaid for too long, and nothing prepaid is left
 
 
-# How a case ends with the money still owed. All others are the company's own decision, or paid.
+# How a case ends with the money still owed. The other endings are a payment or the company's own
+# decision.
 STILL_OWED = frozenset(
     {
         CloseReason.WINDOW_OVER,
@@ -29,8 +31,8 @@ STILL_OWED = frozenset(
         CloseReason.SUBSCRIPTION_ENDED,
     }
 )
-# Those after which nobody waits for it any more. A dispute is for a person to look at.
-_AT_ONCE = {
+# Of those, the endings after which no money is waited for any more.
+_NO_LONGER_EXPECTED = {
     CloseReason.UNCOLLECTIBLE: "the day the invoice was given up",
     CloseReason.SUBSCRIPTION_ENDED: "the day the subscription ended",
 }
@@ -53,38 +55,40 @@ class Debt:
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class Entitlement:
     """``since``: the first failure that is still owed. ``until``: when grace ends, or ended."""
 
-    state: AccessState
+    state: EntitlementState
     reason: str
     since: datetime | None = None
     until: datetime | None = None
 
 
-def access(debts: Iterable[Debt], grace: timedelta, now: datetime) -> Access:
+def entitlement(debts: Iterable[Debt], grace: timedelta, now: datetime) -> Entitlement:
     """The strictest of what each unpaid invoice means. Days in the reason are UTC dates."""
     owed = [debt for debt in debts if debt.owed]
     if not owed:
-        return Access(AccessState.FINE, "Nothing is owed that Recover knows of.")
-    until, why = min(_ends(debt, grace) for debt in owed)
+        return Entitlement(EntitlementState.FINE, "Nothing is owed that Recover knows of.")
+    until, why = min(_grace_end(debt, grace) for debt in owed)
     since = min(debt.failed_at for debt in owed)
     unpaid = f"A renewal has been unpaid since {since:%Y-%m-%d}"
     if now < until:
         reason = f"{unpaid}. Everything stays open until {until:%Y-%m-%d}, {why}."
-        return Access(AccessState.GRACE, reason, since, until)
+        return Entitlement(EntitlementState.GRACE, reason, since, until)
     reason = f"{unpaid}. Full access ended on {until:%Y-%m-%d}, {why}."
-    return Access(AccessState.LIMITED, reason, since, until)
+    return Entitlement(EntitlementState.LIMITED, reason, since, until)
 
 
-def _ends(debt: Debt, grace: timedelta) -> tuple[datetime, str]:
-    """Grace is for as long as the money may still come, and for all that is paid already."""
+def _grace_end(debt: Debt, grace: timedelta) -> tuple[datetime, str]:
+    """(when grace ends, why then): when no money is expected any more, and not before the last day
+    that was paid for.
+    """
     ends = [
         (debt.failed_at + grace, "the end of the days of grace"),
         (debt.window_ends_at, "the end of the campaign"),
     ]
-    if debt.closed_at and debt.close_reason in _AT_ONCE:
-        ends.append((debt.closed_at, _AT_ONCE[CloseReason(debt.close_reason)]))
+    if debt.closed_at and debt.close_reason in _NO_LONGER_EXPECTED:
+        ends.append((debt.closed_at, _NO_LONGER_EXPECTED[CloseReason(debt.close_reason)]))
     first = min(ends)
     prepaid = (debt.paid_until, "the end of what was paid for") if debt.paid_until else first
     return max(first, prepaid)

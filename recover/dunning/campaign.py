@@ -1,6 +1,6 @@
 """A campaign: which mails go out when, for which kind of decline, and when to give up.
 
-When a *retry* happens is not the campaign's business but the timing's (`timing.py`).
+When a *retry* happens is not the campaign's business but the timing's (`Timing`).
 Campaigns are versioned: an open case keeps the version it began with.
 """
 
@@ -34,8 +34,8 @@ class Campaign:
     version: int
     steps: tuple[Step, ...]
     window: timedelta  # since the first failure; then the case is exhausted
-    max_retries: int  # our own scheduled tries on one invoice
-    min_gap: timedelta  # between any two tries on one card, ours or Stripe's
+    max_retries: int  # our own scheduled retries of one invoice
+    min_gap: timedelta  # between any two attempts on one card, ours or Stripe's
     message_gap: timedelta  # between any two mails to one customer
     messages_per_week: int  # to one customer, over all their invoices
     send_from_hour: int  # local; mails wait for the next opening

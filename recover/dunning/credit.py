@@ -11,11 +11,11 @@ from recover.dunning.wording import ordinal
 
 
 class Source(StrEnum):
-    OUR_RETRY = "our_retry"  # our scheduled try
+    OUR_RETRY = "our_retry"  # our scheduled retry
     CARD_PAGE = "card_page"  # the card was replaced, or the button pressed, on our signed page
-    NEW_CARD = "new_card"  # our immediate try after a card changed elsewhere
+    NEW_CARD = "new_card"  # our retry at once after a card changed elsewhere
     FOUNDER = "founder"  # someone at the company pressed retry
-    STRIPE_RETRY = "stripe_retry"  # Stripe's own scheduled try on a card we had no part in
+    STRIPE_RETRY = "stripe_retry"  # Stripe's own scheduled retry on a card we had no part in
     ELSEWHERE = "elsewhere"  # out of band, the hosted invoice page, any way that is not ours
     UNKNOWN = "unknown"
 
@@ -45,9 +45,9 @@ def credit(
 ) -> Credit:
     """The source of a paid invoice.
 
-    ``winner`` is the try that succeeded, None where none is known. ``saved_on_our_page``: the
+    ``winner`` is the attempt that succeeded, None where none is known. ``saved_on_our_page``: the
     winning card was saved on our signed page, whoever charged it then. ``stripe_was_due``: False
-    where Stripe had no try scheduled at that time, so that a charge of its kind was the customer
+    where Stripe had no retry scheduled at that time, so that a charge of its kind was the customer
     paying on the hosted page or in the portal.
     """
     if paid_out_of_band:
@@ -55,21 +55,20 @@ def credit(
     if winner is None:
         return Credit(Source.UNKNOWN, "The invoice is paid; no known try paid it.")
     if saved_on_our_page and winner.trigger is not Trigger.FOUNDER:
-        return Credit(
-            Source.CARD_PAGE, f"Paid with the card saved on our page{_nth(attempts, winner)}."
-        )
+        text = f"Paid with the card saved on our page{_nth_attempt(attempts, winner)}."
+        return Credit(Source.CARD_PAGE, text)
     if winner.trigger is Trigger.STRIPE and (
         not stripe_was_due or _is_other_card(attempts, winner)
     ):
         text = "Paid with Stripe in a way that was not ours, such as its hosted invoice page."
         return Credit(Source.ELSEWHERE, text)
     source, words = _BY_TRIGGER[winner.trigger]
-    return Credit(source, f"Paid by {words}{_nth(attempts, winner)}.")
+    return Credit(source, f"Paid by {words}{_nth_attempt(attempts, winner)}.")
 
 
 def _is_other_card(attempts: Sequence[PastAttempt], winner: PastAttempt) -> bool:
-    """True where the winning card is known and none of the failed tries was made on it."""
-    failed = [past.card for past in _before(attempts, winner)]
+    """True where the winning card is known and none of the failed attempts was made on it."""
+    failed = [past.card for past in _attempts_before(attempts, winner)]
     card = winner.card
     return (
         card is not None
@@ -78,10 +77,10 @@ def _is_other_card(attempts: Sequence[PastAttempt], winner: PastAttempt) -> bool
     )
 
 
-def _nth(attempts: Sequence[PastAttempt], winner: PastAttempt) -> str:
-    return f", the {ordinal(1 + len(_before(attempts, winner)))} try"
+def _nth_attempt(attempts: Sequence[PastAttempt], winner: PastAttempt) -> str:
+    return f", the {ordinal(1 + len(_attempts_before(attempts, winner)))} try"
 
 
-def _before(attempts: Sequence[PastAttempt], winner: PastAttempt) -> list[PastAttempt]:
-    unreal = (Outcome.ABANDONED, Outcome.OBSERVED)
-    return [p for p in attempts if p.at < winner.at and p.outcome not in unreal]
+def _attempts_before(attempts: Sequence[PastAttempt], winner: PastAttempt) -> list[PastAttempt]:
+    never_made = (Outcome.ABANDONED, Outcome.OBSERVED)
+    return [p for p in attempts if p.at < winner.at and p.outcome not in never_made]

@@ -42,7 +42,7 @@ class EndOfDunning(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RetryPayment:
-    """Charge the invoice now. ``proposal``: what a scheduled try rests on."""
+    """Charge the invoice now. ``proposal``: what a scheduled retry rests on."""
 
     trigger: Trigger
     reason: str

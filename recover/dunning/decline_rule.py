@@ -1,4 +1,4 @@
-"""The shape of one row of the decline table (`decline_table.py`)."""
+"""The shape of one row of the decline table."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class DeclineCategory(StrEnum):
     RETRY_LATER = "retry_later"  # the same card may work at another time
     NEW_PAYMENT_METHOD = "new_payment_method"  # this card data will not work again
     CUSTOMER_ACTION = "customer_action"  # the same card works once its holder acts
-    NEVER = "never"  # the network or the issuer forbids any further try on this card
+    NEVER = "never"  # the network or the issuer forbids any further attempt on this card
 
 
 class Pace(StrEnum):
@@ -57,5 +57,5 @@ class DeclineRule:
 
     @property
     def bars_card(self) -> bool:
-        """True where no unattended try on the same card is allowed, now or later."""
+        """True where no unattended attempt on the same card is allowed, now or later."""
         return self.category is DeclineCategory.NEVER or self.code in HARD_CODES

@@ -1,6 +1,6 @@
 """What a decline calls for: Stripe's words, read in the order of who may forbid what.
 
-A network that forbids another try comes first, then a network's or Stripe's not-before, then
+A network that forbids another attempt comes first, then a network's or Stripe's not-before, then
 Stripe's decline code, then its error code. A code nobody knows is retried slowly and flagged.
 """
 
@@ -76,43 +76,43 @@ def classify(decline: Decline | None, brand: str = "", *, on: date | None = None
     something only together with the brand, so without it they are ignored.
     """
     if decline is None:
-        return _unknown("")
+        return _unknown_code("")
     network = decline.network_decline_code.upper() if brand == "visa" else ""
-    return _classified(
-        decline, brand, visa_forbids=bool(network) and visa_category(network, on) == 1
-    )
+    return _rule_for(decline, brand, visa_forbids=bool(network) and visa_category(network, on) == 1)
 
 
-@lru_cache(maxsize=4096)  # asked a dozen times about each try
-def _classified(decline: Decline, brand: str, *, visa_forbids: bool) -> DeclineRule:
-    rule = _stripes_words(decline)
-    if verdict := _forbidden(rule, decline, brand, visa_forbids=visa_forbids):
-        return verdict
+@lru_cache(maxsize=4096)  # asked a dozen times about each attempt
+def _rule_for(decline: Decline, brand: str, *, visa_forbids: bool) -> DeclineRule:
+    rule = _rule_by_stripe(decline)
+    if forbidding := _forbidding_rule(rule, decline, brand, visa_forbids=visa_forbids):
+        return forbidding
     if brand == "mastercard":
-        return _mastercard_advice(rule, decline.network_advice_code)
+        return _with_mastercard_advice(rule, decline.network_advice_code)
     return rule
 
 
-def _forbidden(
+def _forbidding_rule(
     rule: DeclineRule, decline: Decline, brand: str, *, visa_forbids: bool
 ) -> DeclineRule | None:
     network, advice = decline.network_decline_code.upper(), decline.network_advice_code
     if visa_forbids:
-        return _never(
+        return _never_again(
             rule,
             f"Visa forbids another try after its code {network}.",
             cancel_intent=network in _VISA_CANCEL_INTENT,
             conceal=network in _VISA_CONCEALED,
         )
     if brand == "mastercard" and advice in _MAC_NEVER:
-        return _never(rule, _MAC_NEVER[advice], cancel_intent=advice == "21", conceal=False)
+        return _never_again(rule, _MAC_NEVER[advice], cancel_intent=advice == "21", conceal=False)
     if decline.advice_code == "do_not_try_again":
         text = "The bank says that this card must not be tried again."
-        return _never(rule, text, cancel_intent=False, conceal=False)
+        return _never_again(rule, text, cancel_intent=False, conceal=False)
     return None
 
 
-def _never(rule: DeclineRule, text: str, *, cancel_intent: bool, conceal: bool) -> DeclineRule:
+def _never_again(
+    rule: DeclineRule, text: str, *, cancel_intent: bool, conceal: bool
+) -> DeclineRule:
     disclose = rule.disclose and not conceal
     return replace(
         rule,
@@ -125,18 +125,18 @@ def _never(rule: DeclineRule, text: str, *, cancel_intent: bool, conceal: bool) 
     )
 
 
-def _mastercard_advice(rule: DeclineRule, advice: str) -> DeclineRule:
+def _with_mastercard_advice(rule: DeclineRule, advice: str) -> DeclineRule:
     """A forecast moves a retry; it never revives a card whose code forbids one."""
     if rule.category is not DeclineCategory.RETRY_LATER:
         return rule
     if advice in _MAC_NEW_CARD:
-        return _needs_new_card(rule, _MAC_NEW_CARD[advice], "card_problem")
+        return _with_new_card_needed(rule, _MAC_NEW_CARD[advice], "card_problem")
     if wait := _MAC_NOT_BEFORE.get(advice):
         return replace(rule, not_before=max(wait, rule.not_before or wait))
     return rule
 
 
-def _needs_new_card(rule: DeclineRule, text: str, reason: str) -> DeclineRule:
+def _with_new_card_needed(rule: DeclineRule, text: str, reason: str) -> DeclineRule:
     return replace(
         rule,
         category=DeclineCategory.NEW_PAYMENT_METHOD,
@@ -146,17 +146,17 @@ def _needs_new_card(rule: DeclineRule, text: str, reason: str) -> DeclineRule:
     )
 
 
-def _stripes_words(decline: Decline) -> DeclineRule:
-    rule = _by_code(decline)
+def _rule_by_stripe(decline: Decline) -> DeclineRule:
+    rule = _rule_by_code(decline)
     if rule.category is DeclineCategory.RETRY_LATER and decline.outcome_type == "blocked":
         # Stripe reports its own blocks as generic declines; the issuer never saw these.
         return rule if not rule.disclose else TABLE["blocked"]
     if rule.code in _UNEXPLAINED and decline.advice_code == "confirm_card_data":
-        return _needs_new_card(rule, "The bank says the card's details are wrong.", "details")
+        return _with_new_card_needed(rule, "The bank says the card's details are wrong.", "details")
     return rule
 
 
-def _by_code(decline: Decline) -> DeclineRule:
+def _rule_by_code(decline: Decline) -> DeclineRule:
     if rule := TABLE.get(decline.decline_code):
         return rule
     # "card_declined" says no more than that there was a decline: the unknown code is the news.
@@ -164,10 +164,10 @@ def _by_code(decline: Decline) -> DeclineRule:
         decline.decline_code and decline.error_code in _UNEXPLAINED
     ):
         return TABLE[decline.error_code]
-    return _unknown(decline.decline_code or decline.error_code)
+    return _unknown_code(decline.decline_code or decline.error_code)
 
 
-def _unknown(code: str) -> DeclineRule:
+def _unknown_code(code: str) -> DeclineRule:
     text = f'Stripe gave the code "{code}".' if code else "Stripe gave no reason."
     return DeclineRule(
         code,

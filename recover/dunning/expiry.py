@@ -1,7 +1,7 @@
 """Pre-dunning: whether, and when, to write about a card that is going to expire.
 
 Networks replace many cards by themselves, so the mail waits until shortly before the renewal that
-would fail: the updater has its time, the subscriber still has theirs.
+would fail: late enough for the card updater, early enough for the subscriber.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def expires_at(card: Card) -> datetime | None:
 
 
 def notice_due(card: Card | None, renews_at: datetime | None, now: datetime) -> bool:
-    """True where the card dies before its next renewal and that renewal is near."""
+    """True where the card expires before its next renewal and that renewal is near."""
     if card is None or renews_at is None:
         return False
-    dies_at = expires_at(card)
-    if dies_at is None or dies_at > renews_at:
+    expires = expires_at(card)
+    if expires is None or expires > renews_at:
         return False
     return renews_at - NOTICE <= now <= renews_at - TOO_LATE

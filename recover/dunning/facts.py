@@ -16,11 +16,11 @@ class RetryMode(StrEnum):
 
 
 class Trigger(StrEnum):
-    """Why a payment was tried."""
+    """Why a payment attempt was made."""
 
     STRIPE = "stripe"  # the renewal itself, or Stripe's own scheduled retry
     SCHEDULE = "schedule"  # our planned retry
-    CARD_UPDATE = "card_update"  # our try because another card, or new card details, appeared
+    CARD_UPDATE = "card_update"  # our retry because another card, or new card details, appeared
     SUBSCRIBER = "subscriber"  # the subscriber pressed the button on our page
     FOUNDER = "founder"  # someone at the company pressed retry
 
@@ -36,7 +36,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decline:
-    """Stripe's words about one failed try; "" where it said nothing."""
+    """Stripe's words about one failed attempt; "" where it said nothing."""
 
     error_code: str = ""
     decline_code: str = ""
@@ -49,7 +49,7 @@ class Decline:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The payment method a try would be made on, or was made on."""
+    """The payment method that an attempt is, or was, made on."""
 
     payment_method_id: str
     type: str = "card"
@@ -75,7 +75,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class PastAttempt:
-    """One try on this invoice, by anyone."""
+    """One payment attempt on this invoice, by anyone."""
 
     at: datetime
     trigger: Trigger
@@ -95,7 +95,7 @@ class CardUse:
 
 @dataclass(frozen=True, slots=True)
 class IssuerAnswer:
-    """How a try on another card of the same issuer, or group of issuers, was answered."""
+    """How an attempt on another card of the same issuer, or group of issuers, was answered."""
 
     at: datetime
     card: str  # its fingerprint
@@ -116,7 +116,7 @@ class Facts:
     """Everything `decide` may look at, fetched a moment ago."""
 
     mode: RetryMode
-    failed_at: datetime  # the first failed try of this invoice
+    failed_at: datetime  # the first failed attempt on this invoice
     invoice_status: str  # draft, open, paid, void, uncollectible, deleted
     amount_remaining_minor: int
     currency: str

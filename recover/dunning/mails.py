@@ -10,7 +10,7 @@ from recover.dunning.decisions import SendMessage
 from recover.dunning.declines import DeclineCategory, DeclineRule
 from recover.dunning.facts import Facts
 from recover.dunning.hours import next_opening
-from recover.dunning.situation import current_rule, failures
+from recover.dunning.situation import current_rule, failure_count
 from recover.dunning.wording import moment, ordinal, span
 
 WEEK = timedelta(days=7)
@@ -23,14 +23,14 @@ class PlannedMail:
 
 
 def planned_mail(facts: Facts, campaign: Campaign, now: datetime) -> PlannedMail | None:
-    """The mail to send next and when; None where the campaign has none left or may not write.
+    """The mail to send next and when; None where no step is left or nothing may be sent.
 
-    Of several steps overdue only the latest is sent; the older ones are skipped for good.
+    Of several overdue steps only the latest is sent; the older ones are skipped for good.
     """
     if not facts.has_email or facts.suppressed:
         return None
     rule, sent = current_rule(facts), {past.step for past in facts.messages}
-    due = {s: facts.failed_at + _after(s, facts) for s in campaign.steps if _fits(s, rule)}
+    due = {s: facts.failed_at + _delay(s, facts) for s in campaign.steps if _fits(s, rule)}
     overdue = [step for step, at in due.items() if at <= now]
     if overdue:
         latest = max(overdue, key=lambda step: step.after)
@@ -44,13 +44,15 @@ def planned_mail(facts: Facts, campaign: Campaign, now: datetime) -> PlannedMail
 
 
 def _fits(step: Step, rule: DeclineRule) -> bool:
+    """True where the step is meant for what the current decline calls for."""
     return rule.category in step.categories and (
         not step.reasons or rule.subscriber_reason in step.reasons
     )
 
 
-def _after(step: Step, facts: Facts) -> timedelta:
-    if step.at_latest is None or failures(facts) >= step.failures:
+def _delay(step: Step, facts: Facts) -> timedelta:
+    """After the first failure: `at_latest` until the invoice has failed often enough."""
+    if step.at_latest is None or failure_count(facts) >= step.failures:
         return step.after
     return step.at_latest
 

@@ -1,8 +1,8 @@
-"""Issuers' outages, as other cards tell of them: whether one was on, and since when it is over.
+"""Issuers' outages, as told by other cards: whether one is on, and since when it is over.
 
-Beginning and end are told by the same cards. Where Stripe does not name the issuer, cards are
-only grouped by what they have in common, and somebody's answer proves nothing about another bank;
-but a card that was turned away and is judged now belongs to a bank that is back.
+Where Stripe does not name the issuer, cards are only grouped by what they have in common, and an
+answer to one card proves nothing about the bank of another. So the same cards tell of the beginning
+and of the end: a card that was turned away and is judged now belongs to a bank that is back.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from recover.dunning.budget import SOON_GAP
 from recover.dunning.declines import TABLE, Pace
 from recover.dunning.facts import Card, Facts, IssuerAnswer, Outcome, PastAttempt
-from recover.dunning.situation import made, rule_of, same_number
+from recover.dunning.situation import attempts_made, rule_of, same_number
 
 TECHNICAL_CODES = frozenset(code for code, rule in TABLE.items() if rule.pace is Pace.SOON)
 MEMORY = timedelta(days=2)
@@ -28,7 +28,7 @@ CARDS = 3
 
 # While an outage lasts one card finds out for all, as often as a single card might be tried. A
 # timing cannot know of it, and would wait for a day or try them all. No card is spent on it more
-# than twice: an invoice has few tries.
+# than twice: an invoice has few retries.
 CANARY_EVERY = SOON_GAP
 CANARIES = 2
 TURN = timedelta(minutes=10)  # by so much a card lets those go first that were tried less often
@@ -50,13 +50,14 @@ class Outage:
 def over_since(facts: Facts) -> datetime | None:
     """Since when the outage is over in which the current card was last tried.
 
-    None where there was no outage, it lasts, or a try since its end (whatever came of it) has
-    spent it: so each end moves an invoice once.
+    None where there was no outage, where it lasts, or where there was an attempt since its end:
+    so the end of an outage moves an invoice once.
     """
-    found = _found(facts)
-    if found is None or found.over_at is None:
+    outage = _current_outage(facts)
+    if outage is None or outage.over_at is None:
         return None
-    return found.over_at if max(past.at for past in made(facts)) < found.over_at else None
+    last_at = max(past.at for past in attempts_made(facts))
+    return outage.over_at if last_at < outage.over_at else None
 
 
 def next_canary_at(facts: Facts, now: datetime) -> datetime | None:
@@ -64,90 +65,94 @@ def next_canary_at(facts: Facts, now: datetime) -> datetime | None:
 
     Not before ``now``. All cards wait for much the same moment: the first puts the others off.
     """
-    found = _found(facts)
-    if found is None or found.over_at is not None or now >= found.failed_at + LONGEST:
+    outage = _current_outage(facts)
+    if outage is None or outage.over_at is not None or now >= outage.failed_at + LONGEST:
         return None
     own = technical_failures(facts.attempts, facts.card)
-    turn = max(found.failing_at, own[-1]) + CANARY_EVERY + (len(own) - 1) * TURN
-    return max(now, min(turn, found.failed_at + LONGEST))
+    turn = max(outage.failing_at, own[-1]) + CANARY_EVERY + (len(own) - 1) * TURN
+    return max(now, min(turn, outage.failed_at + LONGEST))
 
 
 def may_be_canary(facts: Facts) -> bool:
     return len(technical_failures(facts.attempts, facts.card)) <= CANARIES
 
 
-def _found(facts: Facts) -> Outage | None:
-    return outage(technical_failures(facts.attempts, facts.card), facts.issuer_answers)
+def _current_outage(facts: Facts) -> Outage | None:
+    failures = technical_failures(facts.attempts, facts.card)
+    return outage_behind(failures, facts.issuer_answers)
 
 
-def outage(failures: Sequence[datetime], answers: Sequence[IssuerAnswer]) -> Outage | None:
+def outage_behind(failures: Sequence[datetime], answers: Sequence[IssuerAnswer]) -> Outage | None:
     """The outage that a card's ``failures`` (`technical_failures`) fell into, the latest if two.
 
-    None where too few other cards shared its trouble: that was a hiccup.
+    None where too few other cards failed with it: one card alone is a hiccup.
     """
-    failed_at = next((at for at in reversed(failures) if _together(at, answers)), None)
+    failed_at = next((at for at in reversed(failures) if _is_outage(at, answers)), None)
     if failed_at is None:
         return None
-    words = [word for word in answers if word.at >= failed_at - NEAR]
-    failing_at = max(word.at for word in words if word.technical)
-    return Outage(failed_at, failing_at, _over_at(failed_at, words))
+    since = [answer for answer in answers if answer.at >= failed_at - NEAR]
+    failing_at = max(answer.at for answer in since if answer.technical)
+    return Outage(failed_at, failing_at, _over_at(failed_at, since))
 
 
-def _together(at: datetime, answers: Sequence[IssuerAnswer]) -> bool:
-    near = [word for word in answers if abs(word.at - at) <= NEAR]
-    down = {word.card for word in near if word.technical}
-    judged = {word.card for word in near if not word.technical} - down
-    return len(down) + 1 >= CARDS and len(down) + 1 > len(judged)
+def _is_outage(at: datetime, answers: Sequence[IssuerAnswer]) -> bool:
+    """True where enough other cards failed technically at about the time of this failure."""
+    near = [answer for answer in answers if abs(answer.at - at) <= NEAR]
+    turned_away = {answer.card for answer in near if answer.technical}
+    judged = {answer.card for answer in near if not answer.technical} - turned_away
+    failing = len(turned_away) + 1  # and this card
+    return failing >= CARDS and failing > len(judged)
 
 
-def _over_at(failed_at: datetime, words: Sequence[IssuerAnswer]) -> datetime | None:
-    down: set[str] = set()
+def _over_at(failed_at: datetime, answers: Sequence[IssuerAnswer]) -> datetime | None:
+    turned_away: set[str] = set()
     over_at, strikes = None, 0
-    for word in words:
-        if word.technical:
-            down.add(word.card)
+    for answer in answers:
+        if answer.technical:
+            turned_away.add(answer.card)
             strikes += 1
             over_at = over_at if strikes < STRIKES else None
-        elif word.card in down and word.at > failed_at:
-            over_at, strikes = over_at or word.at, 0
+        elif answer.card in turned_away and answer.at > failed_at:
+            over_at, strikes = over_at or answer.at, 0
     return over_at
 
 
 def technical_failures(attempts: Sequence[PastAttempt], card: Card | None) -> list[datetime]:
-    """The tries on this card's number since it was last judged, oldest first: all were technical
-    failures, or the list is empty.
+    """The attempts on this card's number since it was last judged, oldest first: all were
+    technical failures, or the list is empty.
     """
-    found: list[datetime] = []
+    times: list[datetime] = []
     for past in reversed(attempts):
         if card is None or past.card is None or not same_number(past.card, card):
             continue
         if past.outcome in (Outcome.OBSERVED, Outcome.ABANDONED, Outcome.PENDING):
             continue
-        if not _technical(past):
+        if not _issuer_was_away(past):
             break
-        found.insert(0, past.at)
-    return found
+        times.insert(0, past.at)
+    return times
 
 
-def answer_of(past: PastAttempt) -> IssuerAnswer | None:
-    """What a try tells of the issuer; None where it may never have been asked."""
+def issuer_answer(past: PastAttempt) -> IssuerAnswer | None:
+    """What an attempt tells of the issuer; None where it may never have been asked."""
     if past.card is None:
         return None
-    technical = _technical(past)
-    if not technical and not _judged(past):
+    away = _issuer_was_away(past)
+    if not away and not _issuer_judged(past):
         return None
-    return IssuerAnswer(past.at, past.card.fingerprint or past.card.payment_method_id, technical)
+    card = past.card.fingerprint or past.card.payment_method_id
+    return IssuerAnswer(past.at, card, technical=away)
 
 
-def _technical(past: PastAttempt) -> bool:
-    return past.outcome is Outcome.FAILED and rule_of(past).pace is Pace.SOON and _sent(past)
+def _issuer_was_away(past: PastAttempt) -> bool:
+    return past.outcome is Outcome.FAILED and rule_of(past).pace is Pace.SOON and _was_sent(past)
 
 
-def _sent(past: PastAttempt) -> bool:
+def _was_sent(past: PastAttempt) -> bool:
     return past.decline is None or past.decline.network_status != "not_sent_to_network"
 
 
-def _judged(past: PastAttempt) -> bool:
+def _issuer_judged(past: PastAttempt) -> bool:
     """Approved, or declined by the bank itself: not by Stripe, nor for want of the cardholder.
 
     "Try again later" is what some banks say while they are not well, so it proves nothing.

@@ -1,7 +1,7 @@
 """Who looks after a past-due invoice, in the present mode or in one that might be switched to.
 
-Pure. An invoice nobody looks after is orphaned; one with two owners shares a budget, and the
-referee keeps their tries apart.
+An invoice nobody looks after is orphaned. Where two look after it they share one budget, and the
+referee keeps their attempts apart.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from recover.dunning.decisions import CaseState, RetryPayment, SendMessage, Stop
 from recover.dunning.facts import Facts, RetryMode
 from recover.dunning.preview import plan
 from recover.dunning.reconcile import CaseSnapshot, InvoiceState, fixes, opens_case
-from recover.dunning.retries import barred
+from recover.dunning.retries import why_no_retry
 from recover.dunning.timing import Timing
 
 
 class Owner(StrEnum):
-    US = "us"  # we charge or write, and Stripe has no try scheduled
-    STRIPE = "stripe"  # Stripe has a try scheduled, and we do nothing by ourselves
+    US = "us"  # we charge or write, and Stripe has no retry scheduled
+    STRIPE = "stripe"  # Stripe has a retry scheduled, and we do nothing by ourselves
     BOTH = "both"  # both: one budget
     NOBODY = "nobody"  # an orphan
 
@@ -40,7 +40,7 @@ class Ownership:
 
     @property
     def charged(self) -> bool:
-        """Somebody will try the card again without the customer."""
+        """True where somebody will retry the card without the customer."""
         return self.first is not None
 
 
@@ -65,52 +65,64 @@ def past_due(invoice: InvoiceState) -> bool:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _OurActs:
+    """Our next charge and our next mail. ``reason``: why these, or why there is none."""
+
+    retry_at: datetime | None
+    mail_at: datetime | None
+    reason: str
+
+    @property
+    def any(self) -> bool:
+        return self.retry_at is not None or self.mail_at is not None
+
+
 def ownership(one: PastDue, mode: RetryMode, timing: Timing, now: datetime) -> Ownership:
     """Who owns the invoice in ``mode``. Neither side's schedule depends on being asked."""
     stripe_at = one.stripe_retry_at
-    late = stripe_at is not None and stripe_at + STRIPE_GRACE <= now
-    stripe_at = None if late else stripe_at
-    retry_at, mail_at, why = _our_acts(one, mode, timing, now)
-    ours = retry_at is not None or mail_at is not None
-    if late:
-        why = f"{why} A try of Stripe's was due and has not been seen."
+    overdue = stripe_at is not None and stripe_at + STRIPE_GRACE <= now
+    stripe_at = None if overdue else stripe_at
+    ours = _our_acts(one, mode, timing, now)
+    reason = ours.reason
+    if overdue:
+        reason = f"{reason} A try of Stripe's was due and has not been seen."
     owner = {
         (True, True): Owner.BOTH,
         (True, False): Owner.US,
         (False, True): Owner.STRIPE,
         (False, False): Owner.NOBODY,
-    }[ours, stripe_at is not None]
-    return Ownership(owner, retry_at, mail_at, stripe_at, _first(retry_at, stripe_at), why)
+    }[ours.any, stripe_at is not None]
+    first = _first_to_charge(ours.retry_at, stripe_at)
+    return Ownership(owner, ours.retry_at, ours.mail_at, stripe_at, first, reason)
 
 
-def _first(ours: datetime | None, stripes: datetime | None) -> Owner | None:
-    if ours is None:
-        return Owner.STRIPE if stripes else None
-    return Owner.STRIPE if stripes and stripes <= ours else Owner.US
+def _first_to_charge(our_at: datetime | None, stripe_at: datetime | None) -> Owner | None:
+    if our_at is None:
+        return Owner.STRIPE if stripe_at else None
+    return Owner.STRIPE if stripe_at and stripe_at <= our_at else Owner.US
 
 
-def _our_acts(
-    one: PastDue, mode: RetryMode, timing: Timing, now: datetime
-) -> tuple[datetime | None, datetime | None, str]:
-    """Our next charge, our next mail, and why, or why there is none."""
+def _our_acts(one: PastDue, mode: RetryMode, timing: Timing, now: datetime) -> _OurActs:
     if one.case is None or one.facts is None:
-        return None, None, _no_case(one.invoice)
+        return _OurActs(None, None, _no_case_reason(one.invoice))
     if one.case.state is not CaseState.OPEN:
-        return None, None, _over(one)
+        return _OurActs(None, None, _case_over_reason(one.invoice, one.case))
     if mode is RetryMode.OBSERVE:
-        return None, None, "We only watch: nothing is charged or sent."
+        return _OurActs(None, None, "We only watch: nothing is charged or sent.")
     facts = replace(one.facts, mode=mode, next_stripe_attempt_at=one.stripe_retry_at)
-    retry_at, mail_at, stop = _next_acts(facts, one.campaign, timing, now)
-    if retry_at is None and mail_at is None:
-        return None, None, stop or "The case is open, and nothing is left to do but wait."
-    idle = "" if retry_at else barred(facts, one.campaign) or "No further try is planned."
-    return retry_at, mail_at, f"The case is open. {idle}".rstrip()
+    planned = _planned_acts(facts, one.campaign, timing, now)
+    if not planned.any:
+        waits = "The case is open, and nothing is left to do but wait."
+        return replace(planned, reason=planned.reason or waits)
+    if planned.retry_at:
+        return replace(planned, reason="The case is open.")
+    no_retry = why_no_retry(facts, one.campaign) or "No further try is planned."
+    return replace(planned, reason=f"The case is open. {no_retry}")
 
 
-def _next_acts(
-    facts: Facts, campaign: Campaign, timing: Timing, now: datetime
-) -> tuple[datetime | None, datetime | None, str]:
-    """The first charge and the first mail of the plan, and the words it ends with."""
+def _planned_acts(facts: Facts, campaign: Campaign, timing: Timing, now: datetime) -> _OurActs:
+    """The first charge and the first mail of the plan, and the reason for which it ends."""
     retry_at: datetime | None = None
     mail_at: datetime | None = None
     at, ending = now, ""
@@ -123,22 +135,19 @@ def _next_acts(
             mail_at = mail_at or at
         elif isinstance(decision, Stop):
             ending = decision.reason
-    return retry_at, mail_at, ending
+    return _OurActs(retry_at, mail_at, ending)
 
 
-def _no_case(invoice: InvoiceState) -> str:
+def _no_case_reason(invoice: InvoiceState) -> str:
     opening = opens_case(invoice)
     if opening:
         return f"No case yet. {opening.reason} The next sweep opens one, unless the customer left."
     return opening.reason
 
 
-def _over(one: PastDue) -> str:
-    """Why a case that has ended does nothing, and whether the sweep would wake it."""
-    case = one.case
-    if case is None:
-        return ""
+def _case_over_reason(invoice: InvoiceState, case: CaseSnapshot) -> str:
+    """Why a case that has ended does nothing, and whether reconciliation would reopen it."""
     why = f" as {case.close_reason}" if case.close_reason else ""
-    found = fixes([one.invoice], {case.invoice_id: case})
-    mended = f" {found[0].reason} The next sweep looks at it again." if found else ""
-    return f"The case is {case.state}{why}.{mended}"
+    to_fix = fixes([invoice], {case.invoice_id: case})
+    fixed = f" {to_fix[0].reason} The next sweep looks at it again." if to_fix else ""
+    return f"The case is {case.state}{why}.{fixed}"

@@ -23,42 +23,43 @@ from recover.dunning.timing import Timing
 
 MAX_DECISIONS = 200
 
-_ASSUMED = Decline(error_code="card_declined", decline_code="generic_decline")
+_ASSUMED_DECLINE = Decline(error_code="card_declined", decline_code="generic_decline")
 
 
 def plan(facts: Facts, campaign: Campaign, timing: Timing, now: datetime) -> list[Decision]:
-    """The decisions to come if every try fails and nobody acts, the last one a `Stop`.
+    """The decisions to come if every attempt fails and nobody acts, the last one a `Stop`.
 
     An act happens at the `until` of the `Wait` before it, or now. At most ``MAX_DECISIONS`` are
     looked at; then the list ends without a `Stop`.
     """
-    found: list[Decision] = []
+    decisions: list[Decision] = []
     for _ in range(MAX_DECISIONS):
         decision = decide(facts, campaign, timing, now)
-        if isinstance(decision, Wait) and found and isinstance(found[-1], Wait):
-            found.pop()  # it only led to looking again
-        found.append(decision)
+        if isinstance(decision, Wait) and decisions and isinstance(decisions[-1], Wait):
+            decisions.pop()  # it only led to looking again
+        decisions.append(decision)
         if isinstance(decision, Stop):
             break
-        facts, now = _imagine(facts, decision, now)
-    return found
+        facts, now = _after(facts, decision, now)
+    return decisions
 
 
-def _imagine(facts: Facts, decision: Decision, now: datetime) -> tuple[Facts, datetime]:
+def _after(facts: Facts, decision: Decision, now: datetime) -> tuple[Facts, datetime]:
+    """(facts, now) after a decision was carried out."""
     if isinstance(decision, RetryPayment):
-        return _failed_try(facts, decision.trigger, now), now
+        return _with_failed_attempt(facts, decision.trigger, now), now
     if isinstance(decision, SendMessage):
         sent = PastMessage(now, decision.template, decision.step)
         return replace(facts, messages=(*facts.messages, sent)), now
     if isinstance(decision, Wait):
-        return _meanwhile(facts, decision.until), decision.until
+        return _after_waiting(facts, decision.until), decision.until
     return facts, now
 
 
-def _meanwhile(facts: Facts, until: datetime) -> Facts:
-    """A charge in flight fails; so does Stripe's own next try, if its time has come."""
+def _after_waiting(facts: Facts, until: datetime) -> Facts:
+    """A charge in flight fails; so does Stripe's own next retry, if its time has come."""
     settled = tuple(
-        replace(p, outcome=Outcome.FAILED, decline=p.decline or _ASSUMED)
+        replace(p, outcome=Outcome.FAILED, decline=p.decline or _ASSUMED_DECLINE)
         if p.outcome is Outcome.PENDING
         else p
         for p in facts.attempts
@@ -67,15 +68,17 @@ def _meanwhile(facts: Facts, until: datetime) -> Facts:
     stripe_at = facts.next_stripe_attempt_at
     if stripe_at is None or stripe_at > until:
         return facts
-    return replace(_failed_try(facts, Trigger.STRIPE, stripe_at), next_stripe_attempt_at=None)
+    failed = _with_failed_attempt(facts, Trigger.STRIPE, stripe_at)
+    return replace(failed, next_stripe_attempt_at=None)
 
 
-def _failed_try(facts: Facts, trigger: Trigger, at: datetime) -> Facts:
-    latest = latest_failure(facts)
-    fresh = trigger is Trigger.CARD_UPDATE or latest is None
-    decline = _ASSUMED if fresh or latest is None else latest.decline
-    ours = trigger is not Trigger.STRIPE and facts.mode is RetryMode.OBSERVE
-    outcome = Outcome.OBSERVED if ours else Outcome.FAILED
-    past = PastAttempt(at, trigger, outcome, facts.card, None if ours else decline or _ASSUMED)
-    uses = facts.card_uses if ours else (*facts.card_uses, CardUse(at, 0, succeeded=False))
-    return replace(facts, attempts=(*facts.attempts, past), card_uses=uses)
+def _with_failed_attempt(facts: Facts, trigger: Trigger, at: datetime) -> Facts:
+    """The facts after one more attempt in vain; one of ours in observe mode was never charged."""
+    if trigger is not Trigger.STRIPE and facts.mode is RetryMode.OBSERVE:
+        observed = PastAttempt(at, trigger, Outcome.OBSERVED, facts.card)
+        return replace(facts, attempts=(*facts.attempts, observed))
+    latest = None if trigger is Trigger.CARD_UPDATE else latest_failure(facts)
+    decline = (latest.decline if latest else None) or _ASSUMED_DECLINE
+    failed = PastAttempt(at, trigger, Outcome.FAILED, facts.card, decline)
+    uses = (*facts.card_uses, CardUse(at, 0, succeeded=False))
+    return replace(facts, attempts=(*facts.attempts, failed), card_uses=uses)

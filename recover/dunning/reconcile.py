@@ -1,4 +1,4 @@
-"""The sweep's brain: what Stripe's books and ours disagree on, and when a case opens at all.
+"""Reconciliation: what Stripe's books and ours disagree on, and when a case opens at all.
 
 A fix names an invoice and why; the shell fetches that invoice and acts through the same functions
 as the webhooks. Applied fixes leave nothing to fix.
@@ -84,20 +84,20 @@ _REFUTED_BY_OPEN = frozenset(
         CloseReason.UNCOLLECTIBLE,
         CloseReason.DELETED,
         CloseReason.NOTHING_OWED,
-        CloseReason.DISCONNECTED,  # the sweep runs for connected accounts only
+        CloseReason.DISCONNECTED,  # reconciliation runs for connected accounts only
     }
 )
 
 
 def opens_case(invoice: InvoiceState) -> Opening:
-    """The one rule of when a case opens, for webhooks and the sweep alike."""
-    if why_not := _why_not(invoice):
+    """The one rule of when a case opens, for webhooks and reconciliation alike."""
+    if why_not := _why_no_case(invoice):
         return Opening(opens=False, reason=why_not)
     return Opening(opens=True, reason="A renewal was tried and is not paid.")
 
 
-def _why_not(invoice: InvoiceState) -> str:
-    questions = (
+def _why_no_case(invoice: InvoiceState) -> str:
+    obstacles = (
         (invoice.status != "open", f"the invoice is {invoice.status or 'unknown'}"),
         (invoice.amount_remaining_minor <= 0, "nothing is left to pay"),
         (invoice.collection_method != "charge_automatically", "it is not charged automatically"),
@@ -107,32 +107,32 @@ def _why_not(invoice: InvoiceState) -> str:
         (not invoice.attempted, "no payment was tried yet"),
         (invoice.payment_status == "processing", "a payment is under way"),
     )
-    return next((f"No case: {text}." for found, text in questions if found), "")
+    return next((f"No case: {text}." for applies, text in obstacles if applies), "")
 
 
 def fixes(stripe_side: Iterable[InvoiceState], our_side: Mapping[str, CaseSnapshot]) -> list[Fix]:
-    """What to mend, in Stripe's order; the cases that Stripe did not list come last.
+    """What to fix, in Stripe's order; the cases that Stripe did not list come last.
 
     ``stripe_side`` streams all open invoices and those paid recently; ``our_side`` holds, by
     invoice id, all open cases and those of the invoices listed.
     """
-    found: list[Fix] = []
+    to_fix: list[Fix] = []
     listed: set[str] = set()
     for invoice in stripe_side:
         if invoice.invoice_id in listed:  # pages may overlap while invoices are being made
             continue
         listed.add(invoice.invoice_id)
-        if fix := _compare(invoice, our_side.get(invoice.invoice_id)):
-            found.append(fix)
-    found.extend(
+        if fix := _fix_for(invoice, our_side.get(invoice.invoice_id)):
+            to_fix.append(fix)
+    to_fix.extend(
         MissingOnStripe(case.invoice_id, "The case is open; Stripe lists no such invoice.")
         for case in our_side.values()
         if case.state is CaseState.OPEN and case.invoice_id not in listed
     )
-    return found
+    return to_fix
 
 
-def _compare(invoice: InvoiceState, case: CaseSnapshot | None) -> Fix | None:
+def _fix_for(invoice: InvoiceState, case: CaseSnapshot | None) -> Fix | None:
     if case is None:
         opening = opens_case(invoice)
         return OpenCase(invoice.invoice_id, opening.reason) if opening else None

@@ -1,4 +1,4 @@
-"""What the facts amount to: which tries count, what the current card's declines call for."""
+"""What the facts amount to: which attempts count, and what the current card's declines call for."""
 
 from __future__ import annotations
 
@@ -8,52 +8,57 @@ from dataclasses import dataclass
 from recover.dunning.declines import NO_METHOD_CODES, TABLE, DeclineCategory, DeclineRule, classify
 from recover.dunning.facts import Card, Facts, Outcome, PastAttempt
 
-_FAILURES = (Outcome.FAILED, Outcome.REQUIRES_ACTION)
-_SPENT = (*_FAILURES, Outcome.OBSERVED)
+_FAILED = (Outcome.FAILED, Outcome.REQUIRES_ACTION)
+_FAILED_OR_OBSERVED = (*_FAILED, Outcome.OBSERVED)
 
-Ruled = tuple[PastAttempt, DeclineRule]
+RuledAttempt = tuple[PastAttempt, DeclineRule]
+"""A failed attempt and what its decline calls for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Assessment:
     """What one decision asks of the same facts again and again, found once."""
 
-    made: tuple[PastAttempt, ...]
-    ruled: tuple[Ruled, ...]  # the tries that failed or were observed, and what each calls for
-    latest: PastAttempt | None  # as in `latest_failure`
-    latest_rule: DeclineRule | None
-    rule: DeclineRule  # as in `current_rule`
+    made: tuple[PastAttempt, ...]  # as in `attempts_made`
+    ruled: tuple[RuledAttempt, ...]  # those that failed or were observed
+    latest_failure: PastAttempt | None  # as in `latest_failure`
+    latest_rule: DeclineRule | None  # what it calls for
+    current_rule: DeclineRule  # as in `current_rule`
 
 
-def read(facts: Facts) -> Reading:
-    ruled = tuple([(past, rule_of(past)) for past in facts.attempts if past.outcome in _SPENT])
-    failed = [each for each in ruled if each[0].outcome is not Outcome.OBSERVED]
-    on_this = [each for each in failed if _same_data(facts.card, each[0].card)]
-    latest, rule = (on_this or failed)[-1] if failed else (None, None)
-    return Reading(made(facts), ruled, latest, rule, _current(facts, rule, failed))
+def assess(facts: Facts) -> Assessment:
+    ruled = tuple(
+        [(past, rule_of(past)) for past in facts.attempts if past.outcome in _FAILED_OR_OBSERVED]
+    )
+    failed = [(past, rule) for past, rule in ruled if past.outcome is not Outcome.OBSERVED]
+    on_this_card = [each for each in failed if _same_credentials(facts.card, each[0].card)]
+    latest, rule = (on_this_card or failed)[-1] if failed else (None, None)
+    return Assessment(attempts_made(facts), ruled, latest, rule, _current_rule(facts, rule, failed))
 
 
-def _current(facts: Facts, latest: DeclineRule | None, failed: Iterable[Ruled]) -> DeclineRule:
+def _current_rule(
+    facts: Facts, latest: DeclineRule | None, failed: Iterable[RuledAttempt]
+) -> DeclineRule:
     if facts.card is None:
         return TABLE["no_payment_method"]
     rule = latest or classify(None)
     if rule.category is not DeclineCategory.RETRY_LATER:
         return rule
-    return _barring(facts.card, failed) or rule
+    return _barring_rule(facts.card, failed) or rule
 
 
-def made(facts: Facts) -> tuple[PastAttempt, ...]:
-    """The tries that took place, or would have in observe mode. Abandoned ones never happened."""
+def attempts_made(facts: Facts) -> tuple[PastAttempt, ...]:
+    """The attempts that took place, or would have in observe mode; not the abandoned ones."""
     return tuple([past for past in facts.attempts if past.outcome is not Outcome.ABANDONED])
 
 
-def failures(facts: Facts) -> int:
-    """How often this invoice has failed, with observed tries taken as failures; at least 1."""
-    return max(1, sum(past.outcome in _SPENT for past in facts.attempts))
+def failure_count(facts: Facts) -> int:
+    """How often this invoice failed; observed attempts count as failures. At least 1."""
+    return max(1, sum(past.outcome in _FAILED_OR_OBSERVED for past in facts.attempts))
 
 
 def had_no_method(attempt: PastAttempt) -> bool:
-    """True for a try that failed for want of any payment method, rather than by a decline."""
+    """True for an attempt that failed for want of any payment method, and not by a decline."""
     decline = attempt.decline
     return attempt.card is None and (decline is None or decline.error_code in NO_METHOD_CODES)
 
@@ -66,7 +71,7 @@ def same_number(card: Card, other: Card) -> bool:
 
 
 def rule_of(attempt: PastAttempt) -> DeclineRule:
-    """What this failed try calls for."""
+    """What this failed attempt calls for."""
     if attempt.outcome is Outcome.REQUIRES_ACTION:
         return TABLE["authentication_required"]
     if had_no_method(attempt):
@@ -76,35 +81,35 @@ def rule_of(attempt: PastAttempt) -> DeclineRule:
 
 
 def latest_failure(facts: Facts) -> PastAttempt | None:
-    """The last failed try on the current card; of any card where this one was never tried."""
-    failed = [past for past in facts.attempts if past.outcome in _FAILURES]
-    on_this = [past for past in failed if _same_data(facts.card, past.card)]
-    return next(reversed(on_this or failed), None)
+    """The last failed attempt on the current card; on any card where this one was never tried."""
+    failed = [past for past in facts.attempts if past.outcome in _FAILED]
+    on_this_card = [past for past in failed if _same_credentials(facts.card, past.card)]
+    return next(reversed(on_this_card or failed), None)
 
 
 def current_rule(facts: Facts) -> DeclineRule:
-    """What the present situation calls for; also which copy a mail takes (`subscriber_reason`).
+    """What the facts call for now; also which copy a mail takes (`subscriber_reason`).
 
     A card that was once refused for good stays refused, whatever it answered afterwards.
     """
-    return read(facts).rule
+    return assess(facts).current_rule
 
 
 def barring_rule(facts: Facts) -> DeclineRule | None:
-    """The hard decline, if any, that forbids unattended tries on the current card."""
+    """The hard decline, if any, that forbids unattended attempts on the current card."""
     if facts.card is None:
         return None
-    failed = (past for past in facts.attempts if past.outcome in _FAILURES)
-    return _barring(facts.card, [(past, rule_of(past)) for past in failed])
+    failed = (past for past in facts.attempts if past.outcome in _FAILED)
+    return _barring_rule(facts.card, [(past, rule_of(past)) for past in failed])
 
 
-def _barring(card: Card, failed: Iterable[Ruled]) -> DeclineRule | None:
+def _barring_rule(card: Card, failed: Iterable[RuledAttempt]) -> DeclineRule | None:
     """Of several the latest."""
-    found = None
+    latest = None
     for past, rule in failed:
         if rule.bars_card and past.card is not None and _still_bars(rule, past.card, card):
-            found = rule
-    return found
+            latest = rule
+    return latest
 
 
 def _still_bars(rule: DeclineRule, refused: Card, card: Card) -> bool:
@@ -118,16 +123,16 @@ def _still_bars(rule: DeclineRule, refused: Card, card: Card) -> bool:
 def is_new_card(facts: Facts) -> bool:
     """True where the current card data was never tried on this invoice, and may be.
 
-    A failed try whose card nobody knows could have been this one: then the answer is False.
+    A failed attempt whose card nobody knows could have been on this one: then it is not new.
     """
-    card, tried = facts.card, made(facts)
-    if card is None or not tried or barring_rule(facts) is not None:
+    card, made = facts.card, attempts_made(facts)
+    if card is None or not made or barring_rule(facts) is not None:
         return False
     return all(
         had_no_method(past) if past.card is None else not card.same_credentials(past.card)
-        for past in tried
+        for past in made
     )
 
 
-def _same_data(card: Card | None, other: Card | None) -> bool:
+def _same_credentials(card: Card | None, other: Card | None) -> bool:
     return card is not None and other is not None and card.same_credentials(other)

@@ -1,4 +1,4 @@
-"""When to try again. A timing proposes; what forbids a try is decided elsewhere (`retries.py`)."""
+"""When to retry. A timing proposes; what forbids a retry is decided by `scheduled_retry`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from recover.dunning.campaign import Campaign
 from recover.dunning.declines import DeclineCategory, DeclineRule, Pace
 from recover.dunning.facts import Facts, Outcome, PastAttempt
 from recover.dunning.hours import days_later, out_of_the_night
-from recover.dunning.plausible import strange_time
-from recover.dunning.situation import current_rule, latest_failure, made, rule_of
+from recover.dunning.plausible import time_fault
+from recover.dunning.situation import attempts_made, current_rule, latest_failure, rule_of
 
 _WHY = {
     Pace.SOON: "the failure was technical and such failures often pass within hours",
@@ -24,7 +24,7 @@ _WHY = {
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """One proposed try. ``reason`` is a clause, such as "the bank asked to wait until then"."""
+    """One proposed retry. ``reason`` is a clause, such as "the bank asked to wait until then"."""
 
     at: datetime  # aware UTC; not after `now` means that it is due
     reason: str
@@ -36,8 +36,8 @@ class Proposal:
 
     retry: Retry | None
     reason: str  # for `retry` its clause, else a sentence why there is none
-    chance: float | None = None  # that this one try succeeds; None where no model was asked
-    plan: tuple[datetime, ...] = ()  # the whole set of tries, ascending
+    chance: float | None = None  # that this one retry succeeds; None where no model was asked
+    plan: tuple[datetime, ...] = ()  # the whole set of retries, ascending
     plan_chance: float | None = None  # that the set recovers the invoice
     propensity: float = 1.0  # with which exactly this time was chosen
     choices: int = 1  # among how many allowed moments
@@ -53,10 +53,10 @@ class TimingKind(StrEnum):
 
 
 class Timing(Protocol):
-    """Chooses the moment of the next try. Pure: the same facts give the same answer."""
+    """Chooses the moment of the next retry. Pure: the same facts give the same answer."""
 
     def propose(self, facts: Facts, campaign: Campaign, now: datetime) -> Proposal:
-        """The next try worth making, or why no further one is."""
+        """The next retry worth making, or why no further one is."""
         ...
 
 
@@ -64,37 +64,37 @@ class Timing(Protocol):
 class FixedTiming:
     """The same days for everyone, at the hour of the first failure, but not in the night.
 
-    A slot is spent by any try at or after it, whoever made it; so several slots missed while
-    nothing ran give one try, not a burst.
+    A slot is spent by any attempt at or after it, whoever made it; so several slots missed while
+    nothing ran give one retry, not a burst.
     """
 
     days: tuple[int, ...] = (1, 3, 7, 13, 20)  # after the first failure
     soon: tuple[timedelta, ...] = (timedelta(hours=2), timedelta(hours=24))  # technical failures
 
     def propose(self, facts: Facts, campaign: Campaign, now: datetime) -> Proposal:
-        if strange := strange_time(facts, now):
-            return Proposal(None, strange, warnings=(strange,))
-        retry = self._next(facts, campaign, now)
+        if fault := time_fault(facts, now):
+            return Proposal(None, fault, warnings=(fault,))
+        retry = self._next_slot(facts, campaign, now)
         return Proposal(retry, retry.reason if retry else "The fixed days are over.")
 
     def next_retry(self, facts: Facts, campaign: Campaign, now: datetime) -> Retry | None:
         return self.propose(facts, campaign, now).retry
 
-    def _next(self, facts: Facts, campaign: Campaign, now: datetime) -> Retry | None:
+    def _next_slot(self, facts: Facts, campaign: Campaign, now: datetime) -> Retry | None:
         rule = current_rule(facts)
         if rule.category is not DeclineCategory.RETRY_LATER or rule.pace is Pace.NONE:
             return None
-        tried = made(facts)
-        last_at = max((past.at for past in tried), default=facts.failed_at)
+        made = attempts_made(facts)
+        last_at = max((past.at for past in made), default=facts.failed_at)
         slot = min((at for at in self._slots(facts, rule) if at > last_at), default=None)
         if slot is None:
             return None
-        floor = _not_before(facts, rule)
-        at = out_of_the_night(max(slot, floor or slot, now), facts.timezone)
+        not_before = _not_before(facts, rule)
+        at = out_of_the_night(max(slot, not_before or slot, now), facts.timezone)
         if at >= facts.failed_at + campaign.window:
             return None
-        asked = floor is not None and floor >= slot
-        return Retry(at, "the bank asked to wait that long" if asked else _WHY[rule.pace])
+        bank_asked = not_before is not None and not_before >= slot
+        return Retry(at, "the bank asked to wait that long" if bank_asked else _WHY[rule.pace])
 
     def _slots(self, facts: Facts, rule: DeclineRule) -> Iterator[datetime]:
         for days in self.days:
@@ -113,12 +113,12 @@ def _not_before(facts: Facts, rule: DeclineRule) -> datetime | None:
 def _technical_since(facts: Facts) -> datetime:
     """The first of the technical failures that the history ends with."""
     since = facts.failed_at
-    for past in reversed(made(facts)):
-        if not _technical(past):
+    for past in reversed(attempts_made(facts)):
+        if not _failed_technically(past):
             break
         since = past.at
     return since
 
 
-def _technical(past: PastAttempt) -> bool:
+def _failed_technically(past: PastAttempt) -> bool:
     return past.outcome is Outcome.FAILED and rule_of(past).pace is Pace.SOON

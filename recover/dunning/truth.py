@@ -1,4 +1,4 @@
-"""Whether there is still anything to do: the invoice, its subscription and the window."""
+"""When a case is over by Stripe's books: by its invoice, its subscription or a dispute."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _INVOICE_OVER = {
 _SUBSCRIPTION_OVER = frozenset({"canceled", "incomplete_expired", "ended"})
 
 
-def ended(facts: Facts) -> Stop | None:
-    """Why the case is over by Stripe's books, or None while it is not."""
+def stop_by_stripe(facts: Facts) -> Stop | None:
+    """The end of the case, by what Stripe says of it; None while it goes on."""
     if facts.invoice_status == "paid":
         return Stop(CaseState.RECOVERED, "The invoice is paid.")
     if over := _INVOICE_OVER.get(facts.invoice_status):
@@ -24,10 +24,10 @@ def ended(facts: Facts) -> Stop | None:
         return _closed(CloseReason.NOTHING_OWED, "Nothing is left to pay on the invoice.")
     if facts.collection_method != "charge_automatically":
         return _closed(CloseReason.NOT_AUTOMATIC, "The invoice is not charged automatically.")
-    return _subscription_ended(facts)
+    return _stop_by_subscription(facts)
 
 
-def _subscription_ended(facts: Facts) -> Stop | None:
+def _stop_by_subscription(facts: Facts) -> Stop | None:
     if facts.subscription_status in _SUBSCRIPTION_OVER:
         text = "The subscription has ended; who has left is neither charged nor written to."
         return _closed(CloseReason.SUBSCRIPTION_ENDED, text)

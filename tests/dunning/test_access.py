@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recover.dunning import CaseState, CloseReason
-from recover.dunning.access import STILL_OWED, AccessState, Debt, access
+from recover.dunning.access import STILL_OWED, Debt, EntitlementState, entitlement
 
 FAILED = datetime(2027, 3, 1, 9, tzinfo=UTC)
 WINDOW = timedelta(days=21)
@@ -68,19 +68,19 @@ TABLE = [
     ids=[row[0] for row in TABLE],
 )  # fmt: skip
 def test_access(debts, grace, today, state, until):
-    found = access(debts, timedelta(days=grace), day(today))
+    found = entitlement(debts, timedelta(days=grace), day(today))
     assert found.state == state
     assert found.until == (None if until is None else day(until))
     assert found.reason.endswith(".")
 
 
 def test_the_reason_names_the_days_and_what_ends():
-    grace = access([debt()], timedelta(days=14), day(1))
+    grace = entitlement([debt()], timedelta(days=14), day(1))
     assert grace.reason == (
         "A renewal has been unpaid since 2027-03-01. Everything stays open until 2027-03-15,"
         " the end of the days of grace."
     )
-    limited = access([debt(paid=30)], timedelta(days=14), day(31))
+    limited = entitlement([debt(paid=30)], timedelta(days=14), day(31))
     assert limited.reason == (
         "A renewal has been unpaid since 2027-03-01. Full access ended on 2027-03-31,"
         " the end of what was paid for."
@@ -88,7 +88,7 @@ def test_the_reason_names_the_days_and_what_ends():
 
 
 def test_since_is_the_oldest_failure_that_is_still_owed():
-    found = access([debt(failed=5), debt(RECOVERED), debt(failed=2)], timedelta(14), day(6))
+    found = entitlement([debt(failed=5), debt(RECOVERED), debt(failed=2)], timedelta(14), day(6))
     assert found.since == day(2)
 
 
@@ -109,6 +109,6 @@ DEBTS = st.builds(
 
 @given(st.lists(DEBTS, max_size=3), st.integers(0, 60), st.floats(0, 90))
 def test_what_was_prepaid_is_never_locked(debts, grace, today):
-    found = access(debts, timedelta(days=grace), day(today))
+    found = entitlement(debts, timedelta(days=grace), day(today))
     if debts and all(one.paid_until and day(today) < one.paid_until for one in debts):
-        assert found.state != AccessState.LIMITED
+        assert found.state != EntitlementState.LIMITED

@@ -4,24 +4,24 @@ from datetime import timedelta
 from dunning_cast import FAILED_AT, MASTERCARD, OTHER, VISA, days, facts, hours, tried, uses
 
 from recover.dunning import DEFAULT, Outcome, allowance
-from recover.dunning.budget import gap_ends_at, stripe_clears_at, tries_on_card
+from recover.dunning.budget import attempts_on_card, gap_ends_at, stripe_clears_at
 
 
 def test_every_use_of_the_number_by_anyone_counts():
     told = facts(card_uses=uses(*(FAILED_AT + hours(n) for n in range(6))))
-    assert allowance(told, FAILED_AT + days(1)).tries_left == 9
+    assert allowance(told, FAILED_AT + days(1)).attempts_left == 9
 
 
 def test_a_use_leaves_the_budget_after_thirty_days():
     told = facts(card_uses=uses(FAILED_AT - days(29), FAILED_AT))
-    assert allowance(told, FAILED_AT + hours(1)).tries_left == 13
-    assert allowance(told, FAILED_AT + days(1)).tries_left == 14
+    assert allowance(told, FAILED_AT + hours(1)).attempts_left == 13
+    assert allowance(told, FAILED_AT + days(1)).attempts_left == 14
 
 
 def test_a_full_budget_names_the_moment_it_frees():
     told = facts(card_uses=uses(*(FAILED_AT + hours(n) for n in range(15))))
     found = allowance(told, FAILED_AT + days(2))
-    assert found.tries_left == 0
+    assert found.attempts_left == 0
     assert found.next_at == FAILED_AT + days(30)
     assert "the next is allowed Friday 25 December, 09:00 in Madrid" in found.reason
 
@@ -30,27 +30,27 @@ def test_mastercard_also_counts_the_last_day():
     times = [FAILED_AT + timedelta(minutes=n) for n in range(10)]
     told = facts(tried(card=MASTERCARD), card=MASTERCARD, card_uses=uses(*times))
     found = allowance(told, FAILED_AT + hours(1))
-    assert (found.tries_left, found.next_at) == (0, FAILED_AT + hours(24))
+    assert (found.attempts_left, found.next_at) == (0, FAILED_AT + hours(24))
 
 
 def test_our_rows_count_where_stripes_list_lags_behind():
     told = facts(tried(), tried(hours(13)), tried(hours(26)), card_uses=uses(FAILED_AT))
-    assert len(tries_on_card(told, VISA)) == 3
+    assert len(attempts_on_card(told, VISA)) == 3
 
 
 def test_the_same_try_in_both_lists_counts_once():
-    assert len(tries_on_card(facts(tried(), tried(days(1))), VISA)) == 2
+    assert len(attempts_on_card(facts(tried(), tried(days(1))), VISA)) == 2
 
 
 def test_observed_tries_count_and_abandoned_ones_do_not():
     observed = replace(tried(days(1)), outcome=Outcome.OBSERVED)
     abandoned = replace(tried(days(2)), outcome=Outcome.ABANDONED)
     told = facts(tried(), observed, abandoned, card_uses=uses(FAILED_AT))
-    assert len(tries_on_card(told, VISA)) == 2
+    assert len(attempts_on_card(told, VISA)) == 2
 
 
 def test_tries_on_another_card_are_not_this_cards():
-    assert tries_on_card(facts(tried(), card=OTHER, card_uses=()), OTHER) == []
+    assert attempts_on_card(facts(tried(), card=OTHER, card_uses=()), OTHER) == []
 
 
 def test_the_gap_runs_from_the_last_try_on_any_invoice():

@@ -15,7 +15,7 @@ def test_our_own_caps_are_those_recommended():
 )
 @pytest.mark.parametrize("on", [date(2019, 1, 1), date(2025, 5, 24), date(2026, 11, 1)])
 def test_no_network_is_ever_allowed_more_than_the_ceiling(network, on):
-    assert 0 < rules_for(network, on).max_tries <= CEILING
+    assert 0 < rules_for(network, on).max_attempts <= CEILING
     assert rules_for(network, on).window == timedelta(days=30)
 
 
@@ -31,8 +31,8 @@ def test_mastercard_also_limits_a_day():
 
 def test_bank_debits_have_stripes_own_ceilings():
     ach = rules_for("us_bank_account", date(2026, 11, 1))
-    assert (ach.max_tries, ach.window) == (3, timedelta(days=40))
-    assert rules_for("acss_debit", date(2026, 11, 1)).max_tries == 2
+    assert (ach.max_attempts, ach.window) == (3, timedelta(days=40))
+    assert rules_for("acss_debit", date(2026, 11, 1)).max_attempts == 2
 
 
 def test_a_day_before_all_rules_takes_the_oldest():

@@ -24,9 +24,9 @@ from recover.dunning import (
 )
 from recover.dunning.outages import (
     TECHNICAL_CODES,
-    answer_of,
+    issuer_answer,
     next_canary_at,
-    outage,
+    outage_behind,
     over_since,
     technical_failures,
 )
@@ -69,7 +69,7 @@ TWO = (("a", -20, "x"), ("b", 30, "x"))
     ],
 )
 def test_an_outage_is_told_from_several_cards_and_over_by_one_of_them(said, over):
-    found = outage([FAILED_AT], words(*said))
+    found = outage_behind([FAILED_AT], words(*said))
 
     if over == "none":
         assert found is None
@@ -82,9 +82,9 @@ def test_the_outage_that_counts_is_the_last_this_card_failed_in():
     again = FAILED_AT + hours(10)
     said = words(*TWO, ("a", 120, "ok"), ("b", 125, "ok"), ("a", 610, "x"), ("b", 615, "x"))
 
-    assert outage([FAILED_AT], said).over_at is None
-    assert outage([FAILED_AT, again], said).failed_at == again
-    assert outage([FAILED_AT, FAILED_AT + hours(5)], said).failed_at == FAILED_AT
+    assert outage_behind([FAILED_AT], said).over_at is None
+    assert outage_behind([FAILED_AT, again], said).failed_at == again
+    assert outage_behind([FAILED_AT, FAILED_AT + hours(5)], said).failed_at == FAILED_AT
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_only_technical_failures_since_the_card_was_last_judged_count(attempts, 
 def test_what_a_try_tells_of_the_issuer(past, technical):
     expected = None if technical is None else IssuerAnswer(FAILED_AT, "fp_visa", technical)
 
-    assert answer_of(past) == expected
+    assert issuer_answer(past) == expected
 
 
 def test_insufficient_funds_are_no_technical_failure():

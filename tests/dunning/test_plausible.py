@@ -54,14 +54,14 @@ def sensible(told=None, now=NOW):
 
 def test_the_same_facts_with_sensible_times_get_a_try():
     assert sensible() is not None
-    assert allowance(facts(tried()), NOW).tries_left > 0
+    assert allowance(facts(tried()), NOW).attempts_left > 0
 
 
 @pytest.mark.parametrize(("told", "now"), STRANGE_FACTS)
 def test_nothing_is_tried_where_a_time_cannot_be_right(told, now):
     assert sensible(told, now) is None
     budget = allowance(told, now)
-    assert budget.tries_left == 0
+    assert budget.attempts_left == 0
     assert "cannot be right" in budget.reason
     for timing in (FixedTiming(), Engine.default()):
         found = timing.propose(told, DEFAULT, now)

@@ -186,7 +186,7 @@ class World:
     def check_caps(self, card):
         rules = rules_for(card.brand, self.now.date())
         times = [at for other, at in self.uses if same_number(card, other)]
-        assert sum(at > self.now - rules.window for at in times) < rules.max_tries
+        assert sum(at > self.now - rules.window for at in times) < rules.max_attempts
         if rules.max_per_day:
             assert sum(at > self.now - days(1) for at in times) < rules.max_per_day
 

@@ -26,7 +26,7 @@ from recover.dunning.engine.model import Model
 from recover.dunning.engine.paydays import Floats, Grid, grid_of
 from recover.dunning.facts import Facts, PastAttempt
 from recover.dunning.hours import local
-from recover.dunning.situation import Reading, read
+from recover.dunning.situation import Assessment, assess
 
 CLOSED: Final = float(PRIOR["answer"]["approve_closed"])
 _OPEN_AT: Final[list[float]] = [
@@ -118,10 +118,10 @@ def shifted(chances: Floats, shift: Floats | float) -> Floats:
 
 
 def believe(
-    facts: Facts, model: Model, window: timedelta, reading: Reading | None = None
+    facts: Facts, model: Model, window: timedelta, reading: Assessment | None = None
 ) -> Belief:
     """What is known of this case after its last failed try. Needs nothing but the facts."""
-    failed = failures_on_card(facts.card, (reading or read(facts)).ruled)
+    failed = failures_on_card(facts.card, (reading or assess(facts)).ruled)
     first_at = min((past.at for past, _ in failed), default=facts.failed_at)
     first_there = local(first_at, facts.timezone)
     laid = grid_of(first_there.date(), window)

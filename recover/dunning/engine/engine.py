@@ -16,8 +16,8 @@ from recover.dunning.engine.outcomes import TryOutcome
 from recover.dunning.engine.planner import Price, plan
 from recover.dunning.engine.proposal import propose, question
 from recover.dunning.facts import Facts
-from recover.dunning.plausible import strange_time
-from recover.dunning.situation import current_rule, made, read
+from recover.dunning.plausible import time_fault
+from recover.dunning.situation import assess, attempts_made, current_rule
 from recover.dunning.timing import FixedTiming, Proposal, Retry
 
 _DRAWS = 2**64
@@ -78,10 +78,10 @@ class Engine:
         ``draw`` in [0, 1) must stay the same while the same try is asked for again. None: no
         exploration.
         """
-        if strange := strange_time(facts, now):
+        if strange := time_fault(facts, now):
             return Proposal(None, strange, warnings=(strange,))
-        reading, doubted = read(facts), doubts(facts, now)
-        rule = reading.rule
+        reading, doubted = assess(facts), doubts(facts, now)
+        rule = reading.current_rule
         if rule.category is not DeclineCategory.RETRY_LATER or rule.pace is Pace.NONE:
             return Proposal(None, f"{rule.text} No retry is made before the customer acts.")
         warnings = self._warnings(doubted + remarks(facts, rule))
@@ -93,7 +93,7 @@ class Engine:
 
     def warnings(self, facts: Facts, now: datetime) -> tuple[str, ...]:
         """What the founder should know of these facts, and of the model itself."""
-        if strange := strange_time(facts, now):
+        if strange := time_fault(facts, now):
             return self._warnings([strange])
         return self._warnings(doubts(facts, now) + remarks(facts, current_rule(facts)))
 
@@ -103,5 +103,5 @@ class Engine:
     def _draw(self, facts: Facts) -> float | None:
         if not self.seed:
             return None
-        name = f"{self.seed}:{len(made(facts))}".encode()
+        name = f"{self.seed}:{len(attempts_made(facts))}".encode()
         return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest()) / _DRAWS

@@ -15,7 +15,7 @@ from recover.dunning.declines import DeclineRule, Pace
 from recover.dunning.engine.hypotheses import LIBRARY, PRIOR
 from recover.dunning.engine.paydays import MAX_DAYS, Floats, pays_on
 from recover.dunning.facts import Card, Facts, Outcome
-from recover.dunning.situation import Ruled
+from recover.dunning.situation import RuledAttempt
 
 GROUPS: Final[tuple[str, ...]] = tuple(PRIOR["causes"])
 REGIONS: Final[tuple[str, ...]] = tuple(PRIOR["regions"])
@@ -71,7 +71,7 @@ def funding(card: Card | None) -> str:
     return known if known in FUNDINGS else "debit"
 
 
-def failures_on_card(card: Card | None, ruled: Iterable[Ruled]) -> list[Ruled]:
+def failures_on_card(card: Card | None, ruled: Iterable[RuledAttempt]) -> list[RuledAttempt]:
     """Failed tries on the card data that would be charged now, oldest first."""
     return [
         (past, rule)

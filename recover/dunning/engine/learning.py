@@ -22,7 +22,7 @@ from recover.dunning.engine.moves import Move, moves
 from recover.dunning.engine.outcomes import Rows, TryOutcome, rows_of, told_once
 from recover.dunning.engine.paydays import Floats
 from recover.dunning.facts import Facts
-from recover.dunning.plausible import strange_time
+from recover.dunning.plausible import time_fault
 from recover.dunning.situation import current_rule
 
 Told = Iterable[TryOutcome | tuple[Facts, datetime, bool]]
@@ -102,7 +102,7 @@ def _judged(prior: Model, previous: Model, taught: Rows, judged: Rows) -> Learne
 
 def _sound(outcome: TryOutcome) -> bool:
     facts = outcome.facts
-    if strange_time(facts, outcome.at) or doubts(facts, outcome.at):
+    if time_fault(facts, outcome.at) or doubts(facts, outcome.at):
         return False
     return current_rule(facts).category is DeclineCategory.RETRY_LATER
 

@@ -14,7 +14,7 @@ from recover.dunning.engine.planner import Plan, Room, candidates
 from recover.dunning.engine.reasons import clause, nothing
 from recover.dunning.facts import Facts, Trigger
 from recover.dunning.hours import local
-from recover.dunning.situation import Reading
+from recover.dunning.situation import Assessment
 from recover.dunning.timing import Proposal, Retry
 
 _HOUR = timedelta(hours=1)
@@ -32,10 +32,10 @@ class Question:
 
 
 def question(
-    facts: Facts, campaign: Campaign, now: datetime, model: Model, reading: Reading
+    facts: Facts, campaign: Campaign, now: datetime, model: Model, reading: Assessment
 ) -> Question:
     belief = believe(facts, model, campaign.window, reading)
-    latest, rule = reading.latest, reading.latest_rule or reading.rule
+    latest, rule = reading.latest_failure, reading.latest_rule or reading.current_rule
     wished = latest.at + rule.not_before if latest and rule.not_before else None
     hours = _allowed(belief, facts, campaign, reading, wished)
     # The hour we are in stays a candidate, so that a due try is due and not put off again.
@@ -87,19 +87,19 @@ def _no_more(asked: Question) -> str:
     return nothing(max(belief.chance(int(hour)) for hour in some), belief.tries)
 
 
-def _tries_left(reading: Reading, campaign: Campaign) -> int:
+def _tries_left(reading: Assessment, campaign: Campaign) -> int:
     ours = [past for past in reading.made if past.trigger is Trigger.SCHEDULE]
     return max(0, campaign.max_retries - len(ours))
 
 
 def _allowed(
-    belief: Belief, facts: Facts, campaign: Campaign, reading: Reading, wished: datetime | None
+    belief: Belief, facts: Facts, campaign: Campaign, reading: Assessment, wished: datetime | None
 ) -> NDInt:
     """Candidate hours under the gap, the caps, the network's wish, the window and Stripe's own.
 
     They follow from the facts alone: the choice among them is the same whenever it is asked for.
     """
-    rule = reading.latest_rule or reading.rule
+    rule = reading.latest_rule or reading.current_rule
     last_at = max([past.at for past in reading.made], default=facts.failed_at)
     earliest = max(
         caps_clear_at(facts, last_at),
