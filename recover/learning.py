@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, defer
 
 from recover import lessons, record, timings
 from recover.dunning import campaign
-from recover.dunning.engine import Engine, Learned, Model, differences, pool, refit
+from recover.dunning.engine import Engine, FitResult, Model, differences, pool, refit
 from recover.errors import PermanentError
 from recover.lifecycle import plan_anew
 from recover.models import Account, AccountLesson, RetryModel
@@ -64,12 +64,12 @@ def _prior(session: Session, account: Account) -> Model:
     return pool(taught).for_account() if taught else timings.SHIPPED.model
 
 
-def _without_outcomes(prior: Model) -> Learned:
+def _without_outcomes(prior: Model) -> FitResult:
     reason = "No outcome of this account yet: it begins with what the others here have taught."
-    return Learned(prior, accepted=True, reason=reason)
+    return FitResult(prior, accepted=True, reason=reason)
 
 
-def _says_nothing(found: Learned, in_use: Engine) -> bool:
+def _says_nothing(found: FitResult, in_use: Engine) -> bool:
     """Nothing was to be learned, or nothing that the version in use does not say already."""
     if not found.accepted:
         return not found.used
@@ -88,7 +88,7 @@ def _repeats(session: Session, row: RetryModel, in_use: Engine) -> bool:
     return all(getattr(newest, name) == getattr(row, name) for name in told)
 
 
-def _row(account: Account, found: Learned, services: Services) -> RetryModel:
+def _row(account: Account, found: FitResult, services: Services) -> RetryModel:
     return RetryModel(
         account_id=account.id,
         version=found.model.version if found.accepted else "",
@@ -101,7 +101,7 @@ def _row(account: Account, found: Learned, services: Services) -> RetryModel:
     )
 
 
-def figures(found: Learned) -> dict[str, Any]:
+def figures(found: FitResult) -> dict[str, Any]:
     """What a person compares versions by. Losses are nats per held-out try; less is better."""
     return {
         "used": found.used,
@@ -109,7 +109,7 @@ def figures(found: Learned) -> dict[str, Any]:
         "held_out": found.held_out,
         "loss_before": found.loss_before,
         "loss_after": found.loss_after,
-        "largest": str(found.largest) if found.largest else "",
+        "largest": str(found.largest_move) if found.largest_move else "",
     }
 
 

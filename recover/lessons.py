@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from recover import history, truth
 from recover.dunning import Card, Facts, Outcome, PastAttempt, RetryMode
-from recover.dunning.engine import TryOutcome
+from recover.dunning.engine import RetryOutcome
 from recover.history import Story
 from recover.models import Account, Attempt, ImportedInvoice, RecoveryCase
 from recover.past import card_of_attempt, past_attempt, tries_of
@@ -28,7 +28,7 @@ MOST_CASES = 15_000
 
 def outcomes(
     session: Session, account: Account, now: datetime, window: timedelta
-) -> Iterator[TryOutcome]:
+) -> Iterator[RetryOutcome]:
     """Every retry on unchanged card data of what is over, the imported past before the cases.
 
     A renewal that is a case here is told as one, though it was imported too. The newest are told,
@@ -44,7 +44,7 @@ def outcomes(
 
 def _imported(
     session: Session, account: Account, over: datetime, limit: int
-) -> Iterator[TryOutcome]:
+) -> Iterator[RetryOutcome]:
     past = history.untold(account.id).where(ImportedInvoice.failed_at <= over)
     newest = past.with_only_columns(ImportedInvoice.id)
     newest = newest.order_by(ImportedInvoice.failed_at.desc(), ImportedInvoice.id.desc())
@@ -58,7 +58,7 @@ def _imported(
         yield from _of_story(account, story)
 
 
-def _of_story(account: Account, story: Story) -> Iterator[TryOutcome]:
+def _of_story(account: Account, story: Story) -> Iterator[RetryOutcome]:
     tries = tries_of(story.charges)
     for nth, (before, this) in enumerate(pairwise(tries), start=1):
         if _tells(before, this):
@@ -73,7 +73,7 @@ def _of_story(account: Account, story: Story) -> Iterator[TryOutcome]:
                 timezone=_zone_of(account, this.card),
                 paid_hours=story.paid_hours,
             )
-            yield TryOutcome(facts, this.at, this.outcome is Outcome.SUCCEEDED)
+            yield RetryOutcome(facts, this.at, this.outcome is Outcome.SUCCEEDED)
 
 
 def _zone_of(account: Account, card: Card | None) -> str:
@@ -81,7 +81,7 @@ def _zone_of(account: Account, card: Card | None) -> str:
     return timezone_of("", [card.country] if card and card.country else [], ours) or ours
 
 
-def _cases(session: Session, account: Account, over: datetime) -> Iterator[TryOutcome]:
+def _cases(session: Session, account: Account, over: datetime) -> Iterator[RetryOutcome]:
     newest = (
         select(RecoveryCase.id)
         .where(RecoveryCase.account_id == account.id, RecoveryCase.failed_at <= over)
@@ -105,13 +105,15 @@ def _cases(session: Session, account: Account, over: datetime) -> Iterator[TryOu
         yield from _of_case(account, told[0][0], [row for _, row in told])
 
 
-def _of_case(account: Account, case: RecoveryCase, rows: Sequence[Attempt]) -> Iterator[TryOutcome]:
+def _of_case(
+    account: Account, case: RecoveryCase, rows: Sequence[Attempt]
+) -> Iterator[RetryOutcome]:
     before: list[PastAttempt] = []
     for row in rows:
         this = past_attempt(row)
         if before and _tells(before[-1], this):
             facts = _facts(account, case, row, tuple(before))
-            yield TryOutcome(facts, this.at, this.outcome is Outcome.SUCCEEDED)
+            yield RetryOutcome(facts, this.at, this.outcome is Outcome.SUCCEEDED)
         before.append(this)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from recover.dunning import DEFAULT, Campaign, Retry
-from recover.dunning.engine import Engine, Model, TryOutcome, refit
+from recover.dunning.engine import Engine, Model, RetryOutcome, refit
 from sandbox.chance import Chance
 from sandbox.evaluation.case import Case, Tried
 from sandbox.evaluation.invoices import RememberingIssuers, failed_invoices
@@ -28,14 +28,14 @@ class EnginePolicy:
     engine: Engine
     batch: int = EVERYTHING
     quota: int = EVERYTHING  # of outcomes it may still learn from
-    told: list[TryOutcome] = field(default_factory=list)
+    told: list[RetryOutcome] = field(default_factory=list)
 
     def propose(self, cases: Sequence[Case], campaign: Campaign) -> Sequence[Retry | None]:
         return self.engine.next_times([(case.facts, case.now) for case in cases], campaign)
 
     def learn(self, outcomes: Sequence[Tried]) -> None:
         """As the product does: anew from the shipped prior, on all outcomes so far."""
-        new = [TryOutcome(tried.facts, tried.at, tried.approved) for tried in outcomes]
+        new = [RetryOutcome(tried.facts, tried.at, tried.approved) for tried in outcomes]
         new = new[: self.quota]
         self.quota -= len(new)
         self.told += new

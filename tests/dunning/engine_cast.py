@@ -9,10 +9,10 @@ from random import Random
 from dunning_cast import FAILED_AT, VISA, facts, hours, tried
 
 from recover.dunning import DEFAULT
-from recover.dunning.engine import Model, TryOutcome
-from recover.dunning.engine.fitting import losses
+from recover.dunning.engine import Model, RetryOutcome
+from recover.dunning.engine.fitting import log_losses
 from recover.dunning.engine.hypotheses import CAUSES
-from recover.dunning.engine.outcomes import rows_of
+from recover.dunning.engine.outcomes import training_rows
 
 NEW_YORK = "America/New_York"
 CARD = replace(VISA, country="US", funding="debit")
@@ -33,7 +33,7 @@ def outcomes(count, succeeds, first=0):
     for number in range(first, first + count):
         told, after = case(number), timedelta(hours=dice.uniform(13, 400))
         at = told.failed_at + after
-        found.append(TryOutcome(told, at, succeeds(after, dice)))
+        found.append(RetryOutcome(told, at, succeeds(after, dice)))
     return found
 
 
@@ -46,7 +46,7 @@ def often(after, dice):
 
 
 def loss(model, told):
-    return float(losses(model, rows_of(told, DEFAULT.window)).mean())
+    return float(log_losses(model, training_rows(told, DEFAULT.window)).mean())
 
 
 def share(model, group, cause):

@@ -86,7 +86,7 @@ def test_a_plan_spreads_its_tries_over_different_days():
 
 
 def test_it_stops_when_no_further_try_is_worth_its_price():
-    thrifty = Engine(ENGINE.model, Price(per_try=0.08))
+    thrifty = Engine(ENGINE.model, Price(per_retry=0.08))
     told, now = after_tries("generic_decline", 8, engine=thrifty)
     found = asked(told, now, thrifty)
     assert found.retry is None
@@ -95,11 +95,11 @@ def test_it_stops_when_no_further_try_is_worth_its_price():
 
 
 def test_a_higher_price_makes_fewer_tries():
-    cheap = Engine(ENGINE.model, Price(per_try=0.005))
-    dear = Engine(ENGINE.model, Price(per_try=0.12))
+    cheap = Engine(ENGINE.model, Price(per_retry=0.005))
+    dear = Engine(ENGINE.model, Price(per_retry=0.12))
     told = facts(tried(code="generic_decline", card=AMERICAN), card=AMERICAN)
     assert len(asked(told, engine=dear).plan) < len(asked(told, engine=cheap).plan)
-    assert asked(told, engine=Engine(ENGINE.model, Price(per_try=1.0))).retry is None
+    assert asked(told, engine=Engine(ENGINE.model, Price(per_retry=1.0))).retry is None
 
 
 def test_each_further_try_costs_more_and_so_hopeless_cases_get_fewer():

@@ -25,7 +25,7 @@ from recover.dunning import (
     Trigger,
 )
 from recover.dunning.engine import Engine, Model, differences, refit
-from recover.dunning.engine.model import _digest
+from recover.dunning.engine.model import checksum
 
 ENGINE = Engine.default()
 ZONES = (
@@ -139,7 +139,7 @@ def test_learning_takes_or_leaves_anything_and_never_raises(told):
 def saved(**changed):
     """A model's text with other numbers in it, and a checksum that fits them."""
     body = {**PRIOR.body(), **changed}
-    return json.dumps({"format": 1, "checksum": _digest(body), "model": body})
+    return json.dumps({"format": 1, "checksum": checksum(body), "model": body})
 
 
 WIDTH = len(PRIOR.coefficients)

@@ -11,7 +11,7 @@ from engine_cast import PRIOR, never, often, outcomes, share
 
 from recover.dunning.engine import Model, differences, pool, refit
 from recover.dunning.engine.features import FEATURES
-from recover.dunning.engine.hypotheses import CAUSES, LIBRARY
+from recover.dunning.engine.hypotheses import CAUSES, HYPOTHESES
 
 
 def with_share(cause, now, group="generic"):
@@ -41,7 +41,9 @@ def test_a_cause_that_is_believed_less_is_told_first_in_plain_words():
 
 def test_a_calendar_is_told_with_its_place():
     at = next(
-        n for n, story in enumerate(LIBRARY) if story.days == (25,) and story.pay == "monthly"
+        n
+        for n, each in enumerate(HYPOTHESES)
+        if each.calendar == "monthly" and each.month_days == (25,)
     )
     counts = PRIOR.schedules["GB"].copy()
     counts[at] *= 3

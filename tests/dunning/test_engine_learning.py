@@ -10,16 +10,17 @@ from dunning_cast import FAILED_AT, days, hours
 from engine_cast import NEW_YORK, PRIOR, case, loss, never, often, outcomes, share
 
 from recover.dunning import DEFAULT
-from recover.dunning.engine import Engine, TryOutcome, learned, refit
-from recover.dunning.engine.hypotheses import PRIOR as NUMBERS
+from recover.dunning.engine import Engine, RetryOutcome, refit, update_model
+from recover.dunning.engine.features import Stratum
+from recover.dunning.engine.hypotheses import PARAMETERS
 from recover.dunning.hours import local
 
-PRIOR_SPREAD = NUMBERS["strength"]["correction"]
+PRIOR_SPREAD = PARAMETERS["strength"]["correction"]
 
 
 def test_in_a_world_other_than_its_prior_it_predicts_better_after_learning():
     later = outcomes(300, often, first=5000)
-    model = learned(PRIOR, outcomes(500, often)).model
+    model = update_model(PRIOR, outcomes(500, often)).model
     assert loss(model, later) < loss(PRIOR, later) - 0.1
 
 
@@ -28,18 +29,18 @@ def test_where_the_prior_is_right_learning_does_not_spoil_it():
         return dice.random() < 0.3
 
     later = outcomes(400, by_the_book, first=5000)
-    model = learned(PRIOR, outcomes(400, by_the_book)).model
+    model = update_model(PRIOR, outcomes(400, by_the_book)).model
     assert loss(model, later) < loss(PRIOR, later) + 0.01
 
 
 def test_failures_without_end_teach_that_cards_are_dead():
-    model = learned(PRIOR, outcomes(300, never)).model
+    model = update_model(PRIOR, outcomes(300, never)).model
     assert share(model, "generic", "dead") > share(PRIOR, "generic", "dead") + 0.1
     assert share(model, "funds", "dead") == pytest.approx(share(PRIOR, "funds", "dead"))
 
 
 def test_a_handful_of_outcomes_moves_a_strong_prior_little():
-    model = learned(PRIOR, outcomes(5, never)).model
+    model = update_model(PRIOR, outcomes(5, never)).model
     assert abs(share(model, "generic", "dead") - share(PRIOR, "generic", "dead")) < 0.05
 
 
@@ -48,7 +49,7 @@ def test_hours_that_work_are_preferred_once_they_were_seen_to_work():
         return 12 <= local(at, NEW_YORK).hour < 19
 
     told = [
-        TryOutcome(case(n), at, afternoon(at) and n % 10 > 0)
+        RetryOutcome(case(n), at, afternoon(at) and n % 10 > 0)
         for n in range(900)
         for at in [case(n).failed_at + days(2) + hours(n % 24)]
     ]
@@ -61,7 +62,7 @@ def test_hours_that_work_are_preferred_once_they_were_seen_to_work():
 
 
 def test_learning_from_nothing_changes_nothing():
-    found = learned(PRIOR, [])
+    found = update_model(PRIOR, [])
     assert found.model is PRIOR
     assert Engine(PRIOR).learn([]).note == found.reason
 
@@ -69,23 +70,24 @@ def test_learning_from_nothing_changes_nothing():
 def test_outcomes_that_contradict_themselves_are_left_out_and_counted():
     told = outcomes(3, often)
     before_it_failed = told[0]._replace(at=told[0].facts.failed_at - days(3))
-    hard = TryOutcome(case(7, "stolen_card"), FAILED_AT + days(9), succeeded=True)
-    found = learned(PRIOR, [*told, before_it_failed, hard])
+    hard = RetryOutcome(case(7, "stolen_card"), FAILED_AT + days(9), succeeded=True)
+    found = update_model(PRIOR, [*told, before_it_failed, hard])
     assert (found.used + found.held_out, found.left_out) == (3, 2)
-    assert found.model.version == learned(PRIOR, told).model.version
+    assert found.model.version == update_model(PRIOR, told).model.version
 
 
 def test_plain_tuples_are_outcomes_too():
     told = outcomes(20, often)
     plain = [tuple(outcome) for outcome in told]
-    assert learned(PRIOR, plain).model.version == learned(PRIOR, told).model.version
+    assert update_model(PRIOR, plain).model.version == update_model(PRIOR, told).model.version
 
 
 def test_every_share_of_the_prior_sums_to_one():
     for group, counts in PRIOR.causes.items():
         assert counts.sum() == pytest.approx(120.0), group
         for region in PRIOR.schedules:
-            assert PRIOR.weights(group, region, "credit").sum() == pytest.approx(1.0)
+            shares = PRIOR.hypothesis_prior(Stratum(group, region, "credit"))
+            assert shares.sum() == pytest.approx(1.0)
 
 
 def in_the_evening(at, dice):
@@ -98,7 +100,7 @@ def at_all_hours(count, succeeds, first=0):
     for number in range(first, first + count):
         facts = case(number)
         at = facts.failed_at + days(2) + hours(5 * number % 24)
-        told.append(TryOutcome(facts, at, succeeds(at, dice)))
+        told.append(RetryOutcome(facts, at, succeeds(at, dice)))
     return told
 
 

@@ -8,11 +8,11 @@ import pytest
 from engine_cast import PRIOR, case, often, outcomes
 
 from recover.dunning import DEFAULT
-from recover.dunning.engine import Engine, Model, learned
+from recover.dunning.engine import Engine, Model, update_model
 
 
 def test_a_saved_model_comes_back_the_same():
-    found = learned(PRIOR, outcomes(50, often))
+    found = update_model(PRIOR, outcomes(50, often))
     model = found.model
     again, warning = Model.from_json(model.to_json())
     assert warning == ""

@@ -9,9 +9,9 @@ import pytest
 from dunning_cast import days
 from engine_cast import PRIOR, case, loss, never, often, outcomes, share
 
-from recover.dunning.engine import Model, TryOutcome, learned, refit
-from recover.dunning.engine.moves import STEP, TOO_FAR, moves
-from recover.dunning.engine.outcomes import kept_to_judge_by
+from recover.dunning.engine import Model, RetryOutcome, refit, update_model
+from recover.dunning.engine.moves import MAX_STEP, REFUSED_BEYOND, moves
+from recover.dunning.engine.outcomes import is_held_out
 
 
 def at_times(after, dice):
@@ -30,12 +30,12 @@ def test_a_version_says_all_that_is_needed_to_compare_it():
     assert FIRST.model.seen == FIRST.used
     assert FIRST.model.parent == PRIOR.version
     assert f"Learned from {FIRST.used} tries" in FIRST.reason
-    judged = [outcome for outcome in TOLD if kept_to_judge_by(outcome)]
+    judged = [outcome for outcome in TOLD if is_held_out(outcome)]
     assert FIRST.held_out == len(judged)
     assert FIRST.loss_before == pytest.approx(loss(PRIOR, judged))
     assert FIRST.loss_after == pytest.approx(loss(FIRST.model, judged))
     assert FIRST.loss_after < FIRST.loss_before
-    assert 0 < FIRST.largest.of_bound < 1
+    assert 0 < FIRST.largest_move.share_of_limit < 1
 
 
 def test_the_same_outcomes_give_the_same_beliefs_in_any_night_and_order():
@@ -63,12 +63,12 @@ def test_a_try_told_twice_under_its_case_s_name_counts_once_and_as_told_last():
 
 
 def test_whether_a_case_is_kept_to_judge_by_hangs_on_what_never_changes_in_it():
-    told = [TryOutcome(case(n), case(n).failed_at + days(2), succeeded=False) for n in range(500)]
-    kept = [kept_to_judge_by(outcome) for outcome in told]
+    told = [RetryOutcome(case(n), case(n).failed_at + days(2), succeeded=False) for n in range(500)]
+    kept = [is_held_out(outcome) for outcome in told]
     assert 70 < sum(kept) < 130
     for outcome, was in zip(told, kept, strict=True):
         facts = outcome.facts
-        later = TryOutcome(
+        later = RetryOutcome(
             facts.__class__(**{
                 **{name: getattr(facts, name) for name in facts.__slots__},
                 "amount_remaining_minor": 5, "currency": "usd", "timezone": "Asia/Tokyo",
@@ -76,24 +76,23 @@ def test_whether_a_case_is_kept_to_judge_by_hangs_on_what_never_changes_in_it():
             }),
             outcome.at + days(3), succeeded=True,
         )  # fmt: skip
-        assert kept_to_judge_by(later) is was
-    names = {kept_to_judge_by(told[0]._replace(case=f"in_{n}")) for n in range(50)}
+        assert is_held_out(later) is was
+    names = {is_held_out(told[0]._replace(case=f"in_{n}")) for n in range(50)}
     assert names == {True, False}
 
 
 def test_cases_kept_to_judge_by_are_never_learned_from():
     changed = [
-        outcome._replace(succeeded=True) if kept_to_judge_by(outcome) else outcome
-        for outcome in TOLD
+        outcome._replace(succeeded=True) if is_held_out(outcome) else outcome for outcome in TOLD
     ]
-    lied = learned(PRIOR, changed)
+    lied = update_model(PRIOR, changed)
     # It would be refused, as what it says of those cases is not true; the beliefs are the same.
-    assert lied.largest == FIRST.largest
+    assert lied.largest_move == FIRST.largest_move
 
 
 def test_a_version_that_predicts_held_out_cases_worse_is_refused():
     lying = [
-        outcome._replace(succeeded=outcome.succeeded != kept_to_judge_by(outcome))
+        outcome._replace(succeeded=outcome.succeeded != is_held_out(outcome))
         for outcome in outcomes(300, often)
     ]
     found = refit(PRIOR, lying)
@@ -107,8 +106,8 @@ def test_outcomes_that_point_too_far_block_the_version_and_are_told_why():
     found = refit(PRIOR, outcomes(3000, lambda after, dice: True), FIRST.model)
     assert not found.accepted
     assert found.model is FIRST.model
-    assert found.largest.of_bound > 1
-    assert str(found.largest) in found.reason
+    assert found.largest_move.share_of_limit > 1
+    assert str(found.largest_move) in found.reason
     assert "something is wrong" in found.reason
     assert found.loss_after is not None
 
@@ -128,16 +127,16 @@ def test_a_version_goes_a_bounded_step_however_far_it_has_to_go():
     while len(nights) < 6 and not nights[-1].same_beliefs(FIRST.model):
         nights.append(refit(PRIOR, TOLD, nights[-1]).model)
         for move in moves(nights[-2], nights[-1]):
-            assert move.by <= STEP[move.kind] + 1e-9
+            assert move.distance <= MAX_STEP[move.kind] + 1e-9
     assert 3 <= len(nights) < 6
 
 
 def test_a_step_is_always_smaller_than_what_blocks():
-    assert all(STEP[kind] < TOO_FAR[kind] for kind in TOO_FAR)
+    assert all(MAX_STEP[kind] < REFUSED_BEYOND[kind] for kind in REFUSED_BEYOND)
 
 
 def test_one_case_alone_is_learned_from_though_nothing_is_left_to_judge_by():
-    told = [TryOutcome(case(1), case(1).failed_at + days(n), succeeded=False) for n in (1, 2, 3)]
+    told = [RetryOutcome(case(1), case(1).failed_at + days(n), succeeded=False) for n in (1, 2, 3)]
     found = refit(PRIOR, told)
     assert (found.used, found.held_out, found.loss_before) == (3, 0, None)
     assert found.accepted

@@ -1,8 +1,8 @@
 """When to retry, when to stop, and learning from what happened. Pure: numpy and values only.
 
-Engine.default()                     the shipped prior
-engine.propose(facts, campaign, now) a `Timing`: the try, its reason, chance, plan and warnings
-engine.next_retry(facts, campaign, now)  its try alone
+Engine.default()                     on the shipped prior
+engine.propose(facts, campaign, now) a `Timing`: the retry, its reason, chance, plan and warnings
+engine.next_retry(facts, campaign, now)  its retry alone
 engine.next_times(cases)             many cases at once
 engine.learn(outcomes)               a new engine
 refit(prior, outcomes, previous)     a new model from all outcomes of an account
@@ -14,24 +14,24 @@ from __future__ import annotations
 
 from recover.dunning.engine.comparing import differences
 from recover.dunning.engine.engine import Engine
-from recover.dunning.engine.learning import Learned, learned, refit
+from recover.dunning.engine.learning import FitResult, refit, update_model
 from recover.dunning.engine.model import Model
 from recover.dunning.engine.moves import Move
-from recover.dunning.engine.outcomes import TryOutcome
+from recover.dunning.engine.outcomes import RetryOutcome
 from recover.dunning.engine.planner import Price
 from recover.dunning.engine.pooling import pool
 from recover.dunning.timing import Proposal
 
 __all__ = [
     "Engine",
-    "Learned",
+    "FitResult",
     "Model",
     "Move",
     "Price",
     "Proposal",
-    "TryOutcome",
+    "RetryOutcome",
     "differences",
-    "learned",
     "pool",
     "refit",
+    "update_model",
 ]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Final
 
 import numpy as np
 
-from recover.dunning.engine.effects import effects
-from recover.dunning.engine.hypotheses import CAUSES, LIBRARY, Story
-from recover.dunning.engine.model import CAUSE_INDEX, Model
+from recover.dunning.engine.arrays import Bools, Floats
+from recover.dunning.engine.effects import correction_effects
+from recover.dunning.engine.hypotheses import CAUSES, HYPOTHESES, Hypothesis
+from recover.dunning.engine.model import CAUSE_MASKS, Model
 from recover.dunning.wording import ordinal, span
 
-_WORTH_TELLING = 0.01  # a point
+Difference = tuple[float, str]
+"""(size, sentence): by how much a share, or a chance of one half, differs."""
+_WORTH_TELLING = 0.01  # a percentage point
 _GROUPS: Final[Mapping[str, str]] = {
     "funds": '"insufficient funds" declines',
     "generic": "generic declines",
@@ -32,15 +36,20 @@ _CAUSES: Final[Mapping[str, str]] = {
     "limit": "limits that are reset",
     "dead": "dead cards",
 }
-_PLACES: Final[Mapping[str, str]] = {
-    "US": "the US", "CA": "Canada", "AU": "Australia and New Zealand", "GB": "the UK",
-    "BR": "Brazil", "JP": "Japan", "other": "other countries",
-}  # fmt: skip
+_REGIONS: Final[Mapping[str, str]] = {
+    "US": "the US",
+    "CA": "Canada",
+    "AU": "Australia and New Zealand",
+    "GB": "the UK",
+    "BR": "Brazil",
+    "JP": "Japan",
+    "other": "other countries",
+}
 _PAID: Final[Mapping[str, str]] = {
-    "weekly": "weekly on {day}",
-    "biweekly": "every other {day}",
-    "semimonthly": "on the {dates}",
-    "monthly": "on the {dates}",
+    "weekly": "weekly on {weekday}",
+    "biweekly": "every other {weekday}",
+    "semimonthly": "on the {month_days}",
+    "monthly": "on the {month_days}",
     "": "on no regular day",
 }
 _RESETS: Final[Mapping[str, str]] = {
@@ -49,7 +58,8 @@ _RESETS: Final[Mapping[str, str]] = {
     "month": "reset on the 1st",
     "": "reset on any day",
 }
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
+_LAST_OF_MONTH = 31
 
 
 def differences(old: Model, new: Model, most: int = 12) -> list[str]:
@@ -57,47 +67,55 @@ def differences(old: Model, new: Model, most: int = 12) -> list[str]:
 
     Such as "Of generic declines, 31% are now thought to be dead cards (was 36%)."
     """
-    found = [*_causes(old, new), *_calendars(old, new), *effects(old, new)]
-    worth = sorted((one for one in found if one[0] >= _WORTH_TELLING), key=lambda one: -one[0])
-    return [text for _, text in worth[:most]]
+    found = [*_of_causes(old, new), *_of_calendars(old, new), *correction_effects(old, new)]
+    worth_telling = [each for each in found if each[0] >= _WORTH_TELLING]
+    worth_telling.sort(key=lambda each: -each[0])
+    return [sentence for _, sentence in worth_telling[:most]]
 
 
-def _causes(old: Model, new: Model) -> Iterator[tuple[float, str]]:
+def _of_causes(old: Model, new: Model) -> Iterator[Difference]:
     for group, counts in new.causes.items():
         before, after = old.causes[group] / old.causes[group].sum(), counts / counts.sum()
         for cause, was, now in zip(CAUSES, before, after, strict=True):
-            told = f"{now:.0%} are now thought to be {_CAUSES[cause]} (was {was:.0%})."
-            yield abs(now - was), f"Of {_GROUPS[group]}, {told}"
+            thought = f"{now:.0%} are now thought to be {_CAUSES[cause]} (was {was:.0%})."
+            yield abs(now - was), f"Of {_GROUPS[group]}, {thought}"
 
 
-def _calendars(old: Model, new: Model) -> Iterator[tuple[float, str]]:
+def _of_calendars(old: Model, new: Model) -> Iterator[Difference]:
     for region, counts in new.schedules.items():
-        place, before = _PLACES[region], old.schedules[region]
-        for index, cause in enumerate(CAUSES):
-            mine = index == CAUSE_INDEX
-            by_text: dict[str, list[float]] = {}
-            for at in np.flatnonzero(mine):
-                told = by_text.setdefault(_calendar(LIBRARY[at]), [0.0, 0.0])
-                told[0] += float(before[at] / before[mine].sum())
-                told[1] += float(counts[at] / counts[mine].sum())
-            for text, (was, now) in by_text.items():
-                whose = f"Of {_CAUSES[cause]} in {place}"
-                yield abs(now - was), f"{whose}, {now:.0%} are now thought {text} (was {was:.0%})."
+        for cause, mask in zip(CAUSES, CAUSE_MASKS, strict=True):
+            before = _shares_by_text(old.schedules[region], mask)
+            after = _shares_by_text(counts, mask)
+            whose = f"Of {_CAUSES[cause]} in {_REGIONS[region]}"
+            for text, was in before.items():
+                now = after[text]
+                thought = f"{now:.0%} are now thought {text} (was {was:.0%})."
+                yield abs(now - was), f"{whose}, {thought}"
 
 
-def _calendar(story: Story) -> str:
-    """What is said of a story; stories of which the same is said are counted together."""
-    if story.cause == "limit":
-        return f"to be {_RESETS[story.pay]}"
-    if story.cause == "short":
-        dates = " and ".join("last day" if day == 31 else ordinal_day(day) for day in story.days)  # noqa: PLR2004
-        paid = _PAID[story.pay].format(day=_DAYS[story.weekday], dates=dates)
+def _shares_by_text(counts: Floats, mask: Bools) -> dict[str, float]:
+    """The shares of the hypotheses of one cause; of which the same is said, added up."""
+    shares: dict[str, float] = defaultdict(float)
+    for index in np.flatnonzero(mask):
+        shares[_calendar_text(HYPOTHESES[index])] += float(counts[index] / counts[mask].sum())
+    return shares
+
+
+def _calendar_text(hypothesis: Hypothesis) -> str:
+    """What is said of a hypothesis within its cause, such as "to be paid weekly on Friday"."""
+    if hypothesis.cause == "limit":
+        return f"to be {_RESETS[hypothesis.calendar]}"
+    if hypothesis.cause == "short":
+        weekday = _WEEKDAYS[hypothesis.weekday]
+        month_days = " and ".join(map(_month_day, hypothesis.month_days))
+        paid = _PAID[hypothesis.calendar].format(weekday=weekday, month_days=month_days)
         return f"to be paid {paid}"
-    if story.lifts_days is None:
+    if hypothesis.mean_days_to_open is None:
         return "to last"
-    hours = round(24 * story.lifts_days)
+    hours = round(24 * hypothesis.mean_days_to_open)
     return f"to last about {span(timedelta(hours=hours))}"
 
 
-def ordinal_day(day: int) -> str:
-    return f"{day}{ordinal(day + 20)[-2:]}"
+def _month_day(day: int) -> str:
+    """Such as "1st", "15th" or "last day"."""
+    return "last day" if day == _LAST_OF_MONTH else f"{day}{ordinal(day + 20)[-2:]}"

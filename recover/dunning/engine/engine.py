@@ -1,4 +1,4 @@
-"""The engine: a `Timing` that plans by what it believes, and learns from what happened."""
+"""The engine: a `Timing` that plans retries from a model, and learns from their outcomes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from datetime import datetime
 
 from recover.dunning.campaign import DEFAULT, Campaign
 from recover.dunning.declines import DeclineCategory, Pace
-from recover.dunning.engine.doubts import doubts, remarks
-from recover.dunning.engine.learning import learned
+from recover.dunning.engine.doubts import assumptions, contradictions
+from recover.dunning.engine.learning import update_model
 from recover.dunning.engine.model import Model
-from recover.dunning.engine.outcomes import TryOutcome
-from recover.dunning.engine.planner import Price, plan
-from recover.dunning.engine.proposal import propose, question
+from recover.dunning.engine.outcomes import RetryOutcome
+from recover.dunning.engine.planner import Price, best_plan
+from recover.dunning.engine.proposal import Exploration, proposal_from, retry_question
 from recover.dunning.facts import Facts
 from recover.dunning.plausible import time_fault
 from recover.dunning.situation import assess, attempts_made, current_rule
@@ -25,10 +25,11 @@ _DRAWS = 2**64
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """Pure and immutable. ``explore``: the share of tries made at a random allowed hour.
+    """Pure and immutable. ``explore``: the share of retries made at a random allowed hour.
 
     The randomness of exploration comes from ``seed``, such as the invoice's id, and from how many
-    tries there were: the same try is always drawn the same. Without a seed nothing is explored.
+    attempts there were: so the draw for one retry is the same however often it is asked for.
+    Without a seed nothing is explored.
     """
 
     model: Model
@@ -49,14 +50,14 @@ class Engine:
         return cls(model, warning=warning)
 
     def propose(self, facts: Facts, campaign: Campaign, now: datetime) -> Proposal:
-        """The next try worth its price, or why there is none.
+        """The next retry that is worth its price, or why there is none.
 
-        Total: bad facts get the fixed days' answer.
+        Never raises: facts that contradict each other get the fixed days' answer.
         """
         return self.explain(facts, campaign, now, self._draw(facts))
 
     def next_retry(self, facts: Facts, campaign: Campaign, now: datetime) -> Retry | None:
-        """The try that `propose` proposes."""
+        """The retry that `propose` proposes."""
         return self.propose(facts, campaign, now).retry
 
     def next_times(
@@ -65,40 +66,41 @@ class Engine:
         """`next_retry` for many cases at once, in their order; each with its own now."""
         return [self.next_retry(facts, campaign, now) for facts, now in cases]
 
-    def learn(self, outcomes: Iterable[TryOutcome | tuple[Facts, datetime, bool]]) -> Engine:
+    def learn(self, outcomes: Iterable[RetryOutcome | tuple[Facts, datetime, bool]]) -> Engine:
         """An engine that knows these outcomes too; with the old model where that looked unsafe."""
-        found = learned(self.model, outcomes)
-        return replace(self, model=found.model, note=found.reason)
+        result = update_model(self.model, outcomes)
+        return replace(self, model=result.model, note=result.reason)
 
     def explain(
         self, facts: Facts, campaign: Campaign, now: datetime, draw: float | None = None
     ) -> Proposal:
         """`propose` with the randomness handed in.
 
-        ``draw`` in [0, 1) must stay the same while the same try is asked for again. None: no
+        ``draw`` in [0, 1) must stay the same while the same retry is asked for again. None: no
         exploration.
         """
-        if strange := time_fault(facts, now):
-            return Proposal(None, strange, warnings=(strange,))
-        reading, doubted = assess(facts), doubts(facts, now)
-        rule = reading.current_rule
+        if fault := time_fault(facts, now):
+            return Proposal(None, fault, warnings=(fault,))
+        assessment, contradicting = assess(facts), contradictions(facts, now)
+        rule = assessment.current_rule
         if rule.category is not DeclineCategory.RETRY_LATER or rule.pace is Pace.NONE:
             return Proposal(None, f"{rule.text} No retry is made before the customer acts.")
-        warnings = self._warnings(doubted + remarks(facts, rule))
-        if doubted:
+        warnings = self._with_own_warning(contradicting + assumptions(facts, rule))
+        if contradicting:
             return replace(FixedTiming().propose(facts, campaign, now), warnings=warnings)
-        asked = question(facts, campaign, now, self.model, reading)
-        found = plan(asked.room, self.price)
-        return propose(asked, found, warnings, explore=self.explore, draw=draw)
+        question = retry_question(facts, campaign, now, self.model, assessment)
+        plan = best_plan(question.problem, self.price)
+        return proposal_from(question, plan, Exploration(self.explore, draw), warnings)
 
     def warnings(self, facts: Facts, now: datetime) -> tuple[str, ...]:
         """What the founder should know of these facts, and of the model itself."""
-        if strange := time_fault(facts, now):
-            return self._warnings([strange])
-        return self._warnings(doubts(facts, now) + remarks(facts, current_rule(facts)))
+        if fault := time_fault(facts, now):
+            return self._with_own_warning([fault])
+        sentences = contradictions(facts, now) + assumptions(facts, current_rule(facts))
+        return self._with_own_warning(sentences)
 
-    def _warnings(self, told: list[str]) -> tuple[str, ...]:
-        return (self.warning, *told) if self.warning else tuple(told)
+    def _with_own_warning(self, sentences: list[str]) -> tuple[str, ...]:
+        return (self.warning, *sentences) if self.warning else tuple(sentences)
 
     def _draw(self, facts: Facts) -> float | None:
         if not self.seed:

@@ -1,8 +1,9 @@
-"""What may be behind a decline: a fixed library of stories, each a chain of two hidden states.
+"""The hypotheses about what is behind a decline. Each is a Markov chain with two hidden states.
 
-In every story the card is *closed* at the failure. It opens with a chance per hour that the
-calendar may raise (payday, midnight) and may close again (the money is spent). Stories differ in
-when; which of them are likely is the model's business (`model.py`), not this file's.
+The card is open (a payment would go through) or closed. It is closed when the renewal fails. The
+hypotheses differ in when a closed card opens (on payday, at midnight, after some days) and in how
+long it then stays open. This module says what is possible and how likely it is to begin with; how
+likely each hypothesis is for one account is learned (`Model`).
 """
 
 from __future__ import annotations
@@ -12,90 +13,115 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Final
 
-PRIOR: Final[dict[str, Any]] = tomllib.loads(
+PARAMETERS: Final[dict[str, Any]] = tomllib.loads(
     resources.files("recover.dunning.engine").joinpath("prior.toml").read_text("utf-8")
 )
+"""Every number of `prior.toml`, each with its reason and source beside it there."""
 CAUSES: Final = ("short", "chronic", "block", "technical", "limit", "dead")
 MONTH_DAYS: Final = (1, 3, 5, 8, 10, 12, 15, 18, 20, 22, 25, 28, 31)  # 31: the last of any month
-HALF_MONTHS: Final = ((1, 15), (15, 31), (5, 20), (10, 25))
+SEMIMONTHLY_DAYS: Final = ((1, 15), (15, 31), (5, 20), (10, 25))
 WEEKDAYS: Final = 5
+_TEXTBOOK_SHARE, _OTHER_SHARE = 0.7, 0.1  # of semimonthly pay: on the 1st and 15th, on other pairs
+_ANY_DAY_SHARE = 0.04  # of monthly pay, spread evenly over all of `MONTH_DAYS`
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
-    """One hypothesis. Money arrives on the days of ``pay``; ``lifts_days`` is a mean in days."""
+class Hypothesis:
+    """One possible cause with one calendar on which the card opens.
+
+    ``calendar`` is "weekly", "biweekly", "semimonthly" or "monthly" pay, the "midnight", "monday"
+    or "month" on which a limit is reset, or "" for no calendar. ``mean_days_to_open`` is the mean
+    wait for an opening that no calendar tells of, None where there is none. ``mean_days_open`` is
+    None for a card that stays open.
+    """
 
     cause: str
-    pay: str = ""  # "", weekly, biweekly, semimonthly, monthly, midnight, monday, month
-    weekday: int = 0
-    odd_week: bool = False
-    days: tuple[int, ...] = ()
-    lifts_days: float | None = None  # besides paydays; None: never
-    stays_days: float | None = None  # how long it stays open; None: for good
+    calendar: str = ""
+    weekday: int = 0  # of weekly and biweekly pay; 0 is Monday
+    odd_week: bool = False  # of biweekly pay; weeks are counted from the year 1 on
+    month_days: tuple[int, ...] = ()  # of semimonthly and monthly pay
+    mean_days_to_open: float | None = None
+    mean_days_open: float | None = None
 
 
-def _short() -> list[Story]:
-    money = PRIOR["money"]
-    other, stays = money["other_days"], money["stays_days"]
-    found = [Story("short", "weekly", day, False, (), other, stays) for day in range(WEEKDAYS)]
-    for day in range(WEEKDAYS):
-        found += [Story("short", "biweekly", day, odd, (), other, stays) for odd in (False, True)]
-    found += [Story("short", "semimonthly", 0, False, d, other, stays) for d in HALF_MONTHS]
-    found += [Story("short", "monthly", 0, False, (d,), other, stays) for d in MONTH_DAYS]
-    found += [Story("short", "", 0, False, (), other / 2, stays)]
-    return found
+def _short_of_money() -> list[Hypothesis]:
+    weekdays, weeks = range(WEEKDAYS), (False, True)
+    return [
+        *(_paid("weekly", weekday=day) for day in weekdays),
+        *(_paid("biweekly", weekday=day, odd_week=odd) for day in weekdays for odd in weeks),
+        *(_paid("semimonthly", month_days=pair) for pair in SEMIMONTHLY_DAYS),
+        *(_paid("monthly", month_days=(day,)) for day in MONTH_DAYS),
+        _paid("", mean_days_to_open=PARAMETERS["money"]["other_days"] / 2),
+    ]
 
 
-def _library() -> tuple[Story, ...]:
-    lifts, stays = PRIOR["lifts_days"], PRIOR["money"]["stays_days"]
-    found = _short()
-    found.append(Story("chronic", lifts_days=PRIOR["money"]["chronic_days"], stays_days=stays))
-    for cause in ("block", "technical"):
-        found += [Story(cause, lifts_days=float(mean)) for mean in lifts[cause]]
-    found += [Story("limit", pay) for pay in ("midnight", "monday", "month")]
-    found.append(Story("limit", lifts_days=14.0))
-    found.append(Story("dead"))
-    return tuple(found)
+def _paid(calendar: str, **details: Any) -> Hypothesis:
+    """An account that is short of money until it is paid."""
+    money = PARAMETERS["money"]
+    waits = {"mean_days_to_open": money["other_days"], "mean_days_open": money["stays_days"]}
+    return Hypothesis("short", calendar, **(waits | details))
 
 
-LIBRARY: Final = _library()
+def _all_hypotheses() -> tuple[Hypothesis, ...]:
+    means, money = PARAMETERS["lifts_days"], PARAMETERS["money"]
+    return (
+        *_short_of_money(),
+        Hypothesis(
+            "chronic",
+            mean_days_to_open=money["chronic_days"],
+            mean_days_open=money["stays_days"],
+        ),
+        *(
+            Hypothesis(cause, mean_days_to_open=float(mean))
+            for cause in ("block", "technical")
+            for mean in means[cause]
+        ),
+        *(Hypothesis("limit", calendar) for calendar in ("midnight", "monday", "month")),
+        Hypothesis("limit", mean_days_to_open=14.0),
+        Hypothesis("dead"),
+    )
 
 
-def shares(region: str) -> list[float]:
-    """The prior share of each story within its cause, for one pay region. Sums to 1 per cause."""
-    weights = [_share(story, PRIOR["regions"][region]) for story in LIBRARY]
-    totals = {
-        cause: sum(w for w, s in zip(weights, LIBRARY, strict=True) if s.cause == cause)
-        for cause in CAUSES
-    }
-    return [w / totals[s.cause] for w, s in zip(weights, LIBRARY, strict=True)]
+HYPOTHESES: Final = _all_hypotheses()
 
 
-def _share(story: Story, region: dict[str, Any]) -> float:
-    if story.cause in ("block", "technical"):
-        by_mean = {float(mean): share for mean, share in PRIOR["lifts_days"][story.cause].items()}
-        return float(by_mean[story.lifts_days or 0.0])
-    if story.cause == "limit":
-        return float(PRIOR["limit"][story.pay or "any_14_days"])
-    return _pay_share(story, region) if story.cause == "short" else 1.0
+def schedule_shares(region: str) -> list[float]:
+    """The prior share of each hypothesis within its cause, in one pay region: sums to 1 a cause."""
+    weights = [_weight(each, PARAMETERS["regions"][region]) for each in HYPOTHESES]
+    pairs = list(zip(HYPOTHESES, weights, strict=True))
+    totals = {cause: sum(w for each, w in pairs if each.cause == cause) for cause in CAUSES}
+    return [weight / totals[each.cause] for each, weight in pairs]
 
 
-def _pay_share(story: Story, region: dict[str, Any]) -> float:
-    if story.pay in ("weekly", "biweekly"):
-        by_day = region["weekdays"]
-        share = region[story.pay] * by_day[story.weekday] / sum(by_day)
-        return float(share if story.pay == "weekly" else share / 2)
-    if story.pay == "semimonthly":
-        common = story.days == HALF_MONTHS[0]  # the 1st and the 15th is the textbook case
-        return float(region["semimonthly"] * (0.7 if common else 0.1))
-    if story.pay == "monthly":
-        by_date = region["month_days"]
-        # A day the table does not name stays possible: what has no chance cannot be learned.
-        return float(
-            region["monthly"]
-            * (
-                by_date.get(str(story.days[0]), 0) / sum(by_date.values()) * 0.96
-                + 0.04 / len(MONTH_DAYS)
-            )
-        )
+def _weight(hypothesis: Hypothesis, region: dict[str, Any]) -> float:
+    """Its share within its cause; those of one cause need not sum to 1 yet."""
+    cause, mean_days = hypothesis.cause, hypothesis.mean_days_to_open
+    if cause in ("block", "technical"):
+        shares = {float(mean): share for mean, share in PARAMETERS["lifts_days"][cause].items()}
+        return float(shares[mean_days or 0.0])
+    if cause == "limit":
+        return float(PARAMETERS["limit"][hypothesis.calendar or "any_14_days"])
+    return _pay_weight(hypothesis, region) if cause == "short" else 1.0
+
+
+def _pay_weight(paid: Hypothesis, region: dict[str, Any]) -> float:
+    if paid.calendar in ("weekly", "biweekly"):
+        by_weekday = region["weekdays"]
+        share = region[paid.calendar] * by_weekday[paid.weekday] / sum(by_weekday)
+        return float(share if paid.calendar == "weekly" else share / 2)
+    if paid.calendar == "semimonthly":
+        textbook = paid.month_days == SEMIMONTHLY_DAYS[0]
+        return float(region["semimonthly"] * (_TEXTBOOK_SHARE if textbook else _OTHER_SHARE))
+    if paid.calendar == "monthly":
+        return float(region["monthly"] * _month_day_share(paid.month_days[0], region))
     return float(region["irregular"])
+
+
+def _month_day_share(day: int, region: dict[str, Any]) -> float:
+    """Of the monthly pay, what is paid on this day of the month.
+
+    A day that the region's table does not name stays possible: a share of 0 could never grow.
+    """
+    named = region["month_days"]
+    share = named.get(str(day), 0) / sum(named.values())
+    return float(share * (1 - _ANY_DAY_SHARE) + _ANY_DAY_SHARE / len(MONTH_DAYS))

@@ -1,77 +1,96 @@
-"""A try as a linear map. What a case still holds, story by story, is two masses.
+"""What one retry changes in the probability masses of a case: a linear map for each hypothesis.
 
-``alive``: that no try has succeeded yet. ``open``: that the card is open as well, in the closed
-form of `Grid` (``alive`` times its b / C - S), in which nothing changes until a try is made.
+A case under planning holds two masses for each hypothesis. ``alive`` is the probability that the
+hypothesis is true and no planned retry has succeeded yet. ``openness`` is ``alive`` times z, the
+constant of the grid's closed form. Both stay as they are from one retry to the next, however long
+that takes, and a retry changes them to
+
+    mass after = mass before - removal @ mass before
+
+with a removal that depends on its hour alone. So plans can be valued by products of arrays.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 
-from recover.dunning.engine.belief import CLOSED, Belief, NDInt, open_rates
-from recover.dunning.engine.paydays import DAILY, WAKING, Floats, Grid, hours_of
+from recover.dunning.engine.arrays import Floats, Ints
+from recover.dunning.engine.belief import APPROVE_CLOSED, Posterior, approve_open
+from recover.dunning.engine.paydays import COARSE_HOURS, WAKING_HOURS, Grid, hours_at
+
+ALIVE: Final = 0
+OPENNESS: Final = 1
+DELAY: Final = 2
+"""Beside what is removed from the two masses: what is removed from ``alive``, times its hour."""
 
 
-def takings(belief: Belief, hours: NDInt) -> Floats:
-    """What a try at each of these waking hours takes out of the masses: (hours, 3, 2, stories).
+def removals(posterior: Posterior, hours: Ints) -> Floats:
+    """R: what a retry in each of these waking hours removes: (hours, 3, 2, hypotheses).
 
-    ``takings[t, 0]`` is what it wins, by the mass it wins it from. ``takings[t, 1]`` is by how much
-    less is open after it, as success ends the case and failure speaks against an open card.
-    ``takings[t, 2]`` is the hour times what it wins: the delay is paid for by it.
+    ``R[t, row, column]`` is what a retry in hour t removes from the mass ``row`` (`ALIVE`,
+    `OPENNESS`; `DELAY`) for each unit of the mass ``column`` (`ALIVE`, `OPENNESS`) before it.
+    What it removes from the alive mass is what it wins.
     """
-    found = _plain(belief.grid, hours)
-    return _corrected(belief, hours, found) if belief.corrected else found
+    plain = _removals_without_correction(posterior.grid, hours)
+    return _corrected(posterior, hours, plain) if posterior.has_correction else plain
 
 
-def _plain(grid: Grid, hours: NDInt) -> Floats:
-    """Without what was learned. A run of the daily hours is a view of what all cases share."""
-    daily = hours_of(grid.hours, DAILY)
-    start = int(daily.searchsorted(hours[0]))
-    if daily[start : start + len(hours)].tobytes() == hours.tobytes():
-        return _of_daily(grid)[start : start + len(hours)]
-    waking = hours_of(grid.hours, WAKING)
-    return _of_waking(grid).take(waking.searchsorted(hours), axis=0)
-
-
-def _takings(grid: Grid, hours: NDInt) -> Floats:
-    carry, inflow, rates = grid.carry[hours], grid.inflow[hours], open_rates(hours)[:, None]
-    found = np.empty((len(hours), 3, 2, carry.shape[1]))
-    found[:, 0, 1] = (rates - CLOSED) * carry
-    found[:, 0, 0] = CLOSED + found[:, 0, 1] * inflow
-    _complete(found, hours, inflow, rates)
-    return found
-
-
-def _complete(found: Floats, hours: NDInt, inflow: Floats, shut: Floats) -> None:
-    """All but what is won; ``shut`` is the share of open cards that are not open afterwards."""
-    found[:, 1, 0] = inflow * (shut - found[:, 0, 0])
-    found[:, 1, 1] = shut - inflow * found[:, 0, 1]
-    np.multiply(found[:, 0], hours[:, None, None], out=found[:, 2])
-
-
-def _corrected(belief: Belief, hours: NDInt, plain: Floats) -> Floats:
-    """With the learned correction, by story.
-
-    It changes the chances of success and of failure by the factors it has in the case as it
-    stands, also behind other planned tries: so a try stays linear, and no chance leaves 0 .. 1.
-    """
-    chances = plain[:, 0, 0] + plain[:, 0, 1] * belief.state
-    odds = np.exp(belief.shift(hours))[:, None]
-    failure = 1 / (1 + chances * (odds - 1))
-    found = np.empty_like(plain)
-    found[:, 0] = plain[:, 0] * (odds * failure)[:, None]
-    shut = 1 - failure * (1 - open_rates(hours)[:, None])
-    _complete(found, hours, belief.grid.inflow[hours], shut)
-    return found
+def _removals_without_correction(grid: Grid, hours: Ints) -> Floats:
+    """The same for all cases of a grid. For a run of coarse hours a view, without copying."""
+    coarse = hours_at(grid.hour_count, COARSE_HOURS)
+    start = int(coarse.searchsorted(hours[0]))
+    run = slice(start, start + len(hours))
+    if coarse[run].tobytes() == hours.tobytes():
+        return _coarse_removals(grid)[run]
+    waking = hours_at(grid.hour_count, WAKING_HOURS)
+    return _waking_removals(grid).take(waking.searchsorted(hours), axis=0)
 
 
 @lru_cache(maxsize=24)  # about a megabyte each
-def _of_daily(grid: Grid) -> Floats:
-    return _takings(grid, hours_of(grid.hours, DAILY))
+def _coarse_removals(grid: Grid) -> Floats:
+    return _plain_removals(grid, hours_at(grid.hour_count, COARSE_HOURS))
 
 
 @lru_cache(maxsize=8)  # about three megabytes each
-def _of_waking(grid: Grid) -> Floats:
-    return _takings(grid, hours_of(grid.hours, WAKING))
+def _waking_removals(grid: Grid) -> Floats:
+    return _plain_removals(grid, hours_at(grid.hour_count, WAKING_HOURS))
+
+
+def _plain_removals(grid: Grid, hours: Ints) -> Floats:
+    carry, inflow, approve = grid.carry[hours], grid.inflow[hours], approve_open(hours)[:, None]
+    removal = np.empty((len(hours), 3, 2, carry.shape[1]))
+    removal[:, ALIVE, OPENNESS] = (approve - APPROVE_CLOSED) * carry
+    removal[:, ALIVE, ALIVE] = APPROVE_CLOSED + removal[:, ALIVE, OPENNESS] * inflow
+    _fill_other_rows(removal, hours, inflow, closed_after=approve)
+    return removal
+
+
+def _fill_other_rows(removal: Floats, hours: Ints, inflow: Floats, closed_after: Floats) -> None:
+    """The rows `OPENNESS` and `DELAY` from the row `ALIVE`.
+
+    ``closed_after``: the part of the open probability that the retry takes away, by winning or,
+    where a correction is learned, by speaking against the hypothesis.
+    """
+    removal[:, OPENNESS, ALIVE] = inflow * (closed_after - removal[:, ALIVE, ALIVE])
+    removal[:, OPENNESS, OPENNESS] = closed_after - inflow * removal[:, ALIVE, OPENNESS]
+    np.multiply(removal[:, ALIVE], hours[:, None, None], out=removal[:, DELAY])
+
+
+def _corrected(posterior: Posterior, hours: Ints, plain: Floats) -> Floats:
+    """The removals with the learned correction.
+
+    The correction multiplies a retry's chance of success and its chance of failure. Both factors
+    are taken from the case as it stands, also for a retry that is planned behind others: so a
+    retry stays linear, and no chance leaves 0 .. 1.
+    """
+    chances = plain[:, ALIVE, ALIVE] + plain[:, ALIVE, OPENNESS] * posterior.constant
+    odds_ratio = np.exp(posterior.correction(hours))[:, None]
+    failure_factor = 1 / (1 + chances * (odds_ratio - 1))
+    removal = np.empty_like(plain)
+    removal[:, ALIVE] = plain[:, ALIVE] * (odds_ratio * failure_factor)[:, None]
+    closed_after = 1 - failure_factor * (1 - approve_open(hours)[:, None])
+    _fill_other_rows(removal, hours, posterior.grid.inflow[hours], closed_after)
+    return removal

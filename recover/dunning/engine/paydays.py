@@ -1,4 +1,12 @@
-"""The stories laid over a calendar: chances per local hour, and their running products."""
+"""The hypotheses laid over a calendar: how likely the card opens in each local hour.
+
+In each hour an open card closes with chance δ, and then a closed one opens with chance λ(t). So
+the chance b(t) that the card is open obeys
+
+    b(t) = λ(t) + (1 - λ(t)) (1 - δ) b(t - 1)
+
+and `Grid` holds the closed form of this recurrence.
+"""
 
 from __future__ import annotations
 
@@ -10,142 +18,158 @@ from itertools import islice
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from recover.dunning.engine.hypotheses import LIBRARY, PRIOR, Story
+from recover.dunning.engine.arrays import Floats, Ints
+from recover.dunning.engine.hypotheses import HYPOTHESES, PARAMETERS, Hypothesis
 from recover.dunning.hours import local, zone
 
-Floats = NDArray[np.float64]
 MAX_DAYS = 35
-"""Longer campaigns are planned over this many days; the products below need bounded length."""
+"""Longer campaigns are planned over this many days: the products below grow with the length."""
 _HOUR = timedelta(hours=1)
-DAILY: Final = (7, 9, 11, 13, 15, 18, 22)  # the local hours at which a day is tried
-WAKING: Final = (0, *range(6, 24))  # those at which it may be; the night from 1 to 6 is left alone
-_NOT_ABOVE = 0.9
+_DAY_HOURS = 24
+COARSE_HOURS: Final = (7, 9, 11, 13, 15, 18, 22)
+"""The local hours at which a day is usually tried."""
+WAKING_HOURS: Final = (0, *range(6, _DAY_HOURS))
+"""All local hours that may be tried: the night from 1 to 6 is left alone."""
+_MAX_OPENING_RATE = 0.9
+_FRIDAY, _SATURDAY = 4, 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """Local wall-clock hours from ``midnight`` on: arrays of shape (hours, stories).
+    """Local wall-clock hours, numbered from ``origin`` on, and what happens to a card in them.
 
-    With ``carry`` C and ``inflow`` S the chance to be open at hour t, given chance b at hour s, is
-    C[t] * (b / C[s] - S[s] + S[t]): the two-state chain in closed form.
+    The closed form of the recurrence is b(t) = C(t) (z + S(t)), with C ``carry``, S ``inflow``
+    and z a constant that stays the same until an attempt is made (`constant`). Both arrays are
+    (hours, hypotheses).
     """
 
-    midnight: datetime  # naive
-    carry: Floats
-    inflow: Floats
+    origin: datetime  # midnight, without a zone
+    carry: Floats  # C: the product of (1 - λ) (1 - δ) over all hours up to and with this one
+    inflow: Floats  # S: the sum of λ / C over the same hours
 
     @property
     def start(self) -> date:
-        return self.midnight.date()
+        return self.origin.date()
 
     @property
-    def hours(self) -> int:
+    def hour_count(self) -> int:
         return len(self.carry)
 
-    def index(self, at: datetime, timezone: str) -> int:
-        """The hour ``at`` falls in, held within the grid."""
-        return self.place(local(at, timezone))
+    def hour_of(self, at: datetime, timezone: str) -> int:
+        """The number of the local hour that ``at`` falls in, held within the grid."""
+        return self.hour_of_local(local(at, timezone))
 
-    def place(self, there: datetime) -> int:
+    def hour_of_local(self, there: datetime) -> int:
         """The same for a local time."""
-        days = there.toordinal() - self.midnight.toordinal()
-        return min(max(24 * days + there.hour, 0), self.hours - 1)
+        days = there.toordinal() - self.origin.toordinal()
+        return min(max(_DAY_HOURS * days + there.hour, 0), self.hour_count - 1)
 
-    def moment(self, index: int, timezone: str) -> datetime:
-        """The full local hour as an aware time; hours that summer time skips move ahead."""
-        return _moment(self.midnight, index, timezone)
+    def moment(self, hour: int, timezone: str) -> datetime:
+        """When this hour begins, aware UTC; an hour that summer time skips is moved ahead."""
+        return _moment(self.origin, hour, timezone)
+
+    def open_chances(self, constant: Floats, hour: int) -> Floats:
+        """b: the chance by hypothesis that the card is open in this hour: (hypotheses,)."""
+        chances: Floats = self.carry[hour] * (constant + self.inflow[hour])
+        return chances
 
 
 @lru_cache(maxsize=16384)
-def _moment(midnight: datetime, index: int, timezone: str) -> datetime:
-    there = midnight + index * _HOUR
+def _moment(origin: datetime, hour: int, timezone: str) -> datetime:
+    there = origin + hour * _HOUR
     return there.replace(tzinfo=zone(timezone)).astimezone(UTC)
 
 
-def grid_of(day: date, window: timedelta) -> Grid:
-    """For all cases that failed in the same month: its hours and those of a window after it."""
-    return _grid(day.year, day.month, min(MAX_DAYS, window.days + 2))
+def month_grid(day: date, window: timedelta) -> Grid:
+    """The hours of the month of ``day`` and of a window after it, shared by all its failures."""
+    return _month_grid(day.year, day.month, min(MAX_DAYS, window.days + 2))
 
 
 @lru_cache(maxsize=24)  # about a megabyte each
-def _grid(year: int, month: int, ahead: int) -> Grid:
-    start, days = date(year, month, 1), calendar.monthrange(year, month)[1] + ahead
-    rates: Floats = np.stack([_inflow(story, start, days) for story in LIBRARY], axis=1)
-    stays: Floats = 24 * np.array([story.stays_days or np.inf for story in LIBRARY], np.float64)
-    carry: Floats = np.cumprod((1 - rates) * (1 - 1 / stays), axis=0, dtype=np.float64)
-    midnight = datetime.combine(start, datetime.min.time())
-    return Grid(midnight, carry, np.cumsum(rates / carry, axis=0))
+def _month_grid(year: int, month: int, days_after: int) -> Grid:
+    start, days = date(year, month, 1), calendar.monthrange(year, month)[1] + days_after
+    opening: Floats = np.stack([_opening_rates(each, start, days) for each in HYPOTHESES], axis=1)
+    hours_open: Floats = _DAY_HOURS * np.array(
+        [each.mean_days_open or np.inf for each in HYPOTHESES], np.float64
+    )
+    closing = 1 / hours_open
+    carry: Floats = np.cumprod((1 - opening) * (1 - closing), axis=0, dtype=np.float64)
+    origin = datetime.combine(start, datetime.min.time())
+    return Grid(origin, carry, np.cumsum(opening / carry, axis=0))
 
 
 @lru_cache(maxsize=64)
-def hours_of(count: int, of_day: tuple[int, ...]) -> NDArray[np.int64]:
-    """Those of a grid's ``count`` hours that fall on these hours of a day, ascending."""
-    midnights = np.arange(0, count, 24, dtype=np.int64)
-    found: NDArray[np.int64] = (midnights[:, None] + np.array(of_day)).ravel()
-    return found
+def hours_at(hour_count: int, of_day: tuple[int, ...]) -> Ints:
+    """Those of a grid's hours that fall on these hours of a day, ascending."""
+    midnights = np.arange(0, hour_count, _DAY_HOURS, dtype=np.int64)
+    hours: Ints = (midnights[:, None] + np.array(of_day)).ravel()
+    return hours
 
 
-def _inflow(story: Story, start: date, days: int) -> Floats:
-    """Chance per hour that a closed card opens at the beginning of that hour."""
-    base = 0.0 if story.lifts_days is None else 1 - np.exp(-1 / (24 * story.lifts_days))
-    rates = np.full(days * 24, base)
-    for ahead in range(days):
-        for hour, chance in _arrivals(story, start + timedelta(ahead)):
-            rates[ahead * 24 + hour] += chance
-    capped: Floats = np.minimum(rates, _NOT_ABOVE)
+def _opening_rates(hypothesis: Hypothesis, start: date, days: int) -> Floats:
+    """λ: the chance that a closed card opens at the beginning of each hour: (24 * days,)."""
+    mean_days = hypothesis.mean_days_to_open
+    steady = 0.0 if mean_days is None else 1 - np.exp(-1 / (_DAY_HOURS * mean_days))
+    rates = np.full(days * _DAY_HOURS, steady)
+    for day in range(days):
+        for hour, chance in _calendar_openings(hypothesis, start + timedelta(day)):
+            rates[day * _DAY_HOURS + hour] += chance
+    capped: Floats = np.minimum(rates, _MAX_OPENING_RATE)
     return capped
 
 
-def _arrivals(story: Story, day: date) -> list[tuple[int, float]]:
-    if story.cause == "limit":
-        return [(0, _NOT_ABOVE)] if _resets(story, day) else []
-    return list(_DEPOSITS) if story.pay and pays_on(story, day) else []
+def _calendar_openings(hypothesis: Hypothesis, day: date) -> list[tuple[int, float]]:
+    """(hour of the day, chance) of each opening that the hypothesis's calendar puts on ``day``."""
+    if hypothesis.cause == "limit":
+        return [(0, _MAX_OPENING_RATE)] if _limit_is_reset(hypothesis, day) else []
+    return list(_DEPOSITS) if hypothesis.calendar and pays_on(hypothesis, day) else []
 
 
-def _deposits() -> tuple[tuple[int, float], ...]:
-    """Hour by hour: the chance that the money of a payday arrives now if it has not yet."""
-    left, found = 1.0, []
-    for hour, share in PRIOR["money"]["hours"].items():
-        chance = share * PRIOR["money"]["arrives"]
-        found.append((int(hour), chance / left))
-        left -= chance
-    return tuple(found)
+def _deposit_chances() -> tuple[tuple[int, float], ...]:
+    """(hour of a payday, chance that its money arrives now if it has not arrived before)."""
+    not_yet, chances = 1.0, []
+    for hour, share in PARAMETERS["money"]["hours"].items():
+        arrives_now = share * PARAMETERS["money"]["arrives"]
+        chances.append((int(hour), arrives_now / not_yet))
+        not_yet -= arrives_now
+    return tuple(chances)
 
 
-_DEPOSITS = _deposits()
+_DEPOSITS = _deposit_chances()
 
 
-def _resets(story: Story, day: date) -> bool:
-    return {"midnight": True, "monday": day.weekday() == 0, "month": day.day == 1}.get(
-        story.pay, False
-    )
+def _limit_is_reset(limit: Hypothesis, day: date) -> bool:
+    resets = {"midnight": True, "monday": day.weekday() == 0, "month": day.day == 1}
+    return resets.get(limit.calendar, False)
 
 
 @lru_cache(maxsize=16384)
-def pays_on(story: Story, day: date) -> bool:
-    """True where this story's salary is paid on that day; pay days on weekends come earlier."""
-    if story.pay in ("weekly", "biweekly"):
-        wrong_week = story.pay == "biweekly" and (day.toordinal() // 7 % 2 == 1) != story.odd_week
-        return day.weekday() == story.weekday and not wrong_week
-    if day.weekday() >= 5:  # noqa: PLR2004  Saturday, Sunday
+def pays_on(hypothesis: Hypothesis, day: date) -> bool:
+    """True where this hypothesis's salary is paid on ``day``: before a weekend, not within it."""
+    if hypothesis.calendar in ("weekly", "biweekly"):
+        odd_week = day.toordinal() // 7 % 2 == 1
+        other_week = hypothesis.calendar == "biweekly" and odd_week != hypothesis.odd_week
+        return day.weekday() == hypothesis.weekday and not other_week
+    if day.weekday() >= _SATURDAY:
         return False
-    ahead = 3 if day.weekday() == 4 else 1  # noqa: PLR2004  Friday pays for the weekend
-    return any(_named(day + timedelta(n), story.days) for n in range(ahead))
+    covered = 3 if day.weekday() == _FRIDAY else 1  # Friday pays for the weekend too
+    due = (day + timedelta(n) for n in range(covered))
+    return any(_is_month_day(each, hypothesis.month_days) for each in due)
 
 
-def _named(day: date, days: tuple[int, ...]) -> bool:
+def _is_month_day(day: date, month_days: tuple[int, ...]) -> bool:
+    """True on one of these days of the month; 31 is the last day of any month."""
     last = calendar.monthrange(day.year, day.month)[1]
-    return any(day.day == min(wanted, last) for wanted in days)
+    return any(day.day == min(month_day, last) for month_day in month_days)
 
 
 @lru_cache(maxsize=4096)
-def paid_days_ago(day: date, within: int) -> Floats:
-    """1 where a story's last payday was so many days ago, else 0: (``within``, stories)."""
-    found = np.zeros((within, len(LIBRARY)))
-    for index, story in enumerate(LIBRARY):
-        if story.cause == "short" and story.pay:
-            ago = (n for n in range(within) if pays_on(story, day - timedelta(days=n)))
-            found[list(islice(ago, 1)), index] = 1.0
-    return found
+def last_paydays(day: date, within: int) -> Floats:
+    """1 where a hypothesis's last payday was n days before ``day``: (n < within, hypotheses)."""
+    paid = np.zeros((within, len(HYPOTHESES)))
+    for index, each in enumerate(HYPOTHESES):
+        if each.cause == "short" and each.calendar:
+            days_ago = (n for n in range(within) if pays_on(each, day - timedelta(days=n)))
+            paid[list(islice(days_ago, 1)), index] = 1.0
+    return paid

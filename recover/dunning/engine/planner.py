@@ -1,165 +1,193 @@
-"""Which set of hours to try at: the most recovered for its price, not the next best moment.
+"""Which set of hours to retry at: the one that recovers most for its price.
 
-A set is grown one hour at a time, each time by the hour that adds most to the whole set. What a
-second try on the same day adds is little where the first one failed, and the stories know that.
+The set grows by one hour at a time, always by the hour that adds most to the value of the whole
+set. A second retry on the day of a failed one adds little, since a hypothesis by which it would
+succeed has lost weight by the first failure.
 
-A try is linear in the masses a case holds (`masses.py`). So what one more try adds is a product of
-the masses that reach it and of what they are worth to the tries after it, and one product tells it
-for all candidates between two tries.
+A retry is linear in the masses of a case (`removals`). So what a retry adds at some place of the
+plan is a product of the masses that reach that place and of what those masses are worth to the
+retries after it. One matrix product gives it for all candidate hours at that place.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from recover.dunning.engine.belief import Belief, NDInt
-from recover.dunning.engine.masses import takings
-from recover.dunning.engine.paydays import DAILY, WAKING, hours_of
+from recover.dunning.engine.arrays import Ints
+from recover.dunning.engine.belief import Posterior
+from recover.dunning.engine.masses import ALIVE, DELAY, OPENNESS, removals
+from recover.dunning.engine.paydays import COARSE_HOURS, WAKING_HOURS, hours_at
 
 _FINE_HOURS = 36
-_AHEAD = 5
-"""Tries planned at once. After each one the rest is planned anew, and a sixth hardly moves the
-first."""
-_GAIN = 1e-9
+"""So long after the last attempt every waking hour is a candidate, where that is asked for."""
+_MOST_PLANNED = 5
+"""Retries planned at once. The rest is planned anew after each of them, and a sixth would hardly
+move the first."""
+_LEAST_GAIN = 1e-9
 """Less than this is rounding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a plan pays with, in units of one recovered invoice."""
+    """What retries cost, in units of one recovered invoice."""
 
-    per_try: float = 0.010  # an authorisation: fees, the issuer's patience, the decline ratio
-    per_day: float = 0.007  # each day a recovery comes later
-    growth: float = 0.4  # by what share of `per_try` each further try on an invoice costs more
+    per_retry: float = 0.010  # π: fees, the issuer's patience, the ratio of declines
+    per_day: float = 0.007  # ρ: for each day that a recovery comes later
+    growth: float = 0.4  # γ: the share of `per_retry` that each earlier retry adds to the price
 
-    def of(self, number: int) -> float:
-        """Of one more try after ``number`` retries on the invoice."""
-        return self.per_try * (1 + self.growth * number)
+    def of_retry(self, earlier: int) -> float:
+        """The price of one retry after ``earlier`` retries of the invoice."""
+        return self.per_retry * (1 + self.growth * earlier)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    hours: tuple[int, ...]  # ascending; empty: no further try is worth its price
-    value: float  # recovered share minus the price
+    hours: tuple[int, ...]  # ascending; empty: no further retry is worth its price
+    value: float  # V: the share recovered, less what it costs
     chance: float  # that the plan recovers the invoice
 
 
-def candidates(belief: Belief, earliest: int, end: int, *, fine: bool) -> NDInt:
-    """Hours of the grid that may be tried; every hour of the first days where it is ``fine``."""
-    daily = hours_of(belief.grid.hours, DAILY)
+@dataclass(frozen=True, slots=True)
+class PlanningProblem:
+    """What a plan starts from and may use."""
+
+    posterior: Posterior
+    hours: Ints  # candidates, ascending
+    max_retries: int
+    gap: int  # hours between any two retries, at least
+
+
+def candidate_hours(posterior: Posterior, earliest: int, end: int, *, fine: bool) -> Ints:
+    """The hours from ``earliest`` to before ``end`` at which a retry may be made.
+
+    ``fine``: every waking hour in the first days after the last attempt, and not a few a day.
+    """
+    coarse = hours_at(posterior.grid.hour_count, COARSE_HOURS)
     if not fine:
-        return _between(daily, earliest, end)
-    sparse = min(max(belief.last + _FINE_HOURS + 1, earliest), end)
-    dense = _between(hours_of(belief.grid.hours, WAKING), earliest, sparse)
-    return np.concatenate([dense, _between(daily, sparse, end)])
+        return _between(coarse, earliest, end)
+    waking = hours_at(posterior.grid.hour_count, WAKING_HOURS)
+    coarse_from = min(max(posterior.last_hour + _FINE_HOURS + 1, earliest), end)
+    first_days = _between(waking, earliest, coarse_from)
+    return np.concatenate([first_days, _between(coarse, coarse_from, end)])
 
 
-def _between(hours: NDInt, start: int, end: int) -> NDInt:
+def _between(hours: Ints, start: int, end: int) -> Ints:
     low, high = hours.searchsorted((start, end))
     return hours[low:high]
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
-    """What a plan may use: these hours, so many tries, ``gap`` hours between any two of them."""
-
-    belief: Belief
-    hours: NDInt  # ascending
-    tries: int
-    gap: int
-
-
-def plan(room: Room, price: Price) -> Plan:
-    """Grow the set while it gains."""
-    if not room.tries or not len(room.hours):
+def best_plan(problem: PlanningProblem, price: Price) -> Plan:
+    """Add the best retry for as long as one adds value."""
+    if not problem.max_retries or not len(problem.hours):
         return Plan((), 0.0, 0.0)
-    found, most = _Set(room, price), min(room.tries, _AHEAD)
-    while len(found.tries) < most:
-        gain, number, place = found.best()
-        if gain <= _GAIN:
+    growing = _GrowingPlan(problem, price)
+    limit = min(problem.max_retries, _MOST_PLANNED)
+    while len(growing.chosen) < limit:
+        best = growing.best_addition()
+        if best.gain <= _LEAST_GAIN:
             break
-        found.add(number, place)
-        found.value += gain
-        if len(found.tries) < most:
-            found.appraise()
-    return Plan(tuple(found.hours[at] for at in found.tries), found.value, 1 - found.alive[-1])
+        growing.add(best)
+        if len(growing.chosen) < limit:
+            growing.update_worth()
+    return growing.plan()
 
 
-class _Set:
-    """A growing set of tries, each the place of a candidate hour.
+class _Addition(NamedTuple):
+    gain: float  # by how much the value of the plan grows
+    place: int  # how many chosen retries come before it
+    candidate: int  # the index of its hour
 
-    ``reaching[k]`` are the masses that reach the k-th try, and at last those that all of them
-    leave: (2, stories). ``worth[k]`` is what a unit of what a try takes is worth if it is made
-    before the k-th: won, closed, or won an hour later (`takings`): (3, stories). It is the invoice
-    less what the tries from the k-th on would make of it; each of those then comes a number later
-    and costs a step more.
+
+class _GrowingPlan:
+    """The retries chosen so far, as indices of candidate hours, ascending.
+
+    ``reaching[k]`` are the masses just before the k-th retry, and behind the last k those that
+    all retries leave: (2, hypotheses).
+
+    ``worth[k]`` is what it is worth that a further retry, placed before the k-th, removes one unit
+    of mass: (3, hypotheses), in the rows of a removal. A unit of alive mass removed is a unit of
+    the invoice won, less what the retries from the k-th on would have made of it.
     """
 
-    def __init__(self, room: Room, price: Price) -> None:
-        belief = room.belief
-        made = max(0, belief.tries - 1)  # the renewal itself was not ours
-        self.hours: list[int] = room.hours.tolist()
-        self.gap = room.gap
-        self.takings = takings(belief, room.hours)
-        self.flat = self.takings.reshape(len(room.hours), -1)
-        self.price = price.of(made)  # of the first one
-        self.step = price.of(made + 1) - self.price
-        self.tries: list[int] = []  # ascending
-        self.free = [(0, len(self.hours))]  # the places left before each try and after the last
-        self.alive = [1.0]  # that each try is reached, and at last that all of them fail
+    def __init__(self, problem: PlanningProblem, price: Price) -> None:
+        posterior = problem.posterior
+        earlier = max(0, posterior.attempts - 1)  # the renewal was no retry
+        self.hours: list[int] = problem.hours.tolist()
+        self.gap = problem.gap
+        self.removals = removals(posterior, problem.hours)
+        self.flat_removals = self.removals.reshape(len(problem.hours), -1)
+        self.first_price = price.of_retry(earlier)
+        self.price_step = price.of_retry(earlier + 1) - self.first_price
+        self.chosen: list[int] = []
+        self.free = [(0, len(self.hours))]  # candidates left before each retry and after the last
+        self.reach_chances = [1.0]  # that each retry is reached; the last: that all fail
         self.value = 0.0
-        self.reaching = np.empty((_AHEAD + 1, 2, self.takings.shape[-1]))
-        self.reaching[0, 0] = belief.weights
-        np.multiply(belief.weights, belief.state, out=self.reaching[0, 1])
-        self.worth = np.zeros((_AHEAD + 1, 3, self.takings.shape[-1]))  # at first as if alone
-        self.worth[:, 0] = 1 + price.per_day / 24 * belief.last
-        self.worth[:, 2] = -price.per_day / 24
+        hypotheses = len(posterior.weights)
+        self.reaching = np.empty((_MOST_PLANNED + 1, 2, hypotheses))
+        self.reaching[0, ALIVE] = posterior.weights
+        np.multiply(posterior.weights, posterior.constant, out=self.reaching[0, OPENNESS])
+        # At first as if it were the only retry: the invoice, less the delay since the last attempt.
+        self.worth = np.zeros((_MOST_PLANNED + 1, 3, hypotheses))
+        self.worth[:, ALIVE] = 1 + price.per_day / 24 * posterior.last_hour
+        self.worth[:, DELAY] = -price.per_day / 24
 
-    def best(self) -> tuple[float, int, int]:
-        """What the best further try adds, its number in the set and its place."""
-        count, found = len(self.tries) + 1, (-np.inf, 0, 0)
-        worth = self.worth[:count, :, None] * self.reaching[:count, None]
-        gains_of = worth.reshape(count, -1)
-        for number, (low, high) in enumerate(self.free):
+    def plan(self) -> Plan:
+        hours = tuple(self.hours[candidate] for candidate in self.chosen)
+        return Plan(hours, self.value, 1 - self.reach_chances[-1])
+
+    def best_addition(self) -> _Addition:
+        """The further retry that adds most; a gain of minus infinity where no hour is left."""
+        places, best = len(self.chosen) + 1, _Addition(-np.inf, 0, 0)
+        worth = self.worth[:places, :, None] * self.reaching[:places, None]
+        flat_worth = worth.reshape(places, -1)
+        for place, (low, high) in enumerate(self.free):
             if low < high:
-                gains = self.flat[low:high].dot(gains_of[number])
+                gains = self.flat_removals[low:high].dot(flat_worth[place])
                 at = int(gains.argmax())
-                found = max(found, (float(gains[at]) - self._cost(number), number, low + at))
-        return found
+                gain = float(gains[at]) - self._added_price(place)
+                best = max(best, _Addition(gain, place, low + at))
+        return best
 
-    def _cost(self, number: int) -> float:
-        """The price of one more try where it is reached, and the step by which the ones after it
-        then cost more.
+    def _added_price(self, place: int) -> float:
+        """The expected price of one more retry at ``place``: its own where it is reached, and the
+        step by which each retry after it then costs more.
         """
-        own = (self.price + number * self.step) * self.alive[number]
-        return own + self.step * sum(self.alive[number:-1])
+        own = (self.first_price + place * self.price_step) * self.reach_chances[place]
+        return own + self.price_step * sum(self.reach_chances[place:-1])
 
-    def add(self, number: int, place: int) -> None:
-        """One more try: what it takes reaches those after it no more."""
-        self.tries.insert(number, place)
-        self._keep_apart(number, self.hours[place])
-        for at in range(number, len(self.tries)):
-            left, taken = self.reaching[at], self.takings[self.tries[at], :2]
-            np.subtract(left, np.add.reduce(taken * left, axis=1), out=self.reaching[at + 1])
-        self.alive = np.add.reduce(self.reaching[: len(self.tries) + 1, 0], axis=1).tolist()
+    def add(self, addition: _Addition) -> None:
+        """Choose one more retry. What it removes does not reach the retries after it."""
+        self.chosen.insert(addition.place, addition.candidate)
+        self.value += addition.gain
+        self._keep_apart(addition)
+        for k in range(addition.place, len(self.chosen)):
+            mass, removal = self.reaching[k], self.removals[self.chosen[k], :DELAY]
+            np.subtract(mass, np.add.reduce(removal * mass, axis=1), out=self.reaching[k + 1])
+        alive = self.reaching[: len(self.chosen) + 1, ALIVE]
+        self.reach_chances = np.add.reduce(alive, axis=1).tolist()
 
-    def _keep_apart(self, number: int, hour: int) -> None:
-        low, high = self.free[number]
-        end = min(high, bisect_right(self.hours, hour - self.gap))
-        start = max(low, bisect_left(self.hours, hour + self.gap))
-        self.free[number : number + 1] = [(low, end), (start, high)]
+    def _keep_apart(self, addition: _Addition) -> None:
+        """Of the candidates around a new retry only those a gap away stay free."""
+        hour = self.hours[addition.candidate]
+        low, high = self.free[addition.place]
+        before = min(high, bisect_right(self.hours, hour - self.gap))
+        after = max(low, bisect_left(self.hours, hour + self.gap))
+        self.free[addition.place : addition.place + 1] = [(low, before), (after, high)]
 
-    def appraise(self) -> None:
-        """What the masses are worth before each try, from the last one backwards to the first
-        before which another may be made.
+    def update_worth(self) -> None:
+        """`worth` for the retries chosen now, from the last one back to the first before which a
+        candidate is left.
+
+        Behind a further retry each chosen one comes one number later, at a higher price.
         """
-        count = len(self.tries)
-        first = next((at for at, (low, high) in enumerate(self.free) if low < high), count)
-        for at in range(count - 1, first - 1, -1):
-            after, taken = self.worth[at + 1], self.takings[self.tries[at]]
-            lost = np.add.reduce(taken * after[:, None], axis=0)
-            lost[0] -= self.price + (at + 1) * self.step
-            np.subtract(after[:2], lost, out=self.worth[at, :2])
+        count = len(self.chosen)
+        first = next((k for k, (low, high) in enumerate(self.free) if low < high), count)
+        for k in range(count - 1, first - 1, -1):
+            after, removal = self.worth[k + 1], self.removals[self.chosen[k]]
+            value_of_mass = np.add.reduce(removal * after[:, None], axis=0)
+            value_of_mass[ALIVE] -= self.first_price + (k + 1) * self.price_step
+            np.subtract(after[:DELAY], value_of_mass, out=self.worth[k, :DELAY])
