@@ -19,13 +19,13 @@ from sqlalchemy.orm import Session
 from recover import answers
 from recover.dunning import Outcome, Proposal, RetryMode, RetryPayment, Trigger
 from recover.errors import StripeRejected
+from recover.evidence import Evidence, still_owed
 from recover.models import Account, Attempt, RecoveryCase
 from recover.record import RECOVER
 from recover.services import Services
 from recover.sightings import put_card
 from recover.stripe_objects import Payment
 from recover.timeline import note
-from recover.truth import Evidence, still_owed
 
 # How long one worker may be busy with a request before another takes the row over.
 IN_FLIGHT = timedelta(minutes=5)

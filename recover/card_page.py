@@ -10,13 +10,13 @@ from sqlalchemy import select
 
 from recover.dunning import CaseState
 from recover.errors import LinkInvalid
+from recover.evidence import ENDED
 from recover.links import Purpose
 from recover.models import Account, Link, RecoveryCase
 from recover.record import SUBSCRIBER, note_customer
 from recover.services import Services
 from recover.stripe_objects import Invoice, PaymentMethod, Subscription
 from recover.timeline import note
-from recover.truth import ENDED
 
 
 class PageState(StrEnum):

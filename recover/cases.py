@@ -1,7 +1,7 @@
 """A case's work: `sync` it with Stripe, plan its next step, pay it when a person asks.
 
 Webhooks, the clock, the sweep and the card page all come through here, so there is one place
-where the truth is fetched, the core is asked, and its answer is stored.
+where evidence is fetched, the core is asked, and its answer is stored.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from recover import attempts, endings, ledger, lifecycle, messages, suppression, timings, truth
+from recover import attempts, endings, ledger, lifecycle, messages, suppression, timings
+from recover.case_facts import facts_of
 from recover.dunning import (
     CaseState,
     CloseReason,
@@ -27,11 +28,11 @@ from recover.dunning import (
     decide,
 )
 from recover.dunning.situation import barring_rule
+from recover.evidence import Evidence, fetch_evidence
 from recover.models import Account, RecoveryCase
 from recover.services import Services
 from recover.stripe_objects import Payment, PaymentMethod
 from recover.timeline import note
-from recover.truth import Evidence
 
 
 def sync(services: Services, account: Account, invoice_id: str) -> RecoveryCase | None:
@@ -41,7 +42,7 @@ def sync(services: Services, account: Account, invoice_id: str) -> RecoveryCase 
     is left to `step`, for which the bell is rung. None where the invoice is no concern of ours.
     Raises StripeUnavailable, StripeAccessLost.
     """
-    evidence = truth.fetch(services.stripe(account), invoice_id, services.now())
+    evidence = fetch_evidence(services.stripe(account), invoice_id, services.now())
     with services.db.begin() as session:
         case = lifecycle.current(session, services, account, evidence)
         if case is None:
@@ -139,7 +140,7 @@ def begin_payment(
     """
     if account.mode == RetryMode.OBSERVE and trigger != Trigger.SUBSCRIBER:
         return 0
-    evidence = truth.fetch(services.stripe(account), invoice_id, services.now())
+    evidence = fetch_evidence(services.stripe(account), invoice_id, services.now())
     evidence = replace(evidence, chosen=method)
     with services.db.begin() as session:
         case = lifecycle.current(session, services, account, evidence)
@@ -189,7 +190,7 @@ def facts(session: Session, account: Account, case: RecoveryCase, evidence: Evid
     Built once for each decision, and handed on to whatever carries it out.
     """
     suppressed = suppression.suppressed(session, account.id, case.stripe_customer_id)
-    return truth.facts(session, account, case, evidence, suppressed=suppressed)
+    return facts_of(session, account, case, evidence, suppressed=suppressed)
 
 
 def _decide(

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from emails.envelope import Outgoing
-from recover import cards, letters, messages, suppression, timings, truth
+from recover import cards, letters, messages, suppression, timings
 from recover.account_settings import TestMail
 from recover.dunning import CaseState, RetryMode, campaign
 from recover.dunning.hours import next_opening
@@ -25,6 +25,7 @@ from recover.errors import (
     StripeAccessLost,
     StripeUnavailable,
 )
+from recover.evidence import fetch_evidence, still_owed
 from recover.messages import ASKED_FOR, LEASE
 from recover.models import (
     Account,
@@ -210,5 +211,5 @@ def _still_wanted(services: Services, message: Message) -> bool:
         return True
     if case.state != CaseState.OPEN:
         return False
-    evidence = truth.fetch(services.stripe(account), case.stripe_invoice_id, services.now())
-    return truth.still_owed(evidence)
+    evidence = fetch_evidence(services.stripe(account), case.stripe_invoice_id, services.now())
+    return still_owed(evidence)

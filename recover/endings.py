@@ -13,13 +13,13 @@ from secrets import token_hex
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from recover import attempts, lifecycle, truth
+from recover import attempts, lifecycle
 from recover.dunning import CaseState, EndOfDunning, RetryMode
 from recover.errors import StripeRejected, StripeUnavailable
+from recover.evidence import ENDED, Evidence, fetch_evidence, still_owed
 from recover.models import Account, Ending, EndingStatus, RecoveryCase
 from recover.services import Services
 from recover.timeline import note
-from recover.truth import Evidence
 
 LEASE = timedelta(minutes=10)  # a begun row whose worker died is looked at after this
 DEBIT_CHECK = timedelta(hours=6)
@@ -105,7 +105,7 @@ def _begin(
     if account.disconnected_at:
         _settle(services, ending_id, EndingStatus.SKIPPED, "the Stripe account is disconnected")
         return None
-    evidence = truth.fetch(services.stripe(account), case.stripe_invoice_id, services.now())
+    evidence = fetch_evidence(services.stripe(account), case.stripe_invoice_id, services.now())
     with services.db.begin() as session:
         now_case = lifecycle.locked(session, account, case.stripe_invoice_id)
         row = session.get_one(Ending, ending_id, with_for_update=True)
@@ -130,7 +130,7 @@ def _begin(
 def _shown(action: str, evidence: Evidence) -> bool:
     """Stripe shows it done."""
     if action == EndOfDunning.CANCEL:
-        return evidence.subscription is None or evidence.subscription.status in truth.ENDED
+        return evidence.subscription is None or evidence.subscription.status in ENDED
     return evidence.invoice is not None and evidence.invoice.status == "uncollectible"
 
 
@@ -143,7 +143,7 @@ def _why_not(session: Session, case: RecoveryCase, row: Ending, evidence: Eviden
         (case.state != CaseState.EXHAUSTED, f"the case is {case.state} now"),
         (attempts.pending(session, case) is not None, "a try is under way"),
         (attempts.overtaken(session, case, evidence), "somebody has just paid"),
-        (not truth.still_owed(evidence), _no_longer_owed(evidence)),
+        (not still_owed(evidence), _no_longer_owed(evidence)),
         (
             subscription is None or subscription.id != case.stripe_subscription_id,
             "the invoice belongs to another subscription now",
@@ -163,7 +163,7 @@ def _no_longer_owed(evidence: Evidence) -> str:
     invoice, subscription = evidence.invoice, evidence.subscription
     if invoice is None or invoice.status != "open":
         return f"the invoice is {invoice.status if invoice else 'gone'} now"
-    if subscription is None or subscription.status in truth.ENDED:
+    if subscription is None or subscription.status in ENDED:
         return "the subscription has ended already"
     return "nothing is owed, or collection is paused"
 

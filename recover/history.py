@@ -15,9 +15,9 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from recover.evidence import HISTORY, PAID_HOURS
 from recover.models import ImportedCharge, ImportedInvoice, RecoveryCase
 from recover.stripe_objects import Charge, Invoice, PaymentMethod
-from recover.truth import HISTORY, PAID_HOURS
 
 CHUNK = 200
 

@@ -9,21 +9,21 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from recover import truth
+from recover.case_facts import attempts_of
 from recover.dunning import Outcome, credit
+from recover.evidence import Evidence
 from recover.models import Attempt, CardUpdate, LedgerKind, LedgerLine, RecoveryCase
 from recover.past import past_attempt
 from recover.record import STRIPE
 from recover.stripe_objects import Charge
 from recover.timeline import note
-from recover.truth import Evidence
 
 STRIPE_EARLY = timedelta(hours=1)
 
 
 def recover(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
     """Write the line of a recovered invoice: the amount owed when the case opened."""
-    rows = truth.attempts_of(session, case)
+    rows = attempts_of(session, case)
     winner = next((row for row in rows if row.outcome == Outcome.SUCCEEDED), None)
     invoice = evidence.invoice
     share = credit(

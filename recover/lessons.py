@@ -14,7 +14,8 @@ from itertools import groupby, pairwise
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from recover import history, truth
+from recover import history
+from recover.case_facts import NOT_AUTHORISED
 from recover.dunning import Card, Facts, Outcome, PastAttempt, RetryMode
 from recover.dunning.engine import RetryOutcome
 from recover.history import Story
@@ -95,7 +96,7 @@ def _cases(session: Session, account: Account, over: datetime) -> Iterator[Retry
         .where(
             RecoveryCase.id.in_(select(newest.c.id)),
             Attempt.account_id == account.id,
-            Attempt.outcome.not_in(truth.NO_TRY),
+            Attempt.outcome.not_in(NOT_AUTHORISED),
         )
         .order_by(RecoveryCase.failed_at, RecoveryCase.id, Attempt.attempted_at, Attempt.id)
         .execution_options(yield_per=1000)

@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 from emails import mails
 from emails.envelope import Outgoing, message_id
 from emails.render import Rendered
-from recover import timings, truth
+from recover import timings
 from recover.account_brand import brand
+from recover.case_facts import attempts_of
 from recover.dunning import (
     Card,
     Facts,
@@ -67,7 +68,7 @@ def _told(session: Session, case: RecoveryCase) -> int:
 
 def paid_details(session: Session, case: RecoveryCase) -> dict[str, Any]:
     """What the thank-you mail says, as JSON."""
-    rows = truth.attempts_of(session, case)
+    rows = attempts_of(session, case)
     winner = next((row for row in rows if row.outcome == Outcome.SUCCEEDED), None)
     card = card_of_attempt(winner) if winner else None
     return {

@@ -11,7 +11,8 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from recover import ledger, outbox, sightings, truth, whereabouts
+from recover import ledger, outbox, sightings, whereabouts
+from recover.case_facts import attempts_of
 from recover.dunning import (
     DEFAULT,
     CaseState,
@@ -24,13 +25,13 @@ from recover.dunning import (
     rule_of,
 )
 from recover.erased import customer_erased
+from recover.evidence import ENDED, Evidence, paid_until
 from recover.models import Account, Ending, EndingStatus, RecoveryCase
 from recover.past import invoice_state, past_attempt
 from recover.record import RECOVER
 from recover.services import Services
 from recover.stripe_objects import Charge, Invoice, Subscription
 from recover.timeline import note
-from recover.truth import Evidence
 
 OUR_HAND = {
     CloseReason.SUBSCRIPTION_ENDED: EndOfDunning.CANCEL,
@@ -122,7 +123,7 @@ def _as_it_failed(invoice: Invoice, failures: list[Charge]) -> InvoiceState:
 
 def _left_by_choice(subscription: Subscription) -> bool:
     return (
-        subscription.status in truth.ENDED
+        subscription.status in ENDED
         and subscription.cancellation_reason == "cancellation_requested"
     )
 
@@ -141,7 +142,7 @@ def absorb(session: Session, account: Account, case: RecoveryCase, evidence: Evi
         case.product = subscription.product_name or (invoice.description if invoice else "")
         case.subscription_status = subscription.status
     if invoice and subscription:
-        case.paid_until = truth.paid_until(invoice, subscription) or case.paid_until
+        case.paid_until = paid_until(invoice, subscription) or case.paid_until
     case.paid_hours = [at.isoformat() for at in evidence.paid_hours(case.failed_at)]
     sightings.absorb(session, case, evidence)
     _describe_latest_failure(session, case)
@@ -162,7 +163,7 @@ def _name(account: Account, case: RecoveryCase, evidence: Evidence) -> None:
 
 def _describe_latest_failure(session: Session, case: RecoveryCase) -> None:
     failures = (Outcome.FAILED, Outcome.REQUIRES_ACTION)
-    failed = [row for row in truth.attempts_of(session, case) if row.outcome in failures]
+    failed = [row for row in attempts_of(session, case) if row.outcome in failures]
     if not failed:
         return
     case.decline_code = failed[-1].decline_code or failed[-1].error_code

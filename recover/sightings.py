@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from recover import answers, issuers
+from recover.case_facts import attempts_of
 from recover.dunning import Outcome, Trigger
+from recover.evidence import Evidence
 from recover.models import Attempt, RecoveryCase
 from recover.past import issuer_of
 from recover.stripe_objects import Charge, PaymentMethod
-from recover.truth import Evidence, attempts_of
 
 # Stripe's clock counts whole seconds and need not agree with ours to the last of them.
 CLOCK_SKEW = timedelta(seconds=60)

@@ -1,4 +1,4 @@
-"""Carrying out what is due: claim, fetch the truth, decide again, write the row, act.
+"""Carrying out what is due: claim, fetch the evidence, decide again, write the row, act.
 
 Every effect has its row committed before it happens and settled after it, so a worker may die at
 any line here and nothing is lost or done twice.
@@ -14,13 +14,13 @@ from functools import partial
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from recover import attempts, cases, delivery, lifecycle, messages, truth
+from recover import attempts, cases, delivery, lifecycle, messages
 from recover.attempts import Standing
 from recover.dunning import CaseState, Decision, Facts, RetryMode, SendMessage, Stop, Wait
 from recover.errors import StripeUnavailable
+from recover.evidence import Evidence, fetch_evidence
 from recover.models import Account, RecoveryCase
 from recover.services import Services
-from recover.truth import Evidence
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ MAX_ACTS = 4  # in one step: a charge, a mail, and what follows from them
 
 
 def step(services: Services, case_id: int) -> None:
-    """Do what is due for one case: fetch the truth, decide again, act, plan what follows."""
+    """Do what is due for one case: fetch the evidence, decide again, act, plan what follows."""
     with services.db.read() as session:
         case = session.get_one(RecoveryCase, case_id)
         account = session.get_one(Account, case.account_id)
@@ -67,7 +67,7 @@ def claim_due(services: Services, limit: int = 500) -> list[int]:
 
 def _next_act(services: Services, account: Account, invoice_id: str) -> Act | None:
     """Fresh evidence, a fresh decision, and the row of what it asks for. None: nothing now."""
-    evidence = truth.fetch(services.stripe(account), invoice_id, services.now())
+    evidence = fetch_evidence(services.stripe(account), invoice_id, services.now())
     with services.db.begin() as session:
         case = lifecycle.locked(session, account, invoice_id)
         if case is None:

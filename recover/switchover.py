@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from recover import cases, timings, truth
+from recover import cases, timings
 from recover.dunning import (
     DEFAULT,
     CaseSnapshot,
@@ -21,6 +21,7 @@ from recover.dunning import (
     RetryMode,
 )
 from recover.dunning.ownership import Owner, Ownership, PastDue, ownership, past_due
+from recover.evidence import fetch_evidence
 from recover.models import Account, RecoveryCase
 from recover.past import invoice_state
 from recover.services import Services
@@ -108,7 +109,7 @@ def _past_due(services: Services, account: Account, invoice: Invoice, now: datet
         case = session.scalar(query)
     if case is None:
         return PastDue(state, retry_at, None, None, timings.within_limits(account, DEFAULT))
-    evidence = truth.fetch(services.stripe(account), invoice.id, now)
+    evidence = fetch_evidence(services.stripe(account), invoice.id, now)
     with services.db.read() as session:
         facts = cases.facts(session, account, case, evidence)
     steps = timings.campaign_of(account, case)

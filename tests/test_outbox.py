@@ -18,11 +18,11 @@ from sqlalchemy import select
 from recover import accounts, cases, jobs, outbox, outbox_delivery, outbox_endpoints, outbox_http
 from recover import services as composition
 from recover.dunning import CaseState, CloseReason, RetryMode, Stop
+from recover.evidence import Evidence
 from recover.lifecycle import finish
 from recover.models import Account, DeliveryTry, RecoveryCase, WebhookEndpoint
 from recover.outbox_endpoints import EndpointFault
 from recover.timeline import note
-from recover.truth import Evidence
 from sandbox.server import serve
 
 pytest_plugins = ("web_cast",)

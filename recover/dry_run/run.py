@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from recover import history, record, reports, timings
 from recover.backtest.histories import NOT_SENT, STILL_RUNNING, Ending, History
+from recover.case_facts import MEMORY
 from recover.dry_run.replay import Told, replay
 from recover.dry_run.tally import line, summary
 from recover.dunning import Campaign, CardUse, RetryMode, TimingKind, campaign
@@ -25,7 +26,6 @@ from recover.models import (
 )
 from recover.past import card_of, tries_of
 from recover.services import Services
-from recover.truth import MEMORY
 from recover.whereabouts import timezone_of
 
 DAYS = 90

@@ -8,10 +8,10 @@ from werkzeug.wrappers import Response
 
 from recover import card_page, cases, record_views, timings
 from recover.dunning import Decline, Trigger, classify, plan
+from recover.evidence import fetch_evidence
 from recover.models import Account, RecoveryCase
 from recover.services import Services
 from recover.stripe_objects import Payment
-from recover.truth import fetch
 from recover.web.case_story import story
 from recover.web.course import Course, course
 from recover.web.guard import actor, current_user
@@ -86,7 +86,7 @@ def _find(services: Services, case_id: int) -> tuple[Account, RecoveryCase]:
 
 def _preview(services: Services, account: Account, case: RecoveryCase) -> list[Course]:
     """What comes next if nothing changes, from fresh evidence."""
-    evidence = fetch(services.stripe(account), case.stripe_invoice_id, services.now())
+    evidence = fetch_evidence(services.stripe(account), case.stripe_invoice_id, services.now())
     with services.db.read() as session:
         known = cases.facts(session, account, case, evidence)
         timing = timings.timing_of(session, account, case.stripe_invoice_id)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from recover import truth
 from recover.calibration import LIKELIEST
+from recover.case_facts import attempts_of
 from recover.dunning import Outcome
 from recover.models import Attempt, LedgerLine, Message, RecordEntry, RecoveryCase
 from recover.record_views import VIEW
@@ -46,7 +46,7 @@ def story(session: Session, case: RecoveryCase) -> Story:
     )
     return Story(
         timeline=list(session.scalars(timeline.order_by(RecordEntry.at, RecordEntry.id))),
-        tries=[_try(row) for row in truth.attempts_of(session, case)],
+        tries=[_try(row) for row in attempts_of(session, case)],
         mails=list(session.scalars(mails.order_by(Message.created_at, Message.id))),
         ledger=list(session.scalars(lines.order_by(LedgerLine.at, LedgerLine.id))),
     )

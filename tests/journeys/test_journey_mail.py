@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
 
 from journey import CLEAN
 
-from recover import truth
+from recover.case_facts import facts_of
+from recover.evidence import fetch_evidence
 
 DAY = timedelta(days=1)
 
@@ -162,19 +164,26 @@ def test_an_expired_link_asks_for_a_fresh_one_by_mail(journey):
 def test_a_step_that_writes_a_mail_builds_its_facts_once(journey, monkeypatch):
     """Once for each look at Stripe: the mail says what was decided on."""
     calls = Counter()
-    for name in ("fetch", "facts"):
-        monkeypatch.setattr(truth, name, counted(calls, name, getattr(truth, name)))
+    for genuine in (fetch_evidence, facts_of):
+        everywhere(monkeypatch, genuine, counted(calls, genuine))
     journey.fail("expired_card")
 
     journey.settle()
 
     assert len(journey.mails) == 1
-    assert calls["facts"] == calls["fetch"] > 1
+    assert calls["facts_of"] == calls["fetch_evidence"] > 1
 
 
-def counted(calls, name, genuine):
+def everywhere(monkeypatch, genuine, instead) -> None:
+    """Put a function in the place of another, in each module that has imported it."""
+    for module in list(sys.modules.values()):
+        if getattr(module, genuine.__name__, None) is genuine:
+            monkeypatch.setattr(module, genuine.__name__, instead)
+
+
+def counted(calls, genuine):
     def call(*args, **kwargs):
-        calls[name] += 1
+        calls[genuine.__name__] += 1
         return genuine(*args, **kwargs)
 
     return call
