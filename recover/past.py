@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from recover.dunning import Card, Decline, InvoiceState, IssuerAnswer, Outcome, PastAttempt, Trigger
 from recover.dunning.outages import MEMORY, NEAR, issuer_answer
 from recover.models import Attempt
-from recover.stripe_objects import Charge, Invoice, PaymentMethod
+from recover.stripe_objects import Charge, Invoice, Payment, PaymentMethod
 
 MOST_ANSWERS = 1000  # of one issuer's cards that are looked at together
 
@@ -65,23 +65,29 @@ def card_of_attempt(row: Attempt) -> Card | None:
     )
 
 
-def past_attempt(row: Attempt) -> PastAttempt:
-    decline = Decline(
-        error_code=row.error_code,
-        decline_code=row.decline_code,
-        advice_code=row.advice_code,
-        network_decline_code=row.network_decline_code,
-        network_advice_code=row.network_advice_code,
-        outcome_type=row.outcome_type,
-        network_status=row.network_status,
+def decline_of(source: Attempt | Charge | Payment) -> Decline:
+    """Stripe's words about a failed try: from our row, from its charge, or from the answer itself,
+    which says nothing of the outcome's type and the network.
+    """
+    return Decline(
+        error_code=source.failure_code if isinstance(source, Charge) else source.error_code,
+        decline_code=source.decline_code,
+        advice_code=source.advice_code,
+        network_decline_code=source.network_decline_code,
+        network_advice_code=source.network_advice_code,
+        outcome_type="" if isinstance(source, Payment) else source.outcome_type,
+        network_status="" if isinstance(source, Payment) else source.network_status,
     )
+
+
+def past_attempt(row: Attempt) -> PastAttempt:
     failed = row.outcome in (Outcome.FAILED, Outcome.REQUIRES_ACTION)
     return PastAttempt(
         at=row.attempted_at,
         trigger=Trigger(row.trigger),
         outcome=Outcome(row.outcome),
         card=card_of_attempt(row),
-        decline=decline if failed else None,
+        decline=decline_of(row) if failed else None,
     )
 
 
@@ -94,21 +100,12 @@ def tries_of(charges: Sequence[Charge]) -> tuple[PastAttempt, ...]:
 def _try(charge: Charge, *, first: bool) -> PastAttempt:
     """Every later try is taken as a scheduled one: Stripe does not say who asked for it."""
     failed = charge.status != "succeeded"
-    decline = Decline(
-        error_code=charge.failure_code,
-        decline_code=charge.decline_code,
-        advice_code=charge.advice_code,
-        network_decline_code=charge.network_decline_code,
-        network_advice_code=charge.network_advice_code,
-        outcome_type=charge.outcome_type,
-        network_status=charge.network_status,
-    )
     return PastAttempt(
         at=charge.created_at,
         trigger=Trigger.STRIPE if first else Trigger.SCHEDULE,
         outcome=Outcome.FAILED if failed else Outcome.SUCCEEDED,
         card=card_of(charge.method),
-        decline=decline if failed else None,
+        decline=decline_of(charge) if failed else None,
     )
 
 

@@ -14,8 +14,9 @@ from recover.api import asked, told
 from recover.api.declare import Call, Group
 from recover.api.paging import find, page, visible
 from recover.api.problems import Problem
-from recover.dunning import Decline, RetryMode, Trigger, classify
+from recover.dunning import RetryMode, Trigger, classify
 from recover.models import Account, RecordEntry, RecoveryCase
+from recover.past import decline_of
 from recover.stripe_objects import Payment
 from recover.timeline import note
 
@@ -165,19 +166,9 @@ def _outcome(payment: Payment | None) -> tuple[str, str]:
             "The invoice is settled, another try is under way, or this card must not be tried now."
         )
     if payment.status == "declined":
-        return "declined", classify(_decline(payment)).text
+        return "declined", classify(decline_of(payment)).text
     return {
         "succeeded": ("paid", "The invoice is paid."),
         "requires_action": ("requires_action", "The bank asks the cardholder to confirm."),
         "processing": ("processing", "The bank has not answered yet."),
     }[payment.status]
-
-
-def _decline(payment: Payment) -> Decline:
-    return Decline(
-        error_code=payment.error_code,
-        decline_code=payment.decline_code,
-        advice_code=payment.advice_code,
-        network_decline_code=payment.network_decline_code,
-        network_advice_code=payment.network_advice_code,
-    )

@@ -7,9 +7,10 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from recover import card_page, cases, record_views, timings
-from recover.dunning import Decline, Trigger, classify, plan
+from recover.dunning import Trigger, classify, plan
 from recover.evidence import fetch_evidence
 from recover.models import Account, RecoveryCase
+from recover.past import decline_of
 from recover.services import Services
 from recover.stripe_objects import Payment
 from recover.web.case_story import story
@@ -102,23 +103,12 @@ def outcome(payment: Payment | None) -> str:
             " tried again, or the account only observes. The timeline says which."
         )
     if payment.status == "declined":
-        return f"Declined. {_why(payment)}"
+        return f"Declined. {classify(decline_of(payment)).text}"
     return {
         "succeeded": "Paid. The invoice is settled.",
         "requires_action": "The bank asks the cardholder to confirm. Only they can do that.",
         "processing": "Under way. The bank has not answered yet.",
     }[payment.status]
-
-
-def _why(payment: Payment) -> str:
-    decline = Decline(
-        error_code=payment.error_code,
-        decline_code=payment.decline_code,
-        advice_code=payment.advice_code,
-        network_decline_code=payment.network_decline_code,
-        network_advice_code=payment.network_advice_code,
-    )
-    return classify(decline).text
 
 
 def stripe_url(services: Services, account: Account, case: RecoveryCase) -> str:
