@@ -166,7 +166,7 @@ def finish(
     if link.revoked_at or account.disconnected_at:
         raise NotPossible("This link was switched off.")
     stripe = services.stripe(account)
-    row = _row(services, account, link, setup_intent_id, session_id)
+    row = find(services, link, setup_intent_id, session_id)
     if row.status == CardUpdateStatus.SAVED:
         return Finished(True, method=stripe.payment_method(row.payment_method_id))
     setup = (
@@ -184,16 +184,15 @@ def finish(
     return Finished(True, method=method, payments=payments)
 
 
-def _row(
-    services: Services, account: Account, link: Link, setup_intent_id: str, session_id: str
-) -> CardUpdate:
+def find(services: Services, link: Link, setup_intent_id: str, session_id: str) -> CardUpdate:
+    """The use of the page a visitor comes back from. Raises NotPossible for another link's."""
     same = (
         CardUpdate.stripe_session_id == session_id
         if session_id
         else CardUpdate.stripe_setup_intent_id == setup_intent_id
     )
     query = select(CardUpdate).where(
-        CardUpdate.account_id == account.id, CardUpdate.link_id == link.id, same
+        CardUpdate.account_id == link.account_id, CardUpdate.link_id == link.id, same
     )
     with services.db.read() as session:
         row = session.scalar(query)

@@ -102,7 +102,7 @@ def _answer_script(routes: Blueprint, services: Services) -> None:
         """The bank's confirmation is over; look at the invoices again."""
         account, link = _usable(services, token)
         setup_intent_id, session_id = _came_from()
-        row = card_result.find(services, link, setup_intent_id, session_id)
+        row = card_update.find(services, link, setup_intent_id, session_id)
         for invoice_id in row.invoice_ids:
             cases.sync(services, account, invoice_id)
         result = card_result.finish(services, account, link, setup_intent_id, session_id)

@@ -51,22 +51,8 @@ def finish(
     )
     if not finished.saved:
         return Result(ResultState.NOT_SAVED, message=finished.message)
-    row = find(services, link, setup_intent_id, session_id)
+    row = card_update.find(services, link, setup_intent_id, session_id)
     return _result(services, account, row, finished)
-
-
-def find(services: Services, link: Link, setup_intent_id: str, session_id: str) -> CardUpdate:
-    """The use of the page a visitor comes back from. Raises NotPossible for another link's."""
-    same = (
-        CardUpdate.stripe_session_id == session_id
-        if session_id
-        else CardUpdate.stripe_setup_intent_id == setup_intent_id
-    )
-    with services.db.read() as session:
-        row = session.scalar(select(CardUpdate).where(CardUpdate.link_id == link.id, same))
-    if row is None:
-        raise card_update.NotPossible("This card was not entered on this page.")
-    return row
 
 
 def _result(services: Services, account: Account, row: CardUpdate, finished: Finished) -> Result:
