@@ -7,8 +7,6 @@ processes do not mean more tries.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -63,12 +61,6 @@ class Finished:
         """The first payment that waits for the subscriber to authenticate."""
         found = (p for _, p in self.payments if p and p.status == "requires_action")
         return next(found, None)
-
-
-def origin_hash(services: Services, address: str) -> str:
-    """A visitor's network address, kept only as a keyed hash for the caps."""
-    key = services.settings.secret_keys[0].encode()
-    return hmac.new(key, address.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def start(

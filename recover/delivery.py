@@ -26,6 +26,7 @@ from recover.errors import (
     StripeUnavailable,
 )
 from recover.evidence import fetch_evidence, still_owed
+from recover.mail_addresses import normal_email
 from recover.messages import ASKED_FOR, LEASE
 from recover.models import (
     Account,
@@ -80,7 +81,7 @@ def _for_the_team_only(session: Session, account: Account, message: Message) -> 
     if account.livemode or account.test_mail == TestMail.EVERYONE:
         return False
     own = select(User.id).where(
-        User.company_id == account.company_id, User.email == message.to_email.strip().lower()
+        User.company_id == account.company_id, User.email == normal_email(message.to_email)
     )
     return session.scalar(own) is None
 

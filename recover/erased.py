@@ -6,13 +6,13 @@ keys, and so that the database alone does not tell whether an address is among t
 
 from __future__ import annotations
 
-import hmac
-from hashlib import sha256
 from secrets import token_hex
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from recover.keyed_hash import HashPurpose, keyed_hash
+from recover.mail_addresses import normal_email
 from recover.models import Account, Company, ErasedAddress, Suppression, SuppressionReason
 from recover.vault import Vault
 
@@ -45,9 +45,5 @@ def address_hash(vault: Vault, company: Company, address: str) -> str:
     return _hash(vault.open(company.erasure_key_sealed), address)
 
 
-def normal(address: str) -> str:
-    return address.strip().lower()
-
-
 def _hash(key: str, address: str) -> str:
-    return hmac.new(key.encode(), normal(address).encode(), sha256).hexdigest()
+    return keyed_hash(key, HashPurpose.ERASED_ADDRESS, normal_email(address))

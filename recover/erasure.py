@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from recover import emptying, record
 from recover.dunning import CaseState
 from recover.emptying import Emptied
-from recover.erased import address_hash, customer_erased, normal
+from recover.erased import address_hash, customer_erased
+from recover.mail_addresses import normal_email
 from recover.models import (
     Account,
     Attempt,
@@ -79,7 +80,7 @@ def _customers(table: Any, address: str, accounts: Sequence[int], who: str) -> A
     column = getattr(table, address)
     same = table.stripe_customer_id == who.strip()
     if "@" in who:
-        same = func.lower(column) == normal(who)
+        same = func.lower(column) == normal_email(who)
     known = table.account_id.in_(accounts), table.stripe_customer_id != ""
     return select(table.account_id, table.stripe_customer_id).where(same, *known).distinct()
 
@@ -101,7 +102,9 @@ def _of(table: Any, one: Customer) -> Any:
 def _addresses(session: Session, one: Customer) -> set[str]:
     cases = select(RecoveryCase.customer_email).where(_of(RecoveryCase, one)).distinct()
     mails = select(Message.to_email).where(_of(Message, one)).distinct()
-    return {normal(text) for query in (cases, mails) for text in session.scalars(query) if text}
+    return {
+        normal_email(text) for query in (cases, mails) for text in session.scalars(query) if text
+    }
 
 
 def erase(services: Services, company_id: int, who: str, *, actor: str) -> Emptied | None:

@@ -19,6 +19,7 @@ from emails import team_mails
 from recover import people, sessions, team
 from recover.errors import DeliveryUncertain, MailRefused, PermanentError, RecoverError
 from recover.links import MAX_AGE, Purpose
+from recover.mail_addresses import normal_email, plausible_email
 from recover.models import Company, Invitation, SignInMethod, User
 from recover.roles import MEANINGS, Role
 from recover.services import Services
@@ -59,8 +60,8 @@ def invite(services: Services, owner: User, email: str, role: Role) -> Invitatio
 
     Raises NotInvited.
     """
-    email = people.normal(email)
-    if not people.plausible(email):
+    email = normal_email(email)
+    if not plausible_email(email):
         raise NotInvited("That does not look like an e-mail address.")
     now = services.now()
     with services.db.begin() as session:

@@ -29,6 +29,7 @@ from webauthn.helpers.structs import (
 )
 
 from emails import team_mails
+from emails.reader import one_line
 from recover import people, sessions
 from recover.config import Settings
 from recover.errors import PermanentError
@@ -126,7 +127,7 @@ def add(
         raise NotAccepted("Sign in by a mailed link first: a passkey opens all your companies.")
     now = services.now()
     made = _registration(services, answer, challenge.open(now))
-    user, label = here.user, one_line(name) or "Passkey"
+    user, label = here.user, _label(name) or "Passkey"
     try:
         with services.db.begin() as session:
             if len(owned(session, user.email)) >= MOST:
@@ -244,7 +245,7 @@ def rename(services: Services, here: Current, passkey_id: int, name: str) -> Pas
     """None where it is not one of the person's own."""
     with services.db.begin() as session:
         key = _own(session, here, passkey_id)
-        label = one_line(name)
+        label = _label(name)
         if key and label and label != key.name:
             reason = f"{key.email} renamed the passkey {key.name} to {label}."
             sessions.tell(session, here.user, "rename_passkey", reason, services.now())
@@ -268,5 +269,5 @@ def _own(session: Session, here: Current, passkey_id: int) -> Passkey | None:
     return key if key and key.email == here.user.email and not here.sign_in.narrow else None
 
 
-def one_line(name: str) -> str:
-    return " ".join(name.split())[:LONGEST_NAME]
+def _label(name: str) -> str:
+    return one_line(name)[:LONGEST_NAME]

@@ -19,6 +19,7 @@ from emails.envelope import Outgoing, message_id
 from emails.render import Rendered
 from recover.errors import MailRefused, PermanentError, RecoverError
 from recover.links import MAX_AGE, Purpose
+from recover.mail_addresses import normal_email, plausible_email
 from recover.models import Company, SignIn, SignInMethod, User
 from recover.roles import Role
 from recover.services import Services
@@ -51,8 +52,8 @@ def add_user(
 
     Raises ValueError where ``email`` is no address.
     """
-    email = normal(email)
-    if not plausible(email):
+    email = normal_email(email)
+    if not plausible_email(email):
         raise ValueError(f"{email!r} is not a mail address")
     with services.db.begin() as session:
         there = place_at(session, company.id, email)
@@ -77,26 +78,16 @@ def place(
 
 def places(session: Session, email: str) -> list[User]:
     """Where a person may sign in; the place they were at last, first."""
-    query = select(User).where(User.email == normal(email), User.removed_at.is_(None))
+    query = select(User).where(User.email == normal_email(email), User.removed_at.is_(None))
     return list(session.scalars(query.order_by(User.signed_in_at.desc().nulls_last(), User.id)))
 
 
 def place_at(session: Session, company_id: int, email: str) -> User | None:
     """The place a person has at a company now."""
     query = select(User).where(
-        User.company_id == company_id, User.email == normal(email), User.removed_at.is_(None)
+        User.company_id == company_id, User.email == normal_email(email), User.removed_at.is_(None)
     )
     return session.scalar(query)
-
-
-def normal(email: str) -> str:
-    """Addresses are compared without regard to case: nobody means two people by it."""
-    return email.strip().lower()
-
-
-def plausible(email: str) -> bool:
-    local, _, domain = email.rpartition("@")
-    return bool(local and domain) and len(email) <= 255 and not any(c.isspace() for c in email)  # noqa: PLR2004 - the column's width
 
 
 def ask(services: Services, email: str, origin: str) -> SignInMail | None:

@@ -6,8 +6,6 @@ the network address it came from only a keyed hash is kept, enough to tell one n
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import token_urlsafe
@@ -37,12 +35,6 @@ class Current:
 
     user: User
     sign_in: SignIn
-
-
-def origin_hash(services: Services, address: str) -> str:
-    """A network address as 32 hex digits that only this installation can make."""
-    key = services.settings.secret_keys[0].encode()
-    return hmac.new(key, b"session:" + address.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def begin(

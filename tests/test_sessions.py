@@ -7,6 +7,7 @@ from sqlalchemy import select
 from team_cast import another_company, lines, person
 
 from recover import people, sessions
+from recover.keyed_hash import HashPurpose, network_hash
 from recover.models import SignIn
 from recover.sessions import Visit
 
@@ -36,7 +37,10 @@ def test_the_last_sight_is_written_every_ten_minutes_and_not_more_often(services
 
 
 def test_no_network_address_is_kept_in_clear(services, user):
-    hashes = [sessions.origin_hash(services, address) for address in (HOME, CAFE, HOME)]
+    hashes = [
+        network_hash(services.settings, HashPurpose.SESSION_NETWORK, address)
+        for address in (HOME, CAFE, HOME)
+    ]
     assert hashes[0] == hashes[2] != hashes[1]
     assert HOME not in hashes[0]
 

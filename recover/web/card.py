@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from recover import card_page, card_update, cases, messages
 from recover.card_update import NotPossible
 from recover.errors import RecoverError
+from recover.keyed_hash import HashPurpose, network_hash
 from recover.models import Account, Link
 from recover.services import Services
 from recover.web import card_result, card_view, security
@@ -132,4 +133,4 @@ def _return_url(services: Services, token: str) -> str:
 
 
 def _origin(services: Services) -> str:
-    return card_update.origin_hash(services, request.remote_addr or "")
+    return network_hash(services.settings, HashPurpose.NETWORK_CAPS, request.remote_addr)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from flask import request
 
-from recover import sessions
+from recover.keyed_hash import HashPurpose, network_hash
 from recover.services import Services
 from recover.sessions import Visit
 
@@ -36,7 +36,7 @@ SYSTEMS = (
 
 def visit(services: Services) -> Visit:
     """Where the present request comes from."""
-    origin = sessions.origin_hash(services, request.remote_addr or "")
+    origin = network_hash(services.settings, HashPurpose.SESSION_NETWORK, request.remote_addr)
     return Visit(request.headers.get("User-Agent", ""), origin)
 
 

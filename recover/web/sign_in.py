@@ -5,8 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from recover import card_update, passkeys, people, sessions
+from recover import passkeys, people, sessions
 from recover.errors import LinkExpired, LinkInvalid
+from recover.keyed_hash import HashPurpose, network_hash
+from recover.mail_addresses import normal_email, plausible_email
 from recover.services import Services
 from recover.web import device, security
 
@@ -23,10 +25,10 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.post("/sign-in")
     def ask() -> Response | str:
-        email = people.normal(request.form.get("email", ""))
-        if not people.plausible(email):
+        email = normal_email(request.form.get("email", ""))
+        if not plausible_email(email):
             return render_template("sign_in.html", email=email, fault=True, passkeys=possible)
-        origin = card_update.origin_hash(services, request.remote_addr or "")
+        origin = network_hash(services.settings, HashPurpose.NETWORK_CAPS, request.remote_addr)
         session[ASKED] = True
         response = Response(render_template("sign_in_sent.html", email=email), mimetype="text/html")
         # After the answer: how long it takes must not tell whether the address is known.
