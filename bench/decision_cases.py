@@ -21,17 +21,36 @@ Case = tuple[Facts, datetime]
 
 # Only codes that may be retried: others are answered without a plan and would flatter the figure.
 _CODES = (
-    "insufficient_funds", "insufficient_funds", "insufficient_funds", "generic_decline",
-    "generic_decline", "do_not_honor", "call_issuer", "try_again_later", "processing_error",
-    "issuer_not_available", "card_velocity_exceeded", "withdrawal_count_limit_exceeded",
-    "blocked", "a_code_nobody_knows",
-)  # fmt: skip
+    "insufficient_funds",
+    "insufficient_funds",
+    "insufficient_funds",
+    "generic_decline",
+    "generic_decline",
+    "do_not_honor",
+    "call_issuer",
+    "try_again_later",
+    "processing_error",
+    "issuer_not_available",
+    "card_velocity_exceeded",
+    "withdrawal_count_limit_exceeded",
+    "blocked",
+    "a_code_nobody_knows",
+)
 _PLACES = (
-    ("US", "America/New_York"), ("US", "America/Chicago"), ("US", "America/Los_Angeles"),
-    ("CA", "America/Toronto"), ("BR", "America/Sao_Paulo"), ("GB", "Europe/London"),
-    ("ES", "Europe/Madrid"), ("DE", "Europe/Berlin"), ("IE", "Europe/Dublin"),
-    ("JP", "Asia/Tokyo"), ("AU", "Australia/Sydney"), ("NZ", "Pacific/Auckland"), ("", "UTC"),
-)  # fmt: skip
+    ("US", "America/New_York"),
+    ("US", "America/Chicago"),
+    ("US", "America/Los_Angeles"),
+    ("CA", "America/Toronto"),
+    ("BR", "America/Sao_Paulo"),
+    ("GB", "Europe/London"),
+    ("ES", "Europe/Madrid"),
+    ("DE", "Europe/Berlin"),
+    ("IE", "Europe/Dublin"),
+    ("JP", "Asia/Tokyo"),
+    ("AU", "Australia/Sydney"),
+    ("NZ", "Pacific/Auckland"),
+    ("", "UTC"),
+)
 _BRANDS = ("visa", "visa", "mastercard", "mastercard", "amex", "")
 _FUNDINGS = ("debit", "debit", "credit", "prepaid", "")
 _ADVICE = ("", "", "", "", "02", "24", "26", "28")
@@ -48,17 +67,29 @@ def cases(count: int, seed: int = 1) -> list[Case]:
 def _case(dice: Random, number: int) -> Case:
     country, timezone = dice.choice(_PLACES)
     card = Card(
-        f"pm_{number}", fingerprint=f"fp_{number}", brand=dice.choice(_BRANDS),
-        funding=dice.choice(_FUNDINGS), country=country, last4="4242", exp_month=4, exp_year=2031,
-    )  # fmt: skip
+        f"pm_{number}",
+        fingerprint=f"fp_{number}",
+        brand=dice.choice(_BRANDS),
+        funding=dice.choice(_FUNDINGS),
+        country=country,
+        last4="4242",
+        exp_month=4,
+        exp_year=2031,
+    )
     failed_at = _FIRST_DAY + timedelta(minutes=dice.randrange(_DAYS * 24 * 60))
     tries = _tries(dice, card, failed_at)
     facts = Facts(
-        RetryMode.RECOVER, failed_at, "open", dice.randrange(500, 20_000), "usd",
-        card=card, attempts=tries, timezone=timezone,
+        RetryMode.RECOVER,
+        failed_at,
+        "open",
+        dice.randrange(500, 20_000),
+        "usd",
+        card=card,
+        attempts=tries,
+        timezone=timezone,
         card_uses=tuple(CardUse(past.at, 1900, succeeded=False) for past in tries),
         paid_hours=tuple(failed_at - timedelta(days=30 * n) for n in range(dice.randrange(4))),
-    )  # fmt: skip
+    )
     return facts, tries[-1].at + timedelta(minutes=dice.randrange(24 * 60))
 
 

@@ -71,13 +71,24 @@ def figures(postgres_url: str, redis_url: str) -> list[Figure]:
     many = _measured(postgres_url, redis_url, MANY, killed_at=KILLED_AT)
     return [
         Figure("import_memory_flat", few.peak_kb, "kB", many.peak_kb, f"{MANY} invoices", FLAT),
-        Figure("import_invoices_per_second", MANY / many.seconds, "invoices",
-               FEW / few.seconds, f"{FEW} invoices"),
-        Figure("import_requests", many.pages, "pages", many.requests - 1,
-               "requests, without the one that was killed", 1.0),
+        Figure(
+            "import_invoices_per_second",
+            MANY / many.seconds,
+            "invoices",
+            FEW / few.seconds,
+            f"{FEW} invoices",
+        ),
+        Figure(
+            "import_requests",
+            many.pages,
+            "pages",
+            many.requests - 1,
+            "requests, without the one that was killed",
+            1.0,
+        ),
         Figure("import_nothing_twice", many.objects, "objects", many.stored, "rows", 1.0),
         Figure("import_nothing_lost", many.stored, "rows", many.objects, "objects", 1.0),
-    ]  # fmt: skip
+    ]
 
 
 class _Measured:
@@ -178,12 +189,18 @@ def _connect(db: Database, sandbox: Sandbox, key: str) -> int:
         session.add(company)
         session.flush()
         account = Account(
-            company_id=company.id, stripe_account_id=f"{sandbox.account_id}{company.id}",
-            livemode=False, connection=Connection.KEY, hook_token=f"hook-{company.id}",
+            company_id=company.id,
+            stripe_account_id=f"{sandbox.account_id}{company.id}",
+            livemode=False,
+            connection=Connection.KEY,
+            hook_token=f"hook-{company.id}",
             mode=RetryMode.OBSERVE,
-            secret_key_sealed=Vault([key]).seal(sandbox.account_key), campaign_key=DEFAULT.key,
-            campaign_version=DEFAULT.version, name="Bench", connected_at=NOW,
-        )  # fmt: skip
+            secret_key_sealed=Vault([key]).seal(sandbox.account_key),
+            campaign_key=DEFAULT.key,
+            campaign_version=DEFAULT.version,
+            name="Bench",
+            connected_at=NOW,
+        )
         session.add(account)
         session.flush()
         return account.id
@@ -220,9 +237,11 @@ def _copy(store: Store, intent_id: str, templates: tuple[Obj, ...], nth: int, at
     made[1]["payment"] = {"type": "payment_intent", "payment_intent": names[intent_id]}
     if nth % 50 == 0:
         failed = made[2] | {
-            "id": f"{made[2]['id']}f", "status": "failed", "paid": False,
+            "id": f"{made[2]['id']}f",
+            "status": "failed",
+            "paid": False,
             "failure_code": "card_declined",
-        }  # fmt: skip
+        }
         made[0]["attempt_count"] = 2
         made.insert(2, failed)
     for copy in made:

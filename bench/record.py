@@ -49,11 +49,16 @@ def _write(db: Database, lines: int) -> datetime:
         with db.begin() as session:
             for number in range(start, min(start + AT_ONCE, lines)):
                 record.write(
-                    session, "plan", f"Tried again on day {number % 28}: the bank asked for time.",
-                    now - timedelta(seconds=lines - number), actor=record.RECOVER,
-                    about=f"case:{number // 9}", account_id=1, customer_id=f"cus_{number // 9}",
+                    session,
+                    "plan",
+                    f"Tried again on day {number % 28}: the bank asked for time.",
+                    now - timedelta(seconds=lines - number),
+                    actor=record.RECOVER,
+                    about=f"case:{number // 9}",
+                    account_id=1,
+                    customer_id=f"cus_{number // 9}",
                     details={"before": number, "after": number + 1},
-                )  # fmt: skip
+                )
     return now
 
 

@@ -120,7 +120,12 @@ def listen(services: Services, account: Account, actor: str) -> None:
         kept = [secret, *(one for one in old if one)][:SECRETS_KEPT]
         row.webhook_secrets_sealed = services.vault.seal(",".join(kept))
         write(
-            session, "listen", "A webhook endpoint was made at Stripe.", services.now(),
-            actor=actor, about=f"account:{account.id}", account_id=account.id,
-        )  # fmt: skip
+            session,
+            "listen",
+            "A webhook endpoint was made at Stripe.",
+            services.now(),
+            actor=actor,
+            about=f"account:{account.id}",
+            account_id=account.id,
+        )
     remove_endpoints(services, account, but=endpoint_id)

@@ -57,6 +57,8 @@ class SettingsPage:
     settings: tuple[AccountSetting, ...]
 
 
+# Unformatted: a table, in which each setting is a paragraph. The formatter would give every word
+# a line of its own.
 BRAND = SettingsPage(
     "brand",
     "Brand",

@@ -105,9 +105,14 @@ def _store(
             Connection.PLATFORM: "through Stripe Connect",
         }
         write(
-            session, "connect", f"{info.id} was connected {ways[account.connection]}.",
-            services.now(), actor=actor, about=f"account:{account.id}", account_id=account.id,
-        )  # fmt: skip
+            session,
+            "connect",
+            f"{info.id} was connected {ways[account.connection]}.",
+            services.now(),
+            actor=actor,
+            about=f"account:{account.id}",
+            account_id=account.id,
+        )
     return account
 
 
@@ -192,9 +197,14 @@ def disconnect(
         by = actor if leaving else RECOVER
         lifecycle.close_all(session, account_id, disconnected, now, actor=by)
         write(
-            session, "disconnect", reason, now,
-            actor=actor, about=f"account:{account_id}", account_id=account_id,
-        )  # fmt: skip
+            session,
+            "disconnect",
+            reason,
+            now,
+            actor=actor,
+            about=f"account:{account_id}",
+            account_id=account_id,
+        )
     log.warning("account %s was disconnected", account_id)
     return True
 
@@ -209,10 +219,14 @@ def note_trouble(services: Services, account_id: int, problem: str) -> None:
         news = changed.values(problem=problem[:255]).returning(Account.id)
         if session.scalar(news) is not None:
             write(
-                session, "trouble" if problem else "mended",
-                problem[:255] or "Stripe accepts our key again.", services.now(), actor=STRIPE,
-                about=f"account:{account_id}", account_id=account_id,
-            )  # fmt: skip
+                session,
+                "trouble" if problem else "mended",
+                problem[:255] or "Stripe accepts our key again.",
+                services.now(),
+                actor=STRIPE,
+                about=f"account:{account_id}",
+                account_id=account_id,
+            )
 
 
 def connected(services: Services) -> list[Account]:

@@ -143,10 +143,15 @@ def _opened(services: Services, link: Link) -> None:
         with services.db.begin() as session:
             session.get_one(Link, link.id).opened_at = services.now()
             note_customer(
-                session, "visit", "The card page was opened by its mailed link.", services.now(),
-                actor=SUBSCRIBER, account_id=link.account_id, case_id=link.case_id,
+                session,
+                "visit",
+                "The card page was opened by its mailed link.",
+                services.now(),
+                actor=SUBSCRIBER,
+                account_id=link.account_id,
+                case_id=link.case_id,
                 customer_id=link.stripe_customer_id,
-            )  # fmt: skip
+            )
 
 
 def _owed(invoice: Invoice) -> Owed:

@@ -237,10 +237,15 @@ def _save_and_pay(
         stored.status, stored.saved_at = CardUpdateStatus.SAVED, services.now()
         stored.payment_method_id, stored.field = method.id, ", ".join(fields)
         note_customer(
-            session, "card", "Another card was saved on the card page.", services.now(),
-            actor=SUBSCRIBER, account_id=account.id, customer_id=link.stripe_customer_id,
+            session,
+            "card",
+            "Another card was saved on the card page.",
+            services.now(),
+            actor=SUBSCRIBER,
+            account_id=account.id,
+            customer_id=link.stripe_customer_id,
             case_id=link.case_id,
-        )  # fmt: skip
+        )
     return tuple(
         (
             invoice_id,

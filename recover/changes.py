@@ -127,9 +127,15 @@ def _set(
     setattr(account, name, value)
     told = f"{setting.title}: from {setting.kind.words(before)} to {setting.kind.words(value)}."
     return record.write(
-        session, VERB, told, now, actor=actor, about=ABOUT + name, account_id=account.id,
+        session,
+        VERB,
+        told,
+        now,
+        actor=actor,
+        about=ABOUT + name,
+        account_id=account.id,
         details={"before": before, "after": value, **details},
-    )  # fmt: skip
+    )
 
 
 def undo(services: Services, account_id: int, entry_ids: Sequence[int], *, actor: str) -> list[str]:

@@ -29,9 +29,14 @@ def note(services: Services) -> None:
     asked = {k: v for k, v in context.params.items() if isinstance(v, int) and v is not None}
     with services.db.begin() as session:
         record.write(
-            session, "command", f"Run at the command line by {_user()}.", services.now(),
-            actor=record.COMMAND, about=f"command:{context.command_path}"[:255], details=asked,
-        )  # fmt: skip
+            session,
+            "command",
+            f"Run at the command line by {_user()}.",
+            services.now(),
+            actor=record.COMMAND,
+            about=f"command:{context.command_path}"[:255],
+            details=asked,
+        )
 
 
 def _user() -> str:

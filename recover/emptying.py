@@ -79,16 +79,26 @@ def own_up(
     Without it a check of the record would rightly complain.
     """
     record.write(
-        session, record.ERASE, reason, now, actor=actor, about="person", account_id=account_id,
+        session,
+        record.ERASE,
+        reason,
+        now,
+        actor=actor,
+        about="person",
+        account_id=account_id,
         details=asdict(done),
-    )  # fmt: skip
+    )
 
 
 def _case(now: datetime) -> dict[str, Any]:
     return {
-        "customer_name": "", "customer_email": "", "locale": "", "hosted_invoice_url": "",
-        "warnings": [], "erased_at": now,
-    }  # fmt: skip
+        "customer_name": "",
+        "customer_email": "",
+        "locale": "",
+        "hosted_invoice_url": "",
+        "warnings": [],
+        "erased_at": now,
+    }
 
 
 def _names_somebody() -> ColumnElement[bool]:
@@ -101,8 +111,13 @@ def _message() -> dict[str, Any]:
         (Message.status == MessageStatus.PENDING, MessageStatus.SKIPPED), else_=Message.status
     )
     return {
-        "to_email": "", "subject": "", "details": {}, "reason": "", "error": "", "status": still,
-    }  # fmt: skip
+        "to_email": "",
+        "subject": "",
+        "details": {},
+        "reason": "",
+        "error": "",
+        "status": still,
+    }
 
 
 def _words() -> dict[str, Any]:

@@ -169,10 +169,14 @@ def copy(services: Services, company_id: int, who: str, *, actor: str) -> dict[s
             return None
         for one in person.customers:
             record.note_customer(
-                session, "export", "A copy of all that is kept about them was made.",
-                services.now(), actor=actor, account_id=one.account_id,
+                session,
+                "export",
+                "A copy of all that is kept about them was made.",
+                services.now(),
+                actor=actor,
+                account_id=one.account_id,
                 customer_id=one.stripe_customer_id,
-            )  # fmt: skip
+            )
         session.flush()
         return {
             "asked_for": who,
@@ -183,9 +187,12 @@ def copy(services: Services, company_id: int, who: str, *, actor: str) -> dict[s
 
 def _everything(session: Session, one: Customer) -> dict[str, Any]:
     tables = {
-        "cases": RecoveryCase, "messages": Message, "links": Link, "suppressions": Suppression,
+        "cases": RecoveryCase,
+        "messages": Message,
+        "links": Link,
+        "suppressions": Suppression,
         "record": RecordEntry,
-    }  # fmt: skip
+    }
     found: dict[str, Any] = {
         name: [_told(row) for row in session.scalars(select(table).where(_of(table, one)))]
         for name, table in tables.items()

@@ -21,18 +21,47 @@ from recover.stripe_objects import Charge, Invoice, PaymentMethod
 
 CHUNK = 200
 
-_CARD = ("type", "fingerprint", "brand", "funding", "country", "issuer", "last4", "exp_month",
-         "exp_year")  # fmt: skip
+_CARD = (
+    "type",
+    "fingerprint",
+    "brand",
+    "funding",
+    "country",
+    "issuer",
+    "last4",
+    "exp_month",
+    "exp_year",
+)
 _CHARGE = (
-    "status", "amount_minor", "currency", "failure_code", "decline_code", "advice_code",
-    "network_decline_code", "network_advice_code", "outcome_type", "network_status",
-    "amount_refunded_minor", "disputed", "created_at",
-)  # fmt: skip
+    "status",
+    "amount_minor",
+    "currency",
+    "failure_code",
+    "decline_code",
+    "advice_code",
+    "network_decline_code",
+    "network_advice_code",
+    "outcome_type",
+    "network_status",
+    "amount_refunded_minor",
+    "disputed",
+    "created_at",
+)
 _INVOICE = (
-    "status", "billing_reason", "collection_method", "currency", "amount_due_minor",
-    "amount_remaining_minor", "attempted", "attempt_count", "paid_out_of_band", "created_at",
-    "paid_at", "ended_at", "next_payment_attempt_at",
-)  # fmt: skip
+    "status",
+    "billing_reason",
+    "collection_method",
+    "currency",
+    "amount_due_minor",
+    "amount_remaining_minor",
+    "attempted",
+    "attempt_count",
+    "paid_out_of_band",
+    "created_at",
+    "paid_at",
+    "ended_at",
+    "next_payment_attempt_at",
+)
 
 
 @dataclass(frozen=True, slots=True)

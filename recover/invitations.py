@@ -68,9 +68,14 @@ def invite(services: Services, owner: User, email: str, role: Role) -> Invitatio
         session.get(Company, owner.company_id, with_for_update=team.LOCK)
         _check(session, owner.company_id, email, now)
         row = Invitation(
-            company_id=owner.company_id, email=email, role=role, invited_by=owner.id,
-            mailed_nonce=token_urlsafe(24), shown_nonce=token_urlsafe(24), created_at=now,
-        )  # fmt: skip
+            company_id=owner.company_id,
+            email=email,
+            role=role,
+            invited_by=owner.id,
+            mailed_nonce=token_urlsafe(24),
+            shown_nonce=token_urlsafe(24),
+            created_at=now,
+        )
         session.add(row)
         _tell(session, owner, "invite", f"{email} was invited as {role}.", now)
     return _mail(services, owner, row.id)

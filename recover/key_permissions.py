@@ -58,6 +58,8 @@ def _nobody(path: str) -> Probe:
     return Probe("POST", path.format(NOBODY), harmless)
 
 
+# Unformatted: tables, in which each permission is a paragraph. The formatter would give every word
+# a line of its own.
 NEEDED: tuple[Permission, ...] = (
     Permission(
         "Billing", "Invoices", WRITE, "invoice_write",

@@ -47,9 +47,14 @@ def learn(services: Services, account: Account) -> RetryModel | None:
         session.add(row)
         session.flush()
         record.write(
-            session, "learn", found.reason, services.now(), actor=record.RECOVER,
-            about=f"model:{row.id}", account_id=account.id,
-        )  # fmt: skip
+            session,
+            "learn",
+            found.reason,
+            services.now(),
+            actor=record.RECOVER,
+            about=f"model:{row.id}",
+            account_id=account.id,
+        )
         if found.accepted and not current.model_pinned:
             current.model_id = row.id
     log.info("account %s: %s", account.id, found.reason)
@@ -180,6 +185,12 @@ def follow(services: Services, account_id: int, *, actor: str = record.COMMAND) 
 
 def _note(session: Session, services: Services, account: Account, reason: str, actor: str) -> None:
     record.write(
-        session, "setting", reason, services.now(), actor=actor, about="setting:model_id",
-        account_id=account.id, details={"after": account.model_id},
-    )  # fmt: skip
+        session,
+        "setting",
+        reason,
+        services.now(),
+        actor=actor,
+        about="setting:model_id",
+        account_id=account.id,
+        details={"after": account.model_id},
+    )

@@ -124,9 +124,15 @@ def note_message(
 ) -> None:
     """A line about a mail, beside the one about its case."""
     note_customer(
-        session, verb, reason, at, actor=actor, account_id=row.account_id, case_id=row.case_id,
+        session,
+        verb,
+        reason,
+        at,
+        actor=actor,
+        account_id=row.account_id,
+        case_id=row.case_id,
         customer_id=row.stripe_customer_id,
-    )  # fmt: skip
+    )
 
 
 def send_fresh_link(services: Services, account: Account, link: Link) -> None:

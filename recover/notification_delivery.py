@@ -130,9 +130,13 @@ def _put_off(services: Services, row: Notification, error: Exception) -> None:
     late = now - row.created_at > GIVE_UP
     wait = timedelta(minutes=BACK_OFF[min(row.failures, len(BACK_OFF) - 1)])
     _settle(
-        services, row, NotificationStatus.REFUSED if late else NotificationStatus.PENDING,
-        error=str(error), due_at=now + wait, failures=row.failures + 1,
-    )  # fmt: skip
+        services,
+        row,
+        NotificationStatus.REFUSED if late else NotificationStatus.PENDING,
+        error=str(error),
+        due_at=now + wait,
+        failures=row.failures + 1,
+    )
 
 
 def _settle(
@@ -150,7 +154,11 @@ def _settle(
             setattr(known, name, value)
         if status == NotificationStatus.SENT:
             record.write(
-                session, "notify", f"Wrote to {known.to_email}: {subject}", services.now(),
-                actor=record.RECOVER, about=f"notification:{known.id}",
+                session,
+                "notify",
+                f"Wrote to {known.to_email}: {subject}",
+                services.now(),
+                actor=record.RECOVER,
+                about=f"notification:{known.id}",
                 account_id=known.account_id,
-            )  # fmt: skip
+            )

@@ -73,12 +73,20 @@ def _write(services: Services, account_id: int, now: datetime, *, digests: bool)
         readers = _readers(session, account) if found else []
     rows = [
         {
-            "account_id": account_id, "kind": one.kind, "dedup_key": f"{one.key}:{reader}"[:255],
-            "status": NotificationStatus.PENDING, "to_email": reader, "details": one.details,
-            "error": "", "failures": 0, "due_at": now, "created_at": now,
+            "account_id": account_id,
+            "kind": one.kind,
+            "dedup_key": f"{one.key}:{reader}"[:255],
+            "status": NotificationStatus.PENDING,
+            "to_email": reader,
+            "details": one.details,
+            "error": "",
+            "failures": 0,
+            "due_at": now,
+            "created_at": now,
         }
-        for one in found for reader in readers
-    ]  # fmt: skip
+        for one in found
+        for reader in readers
+    ]
     if rows:
         with services.db.begin() as session:
             session.execute(services.db.insert_ignoring_duplicates(Notification.__table__), rows)
@@ -183,9 +191,11 @@ def _exhausted(session: Session, account: Account, now: datetime) -> News | None
         told = datetime.fromisoformat(last.details["until"])
         since = max(told, days_later(until, -LONGEST_GAP, zone))
     ended = select(RecoveryCase).where(
-        RecoveryCase.account_id == account.id, RecoveryCase.state == CaseState.EXHAUSTED,
-        RecoveryCase.closed_at >= since, RecoveryCase.closed_at < until,
-    )  # fmt: skip
+        RecoveryCase.account_id == account.id,
+        RecoveryCase.state == CaseState.EXHAUSTED,
+        RecoveryCase.closed_at >= since,
+        RecoveryCase.closed_at < until,
+    )
     cases = session.scalars(ended.order_by(RecoveryCase.amount_remaining_minor.desc())).all()
     if not cases:
         return None

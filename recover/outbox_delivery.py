@@ -120,9 +120,14 @@ def _settle(services: Services, delivery: Delivery, answer: Answer) -> None:
             if endpoint.trouble and endpoint.enabled:
                 endpoint.enabled = False
                 record.write(
-                    session, "switch_off", endpoint.trouble, now, actor=record.RECOVER,
-                    about=f"webhook_endpoint:we_{endpoint.id}", account_id=endpoint.account_id,
-                )  # fmt: skip
+                    session,
+                    "switch_off",
+                    endpoint.trouble,
+                    now,
+                    actor=record.RECOVER,
+                    about=f"webhook_endpoint:we_{endpoint.id}",
+                    account_id=endpoint.account_id,
+                )
 
 
 def _put_off(row: Delivery, now: datetime) -> None:

@@ -173,6 +173,12 @@ def _note(
 ) -> None:
     about = f"webhook_endpoint:{wire.public_id(wire.ENDPOINT, row.id)}"
     record.write(
-        session, verb, reason, at, actor=actor, about=about, account_id=row.account_id,
+        session,
+        verb,
+        reason,
+        at,
+        actor=actor,
+        about=about,
+        account_id=row.account_id,
         details=details,
-    )  # fmt: skip
+    )

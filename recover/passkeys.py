@@ -133,11 +133,15 @@ def add(
             if len(owned(session, user.email)) >= MOST:
                 raise NotAccepted(f"You have {MOST} passkeys. Remove one that you do not use.")
             key = Passkey(
-                email=user.email, name=label, handle=handle, created_at=now,
+                email=user.email,
+                name=label,
+                handle=handle,
+                created_at=now,
                 credential_id=bytes_to_base64url(made.credential_id),
                 public_key=bytes_to_base64url(made.credential_public_key),
-                sign_count=made.sign_count, backed_up=made.credential_backed_up,
-            )  # fmt: skip
+                sign_count=made.sign_count,
+                backed_up=made.credential_backed_up,
+            )
             session.add(key)
             reason = f"{user.email} added the passkey {label}."
             sessions.tell(session, user, "add_passkey", reason, now)

@@ -79,9 +79,16 @@ def note_customer(
 ) -> None:
     """Add a line about an account's customer, and about their case where it is about one."""
     write(
-        session, verb, reason, at, actor=actor, about=f"case:{case_id}" if case_id else "customer",
-        account_id=account_id, case_id=case_id, customer_id=customer_id,
-    )  # fmt: skip
+        session,
+        verb,
+        reason,
+        at,
+        actor=actor,
+        about=f"case:{case_id}" if case_id else "customer",
+        account_id=account_id,
+        case_id=case_id,
+        customer_id=customer_id,
+    )
 
 
 def write(
@@ -138,10 +145,21 @@ def link(before: str, line: Line, seq: int) -> str:
     at = line.at.astimezone(UTC).isoformat(timespec="microseconds")
     return _hashed(
         [
-            before, line.chain, seq, line.id, at, line.actor, line.verb, line.about,
-            line.account_id, line.company_id, line.case_id, line.stripe_customer_id, line.digest,
+            before,
+            line.chain,
+            seq,
+            line.id,
+            at,
+            line.actor,
+            line.verb,
+            line.about,
+            line.account_id,
+            line.company_id,
+            line.case_id,
+            line.stripe_customer_id,
+            line.digest,
         ]
-    )  # fmt: skip
+    )
 
 
 def _hashed(values: Any) -> str:
@@ -168,10 +186,18 @@ def _seal(db: Database, chain: str) -> int:
 
 
 SEALED = (
-    RecordEntry.id, RecordEntry.chain, RecordEntry.account_id, RecordEntry.company_id,
-    RecordEntry.case_id, RecordEntry.stripe_customer_id, RecordEntry.actor, RecordEntry.verb,
-    RecordEntry.about, RecordEntry.digest, RecordEntry.at,
-)  # fmt: skip
+    RecordEntry.id,
+    RecordEntry.chain,
+    RecordEntry.account_id,
+    RecordEntry.company_id,
+    RecordEntry.case_id,
+    RecordEntry.stripe_customer_id,
+    RecordEntry.actor,
+    RecordEntry.verb,
+    RecordEntry.about,
+    RecordEntry.digest,
+    RecordEntry.at,
+)
 
 
 def _seal_batch(db: Database, chain: str) -> int:

@@ -15,9 +15,23 @@ from recover.models import RecordEntry
 
 FORMATS = ("jsonl", "csv")
 COLUMNS = (
-    "id", "chain", "seq", "at", "actor", "verb", "about", "reason", "details",
-    "account_id", "company_id", "case_id", "stripe_customer_id", "salt", "digest", "hash",
-)  # fmt: skip
+    "id",
+    "chain",
+    "seq",
+    "at",
+    "actor",
+    "verb",
+    "about",
+    "reason",
+    "details",
+    "account_id",
+    "company_id",
+    "case_id",
+    "stripe_customer_id",
+    "salt",
+    "digest",
+    "hash",
+)
 """Everything the chain is made of, so that an export can be verified without us."""
 
 ROWS_AT_ONCE = 1000

@@ -18,9 +18,15 @@ def viewed(services: Services, actor: str, case: RecoveryCase) -> None:
     with services.db.begin() as session:
         reason = "Looked at the case, with the customer's name and address."
         record.note_customer(
-            session, VIEW, reason, services.now(), actor=actor, account_id=case.account_id,
-            customer_id=case.stripe_customer_id, case_id=case.id,
-        )  # fmt: skip
+            session,
+            VIEW,
+            reason,
+            services.now(),
+            actor=actor,
+            account_id=case.account_id,
+            customer_id=case.stripe_customer_id,
+            case_id=case.id,
+        )
 
 
 def searched(services: Services, actor: str, company_id: int) -> None:
@@ -32,9 +38,14 @@ def searched(services: Services, actor: str, company_id: int) -> None:
         return
     with services.db.begin() as session:
         record.write(
-            session, SEARCH, "Searched the cases by name, mail address or invoice.",
-            services.now(), actor=actor, about="cases", company_id=company_id,
-        )  # fmt: skip
+            session,
+            SEARCH,
+            "Searched the cases by name, mail address or invoice.",
+            services.now(),
+            actor=actor,
+            about="cases",
+            company_id=company_id,
+        )
 
 
 def read_record(services: Services, actor: str, company_id: int) -> None:
@@ -44,9 +55,14 @@ def read_record(services: Services, actor: str, company_id: int) -> None:
         return
     with services.db.begin() as session:
         record.write(
-            session, VIEW, "Read the record.", services.now(), actor=actor, about="record",
+            session,
+            VIEW,
+            "Read the record.",
+            services.now(),
+            actor=actor,
+            about="record",
             company_id=company_id,
-        )  # fmt: skip
+        )
 
 
 def _noted(services: Services, where: ColumnElement[bool], actor: str, verb: str) -> bool:

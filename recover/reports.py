@@ -49,8 +49,15 @@ def ask(
             )
             session.add(row)
             session.flush()
-            record.write(session, "report", why or f"{NAMES[kind]} was asked for.", now,
-                         actor=actor, about=f"report:{row.id}", account_id=account_id)  # fmt: skip
+            record.write(
+                session,
+                "report",
+                why or f"{NAMES[kind]} was asked for.",
+                now,
+                actor=actor,
+                about=f"report:{row.id}",
+                account_id=account_id,
+            )
     services.enqueue("work_report", row.id, queue=CHORES)
     return row
 

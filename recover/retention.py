@@ -38,10 +38,15 @@ def keep_for(services: Services, company_id: int, days: int | None, *, actor: st
         before, company.keep_days = company.keep_days, days
         if before != days:
             record.write(
-                session, "setting", "How long personal data is kept was changed.",
-                services.now(), actor=actor, about="setting:keep_days", company_id=company_id,
+                session,
+                "setting",
+                "How long personal data is kept was changed.",
+                services.now(),
+                actor=actor,
+                about="setting:keep_days",
+                company_id=company_id,
                 details={"before": before, "after": days},
-            )  # fmt: skip
+            )
 
 
 def due(session: Session, company: Company, now: datetime, days: int | None = None) -> Emptied:
@@ -124,17 +129,16 @@ def _loose(account_id: int, cutoff: datetime) -> Where:
     return Where(
         cases=false(),
         messages=and_(
-            Message.account_id == account_id, Message.case_id.is_(None),
-            Message.created_at < cutoff,
+            Message.account_id == account_id, Message.case_id.is_(None), Message.created_at < cutoff
         ),
-        links=and_(
-            Link.account_id == account_id, Link.case_id.is_(None), Link.created_at < cutoff
-        ),
+        links=and_(Link.account_id == account_id, Link.case_id.is_(None), Link.created_at < cutoff),
         lines=and_(
-            RecordEntry.account_id == account_id, RecordEntry.case_id.is_(None),
-            RecordEntry.stripe_customer_id != "", RecordEntry.at < cutoff,
+            RecordEntry.account_id == account_id,
+            RecordEntry.case_id.is_(None),
+            RecordEntry.stripe_customer_id != "",
+            RecordEntry.at < cutoff,
         ),
-    )  # fmt: skip
+    )
 
 
 def _empty(services: Services, account_id: int, where: Where) -> Emptied:

@@ -55,10 +55,16 @@ def begin(
     token = token_urlsafe(24)
     session.add(
         SignIn(
-            user_id=user.id, nonce=token, created_at=now, used_at=now, way=way, narrow=narrow,
-            proof=proof, **seen(now, visit),
+            user_id=user.id,
+            nonce=token,
+            created_at=now,
+            used_at=now,
+            way=way,
+            narrow=narrow,
+            proof=proof,
+            **seen(now, visit),
         )
-    )  # fmt: skip
+    )
     return token
 
 
@@ -229,6 +235,12 @@ def tell(
     """
     who = f"user:{user.id}"
     record.write(
-        session, verb, reason, at, actor=actor or who, about=who, company_id=user.company_id,
+        session,
+        verb,
+        reason,
+        at,
+        actor=actor or who,
+        about=who,
+        company_id=user.company_id,
         details=details,
-    )  # fmt: skip
+    )

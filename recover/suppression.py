@@ -31,9 +31,14 @@ def stop_mail(services: Services, account_id: int, customer_id: str) -> None:
     with services.db.begin() as session:
         if _add(session, services, account_id, customer_id, SuppressionReason.ASKED):
             note_customer(
-                session, "suppress", "They asked for no more mail.", services.now(),
-                actor=SUBSCRIBER, account_id=account_id, customer_id=customer_id,
-            )  # fmt: skip
+                session,
+                "suppress",
+                "They asked for no more mail.",
+                services.now(),
+                actor=SUBSCRIBER,
+                account_id=account_id,
+                customer_id=customer_id,
+            )
 
 
 def resume_mail(services: Services, account_id: int, customer_id: str) -> None:
@@ -46,9 +51,14 @@ def resume_mail(services: Services, account_id: int, customer_id: str) -> None:
     with services.db.begin() as session:
         if session.scalar(mine.returning(Suppression.id)) is not None:
             note_customer(
-                session, "resume", "They want mail again after all.", services.now(),
-                actor=SUBSCRIBER, account_id=account_id, customer_id=customer_id,
-            )  # fmt: skip
+                session,
+                "resume",
+                "They want mail again after all.",
+                services.now(),
+                actor=SUBSCRIBER,
+                account_id=account_id,
+                customer_id=customer_id,
+            )
 
 
 def note_refusal(

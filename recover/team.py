@@ -50,9 +50,14 @@ def change_role(
         user.role = role
         _call_back_invitations(session, user, services)
         sessions.tell(
-            session, user, "change_role", f"{user.email} is {role} now, was {before}.",
-            services.now(), actor=actor, details={"before": before, "after": role},
-        )  # fmt: skip
+            session,
+            user,
+            "change_role",
+            f"{user.email} is {role} now, was {before}.",
+            services.now(),
+            actor=actor,
+            details={"before": before, "after": role},
+        )
     return user
 
 

@@ -28,6 +28,12 @@ def note(
     if announce:
         outbox.announce(session, case, verb, reason, at)
     note_customer(
-        session, verb, reason, at, actor=actor, account_id=case.account_id, case_id=case.id,
+        session,
+        verb,
+        reason,
+        at,
+        actor=actor,
+        account_id=case.account_id,
+        case_id=case.id,
         customer_id=case.stripe_customer_id,
-    )  # fmt: skip
+    )

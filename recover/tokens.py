@@ -216,6 +216,12 @@ def _note(
     details: Mapping[str, object] | None = None,
 ) -> None:
     record.write(
-        session, verb, reason, at, actor=actor, about=f"api_token:{row.id}",
-        company_id=row.company_id, details=details,
-    )  # fmt: skip
+        session,
+        verb,
+        reason,
+        at,
+        actor=actor,
+        about=f"api_token:{row.id}",
+        company_id=row.company_id,
+        details=details,
+    )

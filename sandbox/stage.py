@@ -101,9 +101,16 @@ def stage(
         stack.callback(redis.close)
         director = Director(sandbox, services.db, redis, people)
         yield Stage(
-            sandbox, mailbox, people, director, processes, services,
-            settings.base_url, mail_site.url, stripe.url,
-        )  # fmt: skip
+            sandbox,
+            mailbox,
+            people,
+            director,
+            processes,
+            services,
+            settings.base_url,
+            mail_site.url,
+            stripe.url,
+        )
 
 
 def _environment(

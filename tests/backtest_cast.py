@@ -10,17 +10,29 @@ BEGAN = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 READ = datetime(2026, 9, 1, tzinfo=UTC)
 SINCE = datetime(2026, 2, 1, tzinfo=UTC)
 VISA = PaymentMethod(
-    "pm_visa", "card", fingerprint="fp_visa", brand="visa", country="US", last4="4242",
-    exp_month=4, exp_year=2030,
-)  # fmt: skip
+    "pm_visa",
+    "card",
+    fingerprint="fp_visa",
+    brand="visa",
+    country="US",
+    last4="4242",
+    exp_month=4,
+    exp_year=2030,
+)
 
 
 def card(number: int, brand: str = "visa") -> PaymentMethod:
     """A card of its own for each number."""
     return PaymentMethod(
-        f"pm_{number}", "card", fingerprint=f"fp_{number}", brand=brand, country="US",
-        last4=f"{number % 10000:04}", exp_month=4, exp_year=2030,
-    )  # fmt: skip
+        f"pm_{number}",
+        "card",
+        fingerprint=f"fp_{number}",
+        brand=brand,
+        country="US",
+        last4=f"{number % 10000:04}",
+        exp_month=4,
+        exp_year=2030,
+    )
 
 
 def invoice(number: int = 1, **more) -> Invoice:

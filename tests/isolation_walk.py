@@ -135,7 +135,9 @@ FORMS: dict[str, dict[str, Any]] = {
     "web.account_settings.undo": {"id": "{setting}"},
     "web.hooks.change": {"url": "https://elsewhere.test/", "event": "case.opened"},
     "web.hooks.create": {
-        "account": "{accounts}", "url": "https://new.test/", "event": "case.opened",
+        "account": "{accounts}",
+        "url": "https://new.test/",
+        "event": "case.opened",
     },
     "web.invitations.invite": {"email": "new@{marker}.test", "role": "member"},
     "web.members.change_role": {"role": "viewer"},
@@ -151,10 +153,12 @@ FORMS: dict[str, dict[str, Any]] = {
     "web.tokens.create": {"name": "New", "mode": "test", "scope": "cases:read", "life": "90"},
     "web.tokens.grace": {"days": "9"},
     "api.create_webhook_endpoint": {
-        "account": "acc_{accounts}", "url": "https://new.test/", "events": ["case.opened"],
+        "account": "acc_{accounts}",
+        "url": "https://new.test/",
+        "events": ["case.opened"],
     },
     "api.change_webhook_endpoint": {"url": "https://elsewhere.test/"},
-}  # fmt: skip
+}
 
 
 def form_of(route: Route, side) -> dict[str, Any]:
@@ -174,11 +178,16 @@ def _passkey_answer(worlds, side, browser) -> dict[str, Any]:
     raw = device_of("nonsense", 0)
     held = side.rows["passkeys"][0]["credential_id"]
     answer = {
-        "id": held, "rawId": held, "type": "public-key",
+        "id": held,
+        "rawId": held,
+        "type": "public-key",
         "response": {
-            "authenticatorData": raw, "clientDataJSON": raw, "signature": raw, "userHandle": raw
+            "authenticatorData": raw,
+            "clientDataJSON": raw,
+            "signature": raw,
+            "userHandle": raw,
         },
-    }  # fmt: skip
+    }
     return {"answer": json.dumps(answer)}
 
 

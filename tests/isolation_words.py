@@ -32,18 +32,32 @@ OWNERS = {"us": 1, "stripe": 0, "both": 0, "nobody": 0}
 MODES = ("observe", "stripe", "recover")
 DRY_RUN = {"invoices": 0, "since": WHEN, "until": WHEN, "note": "MARKER"}
 SWITCH = {
-    "invoices": 1, "at": WHEN, "missing": [], "missing_count": 0, "mode": "observe",
+    "invoices": 1,
+    "at": WHEN,
+    "missing": [],
+    "missing_count": 0,
+    "mode": "observe",
     "note": "MARKER",
     "modes": {one: {"owners": OWNERS, "uncharged": 0, "first": []} for one in MODES},
-}  # fmt: skip
+}
 REPLAYED = {
-    "timezone": "UTC", "customer": "MARKER", "amount_minor": 2900, "currency": "usd",
-    "events": [], "theirs": 1, "ours": 1, "mails": 1, "new_cards": 0, "ending": "MARKER",
-}  # fmt: skip
+    "timezone": "UTC",
+    "customer": "MARKER",
+    "amount_minor": 2900,
+    "currency": "usd",
+    "events": [],
+    "theirs": 1,
+    "ours": 1,
+    "mails": 1,
+    "new_cards": 0,
+    "ending": "MARKER",
+}
 OWNED = {
-    "customer": "MARKER", "amount_minor": 2900, "currency": "usd",
+    "customer": "MARKER",
+    "amount_minor": 2900,
+    "currency": "usd",
     "modes": {one: {"owner": "us", "first": None, "reason": "MARKER"} for one in MODES},
-}  # fmt: skip
+}
 
 MODEL = SHIPPED.model.to_json()
 

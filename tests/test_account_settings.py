@@ -204,10 +204,18 @@ def open_case(services, account):
     now = services.now()
     with services.db.begin() as session:
         row = RecoveryCase(
-            account_id=account.id, stripe_invoice_id="in_1", currency="usd", amount_minor=1,
-            amount_remaining_minor=1, state="open", campaign_key="default", campaign_version=1,
-            failed_at=now, opened_at=now, next_step_at=None,
-        )  # fmt: skip
+            account_id=account.id,
+            stripe_invoice_id="in_1",
+            currency="usd",
+            amount_minor=1,
+            amount_remaining_minor=1,
+            state="open",
+            campaign_key="default",
+            campaign_version=1,
+            failed_at=now,
+            opened_at=now,
+            next_step_at=None,
+        )
         session.add(row)
     return row.id
 
@@ -216,10 +224,17 @@ def open_case(services, account):
 def test_open_cases_are_planned_anew_exactly_where_it_matters(services, account, name):
     case_id = open_case(services, account)
     others = {
-        "mode": "observe", "timing": "engine", "end_of_dunning": "cancel", "color": "#000000",
-        "timezone": "Europe/Lisbon", "explore": 0.01, "notify_to": "a@acme.test",
-        "logo_url": "https://a.test/x", "website_url": "https://a.test/", "send_until_hour": 12,
-    }  # fmt: skip
+        "mode": "observe",
+        "timing": "engine",
+        "end_of_dunning": "cancel",
+        "color": "#000000",
+        "timezone": "Europe/Lisbon",
+        "explore": 0.01,
+        "notify_to": "a@acme.test",
+        "logo_url": "https://a.test/x",
+        "website_url": "https://a.test/",
+        "send_until_hour": 12,
+    }
     current = getattr(again(services, account), name)
     value = others.get(name, (not current) if isinstance(current, bool) else None)
     if value is None:

@@ -248,12 +248,18 @@ def test_a_live_token_sees_no_test_data_and_one_account_s_token_no_other_account
     with scene.services.db.begin() as session:
         session.add(
             Account(
-                company_id=scene.account.company_id, stripe_account_id="acct_2", livemode=False,
-                connection="key", hook_token="second", mode="observe", name="Second",
-                campaign_key="default", campaign_version=1,
+                company_id=scene.account.company_id,
+                stripe_account_id="acct_2",
+                livemode=False,
+                connection="key",
+                hook_token="second",
+                mode="observe",
+                name="Second",
+                campaign_key="default",
+                campaign_version=1,
                 connected_at=scene.services.now(),
             )
-        )  # fmt: skip
+        )
         session.flush()
         second = session.scalars(select(Account.id).order_by(Account.id.desc())).first()
     only = caller(scene, account_id=second)
@@ -376,8 +382,9 @@ def test_a_key_is_for_one_request_of_one_token(scene, api):
     assert caller(scene).post(f"/cases/case_{two.id}/refresh", headers=key).status_code == 200
     problem(
         api.post(f"/cases/case_{one.id}/refresh", headers={"Idempotency-Key": "x" * 256}),
-        400, "invalid",
-    )  # fmt: skip
+        400,
+        "invalid",
+    )
 
 
 def test_while_the_first_is_under_way_a_repeat_waits(scene, api, monkeypatch):

@@ -58,9 +58,12 @@ def test_an_operation_keeps_to_the_description(scene, known, operation, mode):
     turn = itertools.cycle([known, {}])
 
     @settings(
-        max_examples=EXAMPLES, derandomize=True, deadline=None, database=None,
+        max_examples=EXAMPLES,
+        derandomize=True,
+        deadline=None,
+        database=None,
         suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
+    )
     @given(case=described[operation.path][operation.method].as_strategy(generation_mode=mode))
     def call(case):
         for name, value in next(turn).items():

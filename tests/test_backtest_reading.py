@@ -113,8 +113,10 @@ def test_the_report_agrees_with_the_sandbox_s_own_books(whole, desk, span):
     counted = sum(length * count for length, count in report.tries.histogram)
     assert counted == sum(one.invoice in failed for one in tries)
     assert {place.wait for place in report.placements if place.theirs} <= {
-        "3 days", "5 days", "7 days",
-    }  # fmt: skip
+        "3 days",
+        "5 days",
+        "7 days",
+    }
 
 
 @pytest.mark.parametrize("count", [1, 40, 150, 260])

@@ -265,9 +265,14 @@ def test_an_account_is_disconnected_after_a_yes(recover, sandbox, database):
 
 def test_an_account_connects_through_the_platform(recover, sandbox, database):
     result = recover(
-        "account", "connect", "Fernhill", "--stripe-account", sandbox.account_id,
-        STRIPE_SECRET_KEY=sandbox.platform_key, STRIPE_PUBLISHABLE_KEY=sandbox.publishable_key,
-    )  # fmt: skip
+        "account",
+        "connect",
+        "Fernhill",
+        "--stripe-account",
+        sandbox.account_id,
+        STRIPE_SECRET_KEY=sandbox.platform_key,
+        STRIPE_PUBLISHABLE_KEY=sandbox.publishable_key,
+    )
 
     assert result.exit_code == 0, result.output
     [account] = rows(database, Account)

@@ -71,10 +71,16 @@ def night(services, account, count, *world):
 def another(services, account):
     with services.db.begin() as session:
         row = Account(
-            company_id=account.company_id, stripe_account_id="acct_2", livemode=False,
-            hook_token="other", mode="recover", campaign_key=DEFAULT.key,
-            campaign_version=DEFAULT.version, name="Other", connected_at=services.now(),
-        )  # fmt: skip
+            company_id=account.company_id,
+            stripe_account_id="acct_2",
+            livemode=False,
+            hook_token="other",
+            mode="recover",
+            campaign_key=DEFAULT.key,
+            campaign_version=DEFAULT.version,
+            name="Other",
+            connected_at=services.now(),
+        )
         session.add(row)
     return row
 
@@ -85,8 +91,19 @@ def another(services, account):
 def test_limits_are_set_and_what_is_in_force_is_said(said, services, account):
     [case_id] = add_cases(services, account, 1, state="open")
     name = str(account.id)
-    told = said("account", "set", name, "--timing", "engine", "--max-retries", "4",
-                "--min-gap", "36", "--explore", "0.02")  # fmt: skip
+    told = said(
+        "account",
+        "set",
+        name,
+        "--timing",
+        "engine",
+        "--max-retries",
+        "4",
+        "--min-gap",
+        "36",
+        "--explore",
+        "0.02",
+    )
     assert "Acme: The retry engine times the tries, on the shipped prior" in told
     assert "at most 4.\n" in told
     assert "at least 36 hours.\n" in told
@@ -129,8 +146,11 @@ def test_what_is_out_of_bounds_is_refused_and_nothing_changes(
     assert words in refused("account", "set", str(account.id), "--timing", "engine", option, value)
     row = again(services, account)
     assert (row.timing, row.max_retries, row.min_gap_hours, row.explore) == (
-        "fixed", None, None, 0.05,
-    )  # fmt: skip
+        "fixed",
+        None,
+        None,
+        0.05,
+    )
 
 
 @pytest.mark.parametrize(
@@ -223,8 +243,15 @@ def test_names_that_fit_none_or_several_are_refused(refused, services, account, 
     bad = night(services, account, 900, always)
     with services.db.begin() as session:
         for version in ("abcd1", "abcd2"):
-            session.add(RetryModel(account_id=account.id, version=version, body=row.body,
-                                   accepted=True, made_at=services.now()))  # fmt: skip
+            session.add(
+                RetryModel(
+                    account_id=account.id,
+                    version=version,
+                    body=row.body,
+                    accepted=True,
+                    made_at=services.now(),
+                )
+            )
     assert 'has no version "zzz"' in refused("retries", "use", "zzz")
     assert 'has no version "%"' in refused("retries", "use", "%")
     assert 'has no version ""' in refused("retries", "use", "")

@@ -347,10 +347,16 @@ def written(desk, to_email: str) -> Message:
         session.get_one(Account, account.id).mode = "recover"
     with desk.services.db.begin() as session:
         message = add(
-            session, desk.services, session.get_one(Account, account.id), customer_id="cus_1",
-            to_email=to_email, template="fresh_link", dedup_key=to_email, reason="A test.",
+            session,
+            desk.services,
+            session.get_one(Account, account.id),
+            customer_id="cus_1",
+            to_email=to_email,
+            template="fresh_link",
+            dedup_key=to_email,
+            reason="A test.",
             details={},
-        )  # fmt: skip
+        )
     send(desk.services, message.id)
     return next(one for one in desk.rows(Message) if one.id == message.id)
 
@@ -392,11 +398,18 @@ def test_a_company_with_live_and_test_money_sees_one_at_a_time(desk):
 
 def live_twin(row: Account, desk) -> Account:
     return Account(
-        company_id=row.company_id, stripe_account_id=row.stripe_account_id, livemode=True,
-        connection="platform", hook_token="another-token", mode="observe", name="Acme",
-        timezone="UTC", campaign_key=row.campaign_key, campaign_version=row.campaign_version,
+        company_id=row.company_id,
+        stripe_account_id=row.stripe_account_id,
+        livemode=True,
+        connection="platform",
+        hook_token="another-token",
+        mode="observe",
+        name="Acme",
+        timezone="UTC",
+        campaign_key=row.campaign_key,
+        campaign_version=row.campaign_version,
         connected_at=desk.services.now() - timedelta(days=1),
-    )  # fmt: skip
+    )
 
 
 # What is written down

@@ -44,11 +44,20 @@ def tried(days, code="insufficient_funds", card=CARD, *, paid=False) -> PastAtte
 
 def story(*tries, ended=None, ending="Still unpaid after 30 days.", **about) -> Told:
     invoice = Invoice(
-        id="in_1", status="open", customer_id="cus_1", subscription_id="sub_1",
-        billing_reason="subscription_cycle", collection_method="charge_automatically",
-        currency="usd", amount_due_minor=2900, amount_remaining_minor=2900, attempted=True,
-        attempt_count=1, next_payment_attempt_at=None, created_at=AT,
-    )  # fmt: skip
+        id="in_1",
+        status="open",
+        customer_id="cus_1",
+        subscription_id="sub_1",
+        billing_reason="subscription_cycle",
+        collection_method="charge_automatically",
+        currency="usd",
+        amount_due_minor=2900,
+        amount_remaining_minor=2900,
+        attempted=True,
+        attempt_count=1,
+        next_payment_attempt_at=None,
+        created_at=AT,
+    )
     ended_at = None if ended is None else AT + ended * DAY
     return Told(invoice, AT, tries or (tried(0),), (), (), "UTC", ended_at, ending, **about)
 

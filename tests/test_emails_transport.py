@@ -149,9 +149,22 @@ def test_no_value_can_add_a_header_or_a_reader(mailer, mailbox, changes):
 
 @pytest.mark.parametrize(
     "address",
-    ["", "ada", "ada@", "@x.org", "a b@x.org", "a@b@c.org", "<a@x.org>", ".a@x.org", "a..b@x.org",
-     "a@x..org", "a" * 65 + "@x.org", "a@" + "x" * 260 + ".org", "a\0@x.org"],
-)  # fmt: skip
+    [
+        "",
+        "ada",
+        "ada@",
+        "@x.org",
+        "a b@x.org",
+        "a@b@c.org",
+        "<a@x.org>",
+        ".a@x.org",
+        "a..b@x.org",
+        "a@x..org",
+        "a" * 65 + "@x.org",
+        "a@" + "x" * 260 + ".org",
+        "a\0@x.org",
+    ],
+)
 def test_what_is_not_an_address_is_refused_as_the_recipients_fault(mailer, address):
     with pytest.raises(MailRefused) as refused:
         mailer.send(replace(MAIL, to=address))

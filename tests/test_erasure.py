@@ -45,10 +45,18 @@ def mailed(scene, case, status="sent", **about):
     """A mail about the case, with a link and its line, in the given state."""
     with scene.services.db.begin() as session:
         row = messages.add(
-            session, scene.services, scene.account, customer_id=case.stripe_customer_id,
-            to_email=EMAIL, template="payment_failed", dedup_key=f"{case.id}:{status}",
-            reason=f"{NAME} has to know.", details={"customer_name": NAME}, case=case, **about,
-        )  # fmt: skip
+            session,
+            scene.services,
+            scene.account,
+            customer_id=case.stripe_customer_id,
+            to_email=EMAIL,
+            template="payment_failed",
+            dedup_key=f"{case.id}:{status}",
+            reason=f"{NAME} has to know.",
+            details={"customer_name": NAME},
+            case=case,
+            **about,
+        )
         row.status, row.subject = status, f"{NAME}, your payment failed"
     return row
 
@@ -65,11 +73,17 @@ def theirs(scene):
     with scene.services.db.begin() as session:
         session.add(
             LedgerLine(
-                account_id=won.account_id, case_id=won.id, kind="recovered", reference="in",
-                source="card_page", reason="Paid on a new card.", amount_minor=2900,
-                currency="usd", at=scene.services.now(),
+                account_id=won.account_id,
+                case_id=won.id,
+                kind="recovered",
+                reference="in",
+                source="card_page",
+                reason="Paid on a new card.",
+                amount_minor=2900,
+                currency="usd",
+                at=scene.services.now(),
             )
-        )  # fmt: skip
+        )
         row = session.get_one(RecoveryCase, won.id)
         row.state, row.closed_at = "recovered", scene.services.now()
     record.seal(scene.services.db)
@@ -165,13 +179,23 @@ def test_their_open_mails_are_cancelled_their_links_die_and_no_mail_is_written(s
             [(theirs.stripe_customer_id, "other@a.test"), ("cus_new", EMAIL.title())]
         ):
             assert None is messages.add(
-                session, services, account, customer_id=customer, to_email=address,
-                dedup_key=str(number), **again,
-            )  # fmt: skip
+                session,
+                services,
+                account,
+                customer_id=customer,
+                to_email=address,
+                dedup_key=str(number),
+                **again,
+            )
         assert messages.add(
-            session, services, account, customer_id="cus_new", to_email="other@a.test",
-            dedup_key="x", **again,
-        )  # fmt: skip
+            session,
+            services,
+            account,
+            customer_id="cus_new",
+            to_email="other@a.test",
+            dedup_key="x",
+            **again,
+        )
 
 
 def test_a_mail_under_way_does_not_bring_the_subject_back(scene, theirs):

@@ -107,8 +107,10 @@ def test_the_baseline_is_no_way_from_itself_and_the_oracle_all_of_it(report):
     assert rows["days_1_3_7_13"]["way_to_oracle"]["mean"] == 0
     assert rows["oracle"]["way_to_oracle"]["mean"] == pytest.approx(1)
     assert rows["days_1_3_7_13"]["against_baseline"]["recovered"] == {
-        "mean": 0, "low": 0, "high": 0,
-    }  # fmt: skip
+        "mean": 0,
+        "low": 0,
+        "high": 0,
+    }
 
 
 def test_a_case_ends_with_whatever_comes_first():

@@ -101,9 +101,13 @@ def test_every_type_is_stored_under_what_it_is_about_and_handled(world, stripe, 
     row = stripe.rows(StripeEvent)[-1]
     assert (row.type, row.status, row.error) == (kind, "done", "")
     prefixes = {
-        "sync_invoice": "in_", "sync_known_invoice": "in_", "sync_subscription": "sub_",
-        "sync_customer": "cus_", "sync_charge": "ch_", "check_cards": "cus_",
-    }  # fmt: skip
+        "sync_invoice": "in_",
+        "sync_known_invoice": "in_",
+        "sync_subscription": "sub_",
+        "sync_customer": "cus_",
+        "sync_charge": "ch_",
+        "check_cards": "cus_",
+    }
     assert row.object_id.startswith(prefixes[ROUTES[kind].handler.__name__])
 
 

@@ -165,9 +165,11 @@ def test_a_session_turned_to_the_other_company_has_left_the_first(worlds):
     ours, theirs = worlds.ours, worlds.theirs
     with worlds.services.db.begin() as session:
         place = User(
-            company_id=theirs.id("companies"), email=ours.rows["users"][0]["email"],
-            role="viewer", created_at=worlds.services.now(),
-        )  # fmt: skip
+            company_id=theirs.id("companies"),
+            email=ours.rows["users"][0]["email"],
+            role="viewer",
+            created_at=worlds.services.now(),
+        )
         session.add(place)
     browser = worlds.browser()
     case = [f"/cases/{side.id('cases')}" for side in (ours, theirs)]

@@ -227,8 +227,10 @@ def test_one_can_go_back_to_the_shipped_prior(services, account):
 
 def test_a_choice_plans_open_cases_anew(services, account):
     [case_id] = add_cases(services, account, 1, age=timedelta(days=2), state="open")
-    for choose in (lambda: learning.use(services, account.id, None),
-                   lambda: learning.follow(services, account.id)):  # fmt: skip
+    for choose in (
+        lambda: learning.use(services, account.id, None),
+        lambda: learning.follow(services, account.id),
+    ):
         with services.db.begin() as session:
             session.get_one(RecoveryCase, case_id).next_step_at = None
         choose()

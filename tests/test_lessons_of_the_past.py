@@ -75,10 +75,16 @@ def test_another_account_learns_nothing_of_it(lived):
     read(lived)
     with lived.services.db.begin() as session:
         other = Account(
-            company_id=lived.account.company_id, stripe_account_id="acct_other", livemode=False,
-            connection="key", hook_token="other", mode="observe", campaign_key=DEFAULT.key,
-            campaign_version=DEFAULT.version, connected_at=lived.services.now(),
-        )  # fmt: skip
+            company_id=lived.account.company_id,
+            stripe_account_id="acct_other",
+            livemode=False,
+            connection="key",
+            hook_token="other",
+            mode="observe",
+            campaign_key=DEFAULT.key,
+            campaign_version=DEFAULT.version,
+            connected_at=lived.services.now(),
+        )
         session.add(other)
 
     assert told(lived, other) == []

@@ -24,9 +24,15 @@ def test_the_minor_unit_is_stripes(currency, decimals):
 
 @pytest.mark.parametrize(
     ("amount_minor", "currency", "amount"),
-    [(1999, "usd", "19.99"), (1999, "jpy", "1999"), (1999, "kwd", "1.999"), (0, "eur", "0.00"),
-     (-5, "gbp", "-0.05"), (10**15, "usd", "10000000000000.00")],
-)  # fmt: skip
+    [
+        (1999, "usd", "19.99"),
+        (1999, "jpy", "1999"),
+        (1999, "kwd", "1.999"),
+        (0, "eur", "0.00"),
+        (-5, "gbp", "-0.05"),
+        (10**15, "usd", "10000000000000.00"),
+    ],
+)
 def test_amounts_convert_without_loss(amount_minor, currency, amount):
     assert to_decimal(amount_minor, currency) == Decimal(amount)
 

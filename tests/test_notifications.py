@@ -60,21 +60,34 @@ class Office:
         now = self.services.now()
         with self.services.db.begin() as session:
             row = StripeEvent(
-                account_id=self.account.id, stripe_event_id=name, type="invoice.paid",
-                created_at=now, received_at=now, due_at=now, status="parked",
-            )  # fmt: skip
+                account_id=self.account.id,
+                stripe_event_id=name,
+                type="invoice.paid",
+                created_at=now,
+                received_at=now,
+                due_at=now,
+                status="parked",
+            )
             session.add(row)
 
     def case(self, number, state="exhausted", reason="window_over", **about):
         now = self.services.now()
         values = {
-            "account_id": self.account.id, "stripe_invoice_id": f"in_{number}",
-            "stripe_customer_id": f"cus_{number}", "customer_name": f"Customer {number}",
-            "currency": "usd", "amount_minor": 2900, "amount_remaining_minor": 2900,
-            "state": state, "close_reason": reason, "campaign_key": DEFAULT.key,
-            "campaign_version": 1, "failed_at": now - timedelta(days=21), "opened_at": now,
+            "account_id": self.account.id,
+            "stripe_invoice_id": f"in_{number}",
+            "stripe_customer_id": f"cus_{number}",
+            "customer_name": f"Customer {number}",
+            "currency": "usd",
+            "amount_minor": 2900,
+            "amount_remaining_minor": 2900,
+            "state": state,
+            "close_reason": reason,
+            "campaign_key": DEFAULT.key,
+            "campaign_version": 1,
+            "failed_at": now - timedelta(days=21),
+            "opened_at": now,
             "closed_at": None if state == "open" else now,
-        }  # fmt: skip
+        }
         with self.services.db.begin() as session:
             row = RecoveryCase(**values | about)
             session.add(row)
@@ -85,11 +98,16 @@ class Office:
         with self.services.db.begin() as session:
             session.add(
                 LedgerLine(
-                    account_id=self.account.id, case_id=case.id, kind=kind, source=source,
-                    reference=f"ch_{number}", amount_minor=amount, currency="usd",
+                    account_id=self.account.id,
+                    case_id=case.id,
+                    kind=kind,
+                    source=source,
+                    reference=f"ch_{number}",
+                    amount_minor=amount,
+                    currency="usd",
                     at=self.services.now(),
                 )
-            )  # fmt: skip
+            )
 
 
 def last_text(office):

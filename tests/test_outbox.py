@@ -68,9 +68,13 @@ def test_a_case_s_life_is_told_from_its_opening_to_its_end(scene, endpoint, rece
     case = scene.failed("insufficient_funds")
     scene.sandbox.script(case.stripe_customer_id, ["approve"])
     cases.pay_now(
-        scene.services, scene.account, case.stripe_invoice_id, "founder", "Asked for.",
+        scene.services,
+        scene.account,
+        case.stripe_invoice_id,
+        "founder",
+        "Asked for.",
         actor="user:1",
-    )  # fmt: skip
+    )
     assert send(scene) == 3
     told = {event["type"]: event for event in receiver.events}
     assert list(told) == ["case.opened", "case.step_taken", "case.recovered"]
@@ -434,19 +438,38 @@ def test_addresses_that_cannot_be_are_refused_when_typed_in(scene, url, said):
 
 
 PRIVATE = [
-    "127.0.0.1", "10.0.0.1", "172.16.3.4", "192.168.1.1", "169.254.169.254", "0.0.0.0",
-    "100.64.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::1", "::", "fe80::1%eth0",
-    "fc00::1", "fd00:ec2::254", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::1", "ff02::1",
-]  # fmt: skip
+    "127.0.0.1",
+    "10.0.0.1",
+    "172.16.3.4",
+    "192.168.1.1",
+    "169.254.169.254",
+    "0.0.0.0",
+    "100.64.0.1",
+    "224.0.0.1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "::1",
+    "::",
+    "fe80::1%eth0",
+    "fc00::1",
+    "fd00:ec2::254",
+    "::ffff:10.0.0.1",
+    "64:ff9b::a00:1",
+    "2002:a00:1::1",
+    "ff02::1",
+]
 
 
 @pytest.mark.parametrize("address", PRIVATE)
 def test_a_name_that_leads_into_a_private_network_is_not_connected_to(address, monkeypatch):
     monkeypatch.setattr(socket, "create_connection", lambda *_, **__: pytest.fail("connected"))
     found = outbox_http.post(
-        "https://hooks.example.com/x", b"{}", {}, loopback=False,
+        "https://hooks.example.com/x",
+        b"{}",
+        {},
+        loopback=False,
         resolve=lambda *_: ["93.184.215.14", address],
-    )  # fmt: skip
+    )
     assert found.status_code == 0
     assert "not a public address" in found.error
 

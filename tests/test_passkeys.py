@@ -40,10 +40,14 @@ def test_the_options_ask_for_a_verified_user_and_leave_the_known_keys_out(servic
     with services.db.begin() as session:
         session.add(
             Passkey(
-                email=user.email, name="x", handle="aGFuZGxl", credential_id="a2V5",
-                public_key="x", created_at=services.now(),
+                email=user.email,
+                name="x",
+                handle="aGFuZGxl",
+                credential_id="a2V5",
+                public_key="x",
+                created_at=services.now(),
             )
-        )  # fmt: skip
+        )
     options, challenge, handle = passkeys.options_to_add(services, user)
     assert options["challenge"] == challenge
     assert options["authenticatorSelection"]["userVerification"] == "required"

@@ -12,9 +12,15 @@ def write(services, *reasons, account=None, company=None):
     with services.db.begin() as session:
         for reason in reasons:
             record.write(
-                session, "plan", reason, services.now(), actor=record.RECOVER, about="case:1",
-                account_id=account, company_id=company,
-            )  # fmt: skip
+                session,
+                "plan",
+                reason,
+                services.now(),
+                actor=record.RECOVER,
+                about="case:1",
+                account_id=account,
+                company_id=company,
+            )
 
 
 def lines(services, chain):

@@ -24,9 +24,15 @@ def written(services, account, company):
     now = services.now()
     with services.db.begin() as session:
         case = RecoveryCase(
-            account_id=account.id, state="open", currency="usd", amount_minor=2900,
-            amount_remaining_minor=2900, campaign_version=1, failed_at=now, opened_at=now,
-        )  # fmt: skip
+            account_id=account.id,
+            state="open",
+            currency="usd",
+            amount_minor=2900,
+            amount_remaining_minor=2900,
+            campaign_version=1,
+            failed_at=now,
+            opened_at=now,
+        )
         session.add(case)
         session.flush()
         for number in range(LINES):
@@ -44,9 +50,14 @@ def written(services, account, company):
                 details={"before": number, "after": "a “b” c"} if number % 2 else None,
             )
         record.write(
-            session, "sign_in", "By link.", services.now(), actor="user:1", about="user:1",
+            session,
+            "sign_in",
+            "By link.",
+            services.now(),
+            actor="user:1",
+            about="user:1",
             company_id=company.id,
-        )  # fmt: skip
+        )
     record.seal(services.db)
     return services
 
@@ -226,9 +237,14 @@ def test_a_chain_that_went_on_still_fits_the_hash_kept_earlier(written, account,
     kept = record_check.check(written.db, chain, written.now()).hash
     with written.db.begin() as session:
         record.write(
-            session, "plan", "More.", written.now(), actor="recover", about="case:1",
+            session,
+            "plan",
+            "More.",
+            written.now(),
+            actor="recover",
+            about="case:1",
             account_id=account.id,
-        )  # fmt: skip
+        )
     record.seal(written.db)
 
     checked = record_check.check(written.db, chain, written.now(), expected={LINES: kept})
@@ -262,9 +278,15 @@ def empty(services, chain, numbers, *, say=None):
         session.execute(update(RecordEntry).where(*found).values(**gone))
         if say is not None:
             record.write(
-                session, record.ERASE, "A person was erased.", services.now(), actor="user:1",
-                about="person", account_id=int(chain.split(":")[1]), details={"lines": say},
-            )  # fmt: skip
+                session,
+                record.ERASE,
+                "A person was erased.",
+                services.now(),
+                actor="user:1",
+                about="person",
+                account_id=int(chain.split(":")[1]),
+                details={"lines": say},
+            )
 
 
 def test_words_that_an_erasure_owns_to_are_no_fault_before_and_after_it_is_sealed(written, chain):
@@ -303,9 +325,14 @@ def test_words_erased_in_part_are_found(written, chain):
 def test_lines_nobody_seals_are_named_once_they_are_late(written, account, chain, clock):
     with written.db.begin() as session:
         record.write(
-            session, "plan", "More.", written.now(), actor="recover", about="case:1",
+            session,
+            "plan",
+            "More.",
+            written.now(),
+            actor="recover",
+            about="case:1",
             account_id=account.id,
-        )  # fmt: skip
+        )
     assert faults(written) == []
 
     clock.advance(minutes=11)

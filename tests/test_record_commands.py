@@ -41,11 +41,18 @@ def told(services, account):
     now = services.now()
     with services.db.begin() as session:
         case = RecoveryCase(
-            account_id=account.id, stripe_customer_id="cus_1", customer_name="Zebedee Quill",
-            customer_email="zebedee@subscriber.test", state="open", currency="usd",
-            amount_minor=2900, amount_remaining_minor=2900, campaign_version=1, failed_at=now,
+            account_id=account.id,
+            stripe_customer_id="cus_1",
+            customer_name="Zebedee Quill",
+            customer_email="zebedee@subscriber.test",
+            state="open",
+            currency="usd",
+            amount_minor=2900,
+            amount_remaining_minor=2900,
+            campaign_version=1,
+            failed_at=now,
             opened_at=now,
-        )  # fmt: skip
+        )
         session.add(case)
         session.flush()
         for number in range(6):

@@ -42,9 +42,11 @@ def secrets(db, vault, account, company):
         return [
             vault.open(text)
             for text in (
-                row.secret_key_sealed, row.webhook_secrets_sealed, owner.erasure_key_sealed
+                row.secret_key_sealed,
+                row.webhook_secrets_sealed,
+                owner.erasure_key_sealed,
             )
-        ]  # fmt: skip
+        ]
 
 
 def test_after_a_rotation_the_new_key_alone_opens_everything(sealed, both, account, company):
@@ -90,12 +92,15 @@ def test_more_rows_than_one_batch_holds_are_all_rotated(sealed, both, account, m
         for number in range(5):
             session.add(
                 Account(
-                    company_id=account.company_id, stripe_account_id=f"acct_{number}",
-                    livemode=False, hook_token=f"hook-{number}", campaign_version=1,
+                    company_id=account.company_id,
+                    stripe_account_id=f"acct_{number}",
+                    livemode=False,
+                    hook_token=f"hook-{number}",
+                    campaign_version=1,
                     connected_at=account.connected_at,
                     secret_key_sealed=Vault([OLD]).seal(SECRET) if number else "",
                 )
-            )  # fmt: skip
+            )
 
     assert rotation.rotate(sealed, both).rotated == 3 + 4
 

@@ -232,5 +232,9 @@ def test_the_command_speaks_json(run, fail):
     assert said["lines"][0]["invoice_id"] == invoice
     assert said["lines"][0]["modes"]["recover"]["our_retry_at"] == "2027-03-02T09:00:00+00:00"
     assert said["summary"]["observe"] == {
-        "us": 0, "stripe": 0, "both": 0, "nobody": 1, "uncharged": 1,
-    }  # fmt: skip
+        "us": 0,
+        "stripe": 0,
+        "both": 0,
+        "nobody": 1,
+        "uncharged": 1,
+    }

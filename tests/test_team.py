@@ -144,9 +144,12 @@ def test_passkeys_go_with_the_last_place_and_not_before(services, company, user,
     person(services, rival.id, "rita@rival.test", Role.OWNER)
     with services.db.begin() as session:
         key = Passkey(
-            email=grace.email, name="x", credential_id="x", public_key="x",
+            email=grace.email,
+            name="x",
+            credential_id="x",
+            public_key="x",
             created_at=services.now(),
-        )  # fmt: skip
+        )
         session.add(key)
     for place, left in ((grace, True), (elsewhere, False)):
         team.remove(services, place.company_id, place.id)

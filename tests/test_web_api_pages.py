@@ -168,9 +168,11 @@ def test_the_dashboard_says_where_recover_gave_up(scene, client, receiver):
 def test_only_owners_come_in(scene):
     with scene.services.db.begin() as session:
         member = User(
-            company_id=scene.account.company_id, email="mo@acme.test", role="member",
+            company_id=scene.account.company_id,
+            email="mo@acme.test",
+            role="member",
             created_at=scene.services.now(),
-        )  # fmt: skip
+        )
         session.add(member)
     client = scene.sign_in(member)
     for path in (TOKENS, HOOKS):

@@ -100,13 +100,19 @@ def test_a_retry_and_a_revocation_are_by_the_person_who_pressed(scene, client):
 def test_filters(scene, client, asked, seen, unseen):
     with scene.services.db.begin() as session:
         for actor, verb, words in (
-            ("stripe", "seen", "by Stripe"), ("recover", "plan", "by Recover"),
+            ("stripe", "seen", "by Stripe"),
+            ("recover", "plan", "by Recover"),
             ("user:1", "setting", "by a person"),
-        ):  # fmt: skip
+        ):
             record.write(
-                session, verb, words, scene.services.now(), actor=actor, about="x",
+                session,
+                verb,
+                words,
+                scene.services.now(),
+                actor=actor,
+                about="x",
                 account_id=scene.account.id,
-            )  # fmt: skip
+            )
     page = client.get(PAGE, query_string=asked).text.partition('id="lines"')[2]
     assert seen in page
     assert unseen not in page
@@ -126,9 +132,14 @@ def test_pages_follow_each_other_without_a_gap_over_all_chains(scene, client, mo
             company = {"company_id": scene.user.company_id}
             owner = {"account_id": scene.account.id} if number % 3 else company
             record.write(
-                session, "plan", f"words-{number:02}.", scene.services.now(), actor="recover",
-                about="x", **owner,
-            )  # fmt: skip
+                session,
+                "plan",
+                f"words-{number:02}.",
+                scene.services.now(),
+                actor="recover",
+                about="x",
+                **owner,
+            )
     chains = [f"account:{scene.account.id}", f"company:{scene.user.company_id}"]
     seen, before = [], ""
     with scene.services.db.read() as session:
@@ -168,16 +179,25 @@ def test_another_company_s_record_is_not_shown_nor_exported(scene, client):
         session.add(rival)
         session.flush()
         theirs = Account(
-            company_id=rival.id, stripe_account_id="acct_rival", livemode=False, hook_token="r",
-            campaign_version=1, connected_at=scene.services.now(),
-        )  # fmt: skip
+            company_id=rival.id,
+            stripe_account_id="acct_rival",
+            livemode=False,
+            hook_token="r",
+            campaign_version=1,
+            connected_at=scene.services.now(),
+        )
         session.add(theirs)
         session.flush()
         for owner in ({"account_id": theirs.id}, {"company_id": rival.id}, {}):
             record.write(
-                session, "plan", "Rival words.", scene.services.now(), actor="recover", about="x",
+                session,
+                "plan",
+                "Rival words.",
+                scene.services.now(),
+                actor="recover",
+                about="x",
                 **owner,
-            )  # fmt: skip
+            )
     chain = f"account:{theirs.id}"
     assert "Rival words" not in client.get(PAGE).text
     assert "Rival words" not in client.get(PAGE, query_string={"chain": chain}).text
@@ -202,9 +222,14 @@ def test_an_export_holds_every_line_and_goes_on_record_itself(scene, client, mon
 def test_an_export_as_csv_carries_out_nothing(scene, client):
     with scene.services.db.begin() as session:
         record.write(
-            session, "plan", '=HYPERLINK("http://evil")', scene.services.now(), actor="recover",
-            about="x", account_id=scene.account.id,
-        )  # fmt: skip
+            session,
+            "plan",
+            '=HYPERLINK("http://evil")',
+            scene.services.now(),
+            actor="recover",
+            about="x",
+            account_id=scene.account.id,
+        )
     text = scene.post(client, f"{PAGE}/export", PAGE, format="csv", chain="").text
     rows = list(csv.DictReader(io.StringIO(text)))
     [words] = [row["reason"] for row in rows if "HYPERLINK" in row["reason"]]
@@ -277,10 +302,18 @@ def keep_days(scene):
 def test_a_hundred_thousand_lines_cost_no_more_than_one_page(scene, client):
     """Counted in rows the database hands over, not in time."""
     row = {
-        "chain": f"account:{scene.account.id}", "account_id": scene.account.id,
-        "stripe_customer_id": "", "actor": "recover", "verb": "plan", "about": "x", "reason": "y",
-        "details": {}, "salt": "s", "digest": "d", "at": scene.services.now(),
-    }  # fmt: skip
+        "chain": f"account:{scene.account.id}",
+        "account_id": scene.account.id,
+        "stripe_customer_id": "",
+        "actor": "recover",
+        "verb": "plan",
+        "about": "x",
+        "reason": "y",
+        "details": {},
+        "salt": "s",
+        "digest": "d",
+        "at": scene.services.now(),
+    }
     with scene.services.db.begin() as session:
         session.execute(insert(RecordEntry), [row] * 100_000)
     page = client.get(PAGE)

@@ -55,11 +55,17 @@ def connect(scene, company_id, name, **fields):
     """One more account."""
     with scene.services.db.begin() as session:
         row = Account(
-            company_id=company_id, stripe_account_id=f"acct_{name}", livemode=False,
-            hook_token=name, mode="recover", campaign_key=DEFAULT.key,
-            campaign_version=DEFAULT.version, name=name, connected_at=scene.services.now(),
+            company_id=company_id,
+            stripe_account_id=f"acct_{name}",
+            livemode=False,
+            hook_token=name,
+            mode="recover",
+            campaign_key=DEFAULT.key,
+            campaign_version=DEFAULT.version,
+            name=name,
+            connected_at=scene.services.now(),
             **fields,
-        )  # fmt: skip
+        )
         session.add(row)
     return row
 
@@ -201,10 +207,16 @@ def test_many_versions_come_in_pages(scene, client):
     template = night(scene, 60)
     with scene.services.db.begin() as session:
         session.add_all(
-            RetryModel(account_id=scene.account.id, version=f"{number:016x}", body=template.body,
-                       accepted=True, reason=f"Night {number}.", made_at=scene.services.now())
+            RetryModel(
+                account_id=scene.account.id,
+                version=f"{number:016x}",
+                body=template.body,
+                accepted=True,
+                reason=f"Night {number}.",
+                made_at=scene.services.now(),
+            )
             for number in range(2 * retries_view.PAGE)
-        )  # fmt: skip
+        )
     seen, path = [], "/retries"
     while path:
         html = client.get(path).text

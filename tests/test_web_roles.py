@@ -128,8 +128,15 @@ def test_nobody_is_shown_a_button_they_may_not_press(scene, role):
     case = scene.failed()
     someone = person(scene.services, scene.user.company_id, f"{role}@acme.test", role)
     client = scene.sign_in(someone)
-    pages = ("/", f"/cases/{case.id}", "/settings", "/settings/team", "/settings/passkeys",
-             "/settings/sessions", "/companies")  # fmt: skip
+    pages = (
+        "/",
+        f"/cases/{case.id}",
+        "/settings",
+        "/settings/team",
+        "/settings/passkeys",
+        "/settings/sessions",
+        "/companies",
+    )
     adapter = scene.app.url_map.bind("recover.test")
     for page in pages:
         text = client.get(page).text

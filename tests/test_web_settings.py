@@ -287,9 +287,11 @@ def test_a_long_history_has_older_pages(scene, client):
 def viewer(scene):
     with scene.services.db.begin() as session:
         row = User(
-            company_id=scene.user.company_id, email="vi@acme.test", role="viewer",
+            company_id=scene.user.company_id,
+            email="vi@acme.test",
+            role="viewer",
             created_at=scene.services.now(),
-        )  # fmt: skip
+        )
         session.add(row)
     return scene.sign_in(row)
 
@@ -336,10 +338,16 @@ def test_another_company_s_settings_do_not_exist(scene, client, rival):
 def second(scene):
     with scene.services.db.begin() as session:
         row = Account(
-            company_id=scene.account.company_id, stripe_account_id="acct_2", livemode=False,
-            hook_token="second", mode="observe", campaign_key="default", campaign_version=1,
-            name="Second shop", connected_at=scene.services.now(),
-        )  # fmt: skip
+            company_id=scene.account.company_id,
+            stripe_account_id="acct_2",
+            livemode=False,
+            hook_token="second",
+            mode="observe",
+            campaign_key="default",
+            campaign_version=1,
+            name="Second shop",
+            connected_at=scene.services.now(),
+        )
         session.add(row)
     return row
 

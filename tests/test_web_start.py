@@ -98,9 +98,16 @@ def test_a_new_account_begins_with_what_remains_to_be_done(scene, client, path):
     text = client.get(path).text
 
     assert states(scene) == {
-        "connected": "done", "webhook": "waits", "history": "waits", "retries": "todo",
-        "mails": "todo", "sender": "todo", "campaign": "todo", "dry_run": "waits", "live": "todo",
-    }  # fmt: skip
+        "connected": "done",
+        "webhook": "waits",
+        "history": "waits",
+        "retries": "todo",
+        "mails": "todo",
+        "sender": "todo",
+        "campaign": "todo",
+        "dry_run": "waits",
+        "live": "todo",
+    }
     assert "nothing is charged and nothing is sent" in text
     assert "https://dashboard.stripe.com/test/revenue_recovery/retries" in text
     assert "Billing &gt; Revenue recovery &gt; Retries" in text
@@ -121,11 +128,20 @@ def test_the_dashboard_leads_there_once_and_then_keeps_a_band(scene, client, pat
 def test_the_first_webhook_ticks_and_is_remembered_when_the_inbox_forgets(scene, client, path):
     services, now = scene.services, scene.services.now()
     with services.db.begin() as session:
-        session.add(StripeEvent(
-            account_id=scene.account.id, stripe_event_id="evt_1", type="customer.updated",
-            object_id="cus_1", stripe_customer_id="cus_1", created_at=now, received_at=now,
-            status="done", due_at=now, error="",
-        ))  # fmt: skip
+        session.add(
+            StripeEvent(
+                account_id=scene.account.id,
+                stripe_event_id="evt_1",
+                type="customer.updated",
+                object_id="cus_1",
+                stripe_customer_id="cus_1",
+                created_at=now,
+                received_at=now,
+                status="done",
+                due_at=now,
+                error="",
+            )
+        )
     assert "customer.updated" in told(scene, "webhook")
     sightings.keep_first_webhooks(services)
     with services.db.begin() as session:
@@ -186,14 +202,34 @@ def test_a_try_of_stripe_s_after_the_declaration_contradicts_it(scene, client, p
     scene.post(client, f"{path}/retries", path, off="yes")
     at = scene.services.now() + timedelta(days=3)
     with scene.services.db.begin() as session:
-        session.add(Attempt(
-            account_id=case.account_id, case_id=case.id, trigger="stripe", outcome="failed",
-            reason="", stripe_payment_intent_id="", amount_minor=2900, currency="usd",
-            payment_method_id="pm_1", card_type="card", card_fingerprint="", card_brand="visa",
-            card_funding="", card_country="", card_issuer="", card_last4="", error_code="",
-            decline_code="", advice_code="", network_decline_code="", network_advice_code="",
-            outcome_type="", network_status="", attempted_at=at,
-        ))  # fmt: skip
+        session.add(
+            Attempt(
+                account_id=case.account_id,
+                case_id=case.id,
+                trigger="stripe",
+                outcome="failed",
+                reason="",
+                stripe_payment_intent_id="",
+                amount_minor=2900,
+                currency="usd",
+                payment_method_id="pm_1",
+                card_type="card",
+                card_fingerprint="",
+                card_brand="visa",
+                card_funding="",
+                card_country="",
+                card_issuer="",
+                card_last4="",
+                error_code="",
+                decline_code="",
+                advice_code="",
+                network_decline_code="",
+                network_advice_code="",
+                outcome_type="",
+                network_status="",
+                attempted_at=at,
+            )
+        )
     assert states(scene)["retries"] == "trouble"
 
 
@@ -307,9 +343,11 @@ def test_looking_at_the_campaign_ticks_it_but_not_for_one_who_only_looks(scene, 
 def _colleague(scene, role):
     with scene.services.db.begin() as session:
         user = User(
-            company_id=scene.account.company_id, email=f"{role}@acme.test", role=role,
+            company_id=scene.account.company_id,
+            email=f"{role}@acme.test",
+            role=role,
             created_at=scene.services.now(),
-        )  # fmt: skip
+        )
         session.add(user)
     return scene.sign_in(user)
 

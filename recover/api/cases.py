@@ -87,9 +87,13 @@ def _entry(row: RecordEntry) -> dict[str, Any]:
 
 
 @GROUP.operation(
-    "POST", "/cases/{case}/retry", scope=WRITE, answer=told.RetryResult, repeatable=True,
+    "POST",
+    "/cases/{case}/retry",
+    scope=WRITE,
+    answer=told.RetryResult,
+    repeatable=True,
     problems=("conflict", "stripe_away", "stripe_refuses"),
-)  # fmt: skip
+)
 def retry_case(call: Call) -> dict[str, Any]:
     """Charge the card now
     As a person at your company would on the case's page. The card networks' rules and the retry
@@ -102,17 +106,25 @@ def retry_case(call: Call) -> dict[str, Any]:
     reason = f"The API token {call.holder.name} asked for a try now."
     _note_asking(call, case, reason)
     payment = work.pay_now(
-        call.services, account, case.stripe_invoice_id, Trigger.FOUNDER, reason,
+        call.services,
+        account,
+        case.stripe_invoice_id,
+        Trigger.FOUNDER,
+        reason,
         actor=call.holder.actor,
-    )  # fmt: skip
+    )
     outcome, message = _outcome(payment)
     return {"object": "retry", "outcome": outcome, "message": message, "case": _again(call, case)}
 
 
 @GROUP.operation(
-    "POST", "/cases/{case}/refresh", scope=WRITE, answer=told.Case, repeatable=True,
+    "POST",
+    "/cases/{case}/refresh",
+    scope=WRITE,
+    answer=told.Case,
+    repeatable=True,
     problems=("stripe_away", "stripe_refuses"),
-)  # fmt: skip
+)
 def refresh_case(call: Call) -> dict[str, Any]:
     """Look at Stripe again
     Bring the case in line with what Stripe says now, and plan its next step. Charges nothing.

@@ -14,9 +14,12 @@ GROUP = Group("Customers")
 
 
 @GROUP.operation(
-    "GET", "/customers/{customer}/access", scope="access:read", query=asked.AccessQuery,
+    "GET",
+    "/customers/{customer}/access",
+    scope="access:read",
+    query=asked.AccessQuery,
     answer=told.Access,
-)  # fmt: skip
+)
 def get_access(call: Call) -> dict[str, Any]:
     """Ask whether a customer is fine, in grace or limited
     `customer` is Stripe's id. Most never failed to pay and are not known here: they are `fine`.

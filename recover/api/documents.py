@@ -29,11 +29,18 @@ def add(api: Flask, services: Services, operations: Sequence[Operation], prefix:
 
     def people() -> Response:
         page = render_template(
-            "docs.html", paths=described["paths"], operations=operations, server=server,
-            scopes=SCOPES, events=EVENTS, problems=KINDS, schemas=schemas,
+            "docs.html",
+            paths=described["paths"],
+            operations=operations,
+            server=server,
+            scopes=SCOPES,
+            events=EVENTS,
+            problems=KINDS,
+            schemas=schemas,
             sheet=request.script_root + "/static/recover.css",
-            json_url=url_for("openapi_json"), example=example,
-        )  # fmt: skip
+            json_url=url_for("openapi_json"),
+            example=example,
+        )
         answer = Response(page, mimetype="text/html")
         answer.headers["Content-Security-Policy"] = POLICY
         return _lasting(answer)
@@ -43,8 +50,9 @@ def add(api: Flask, services: Services, operations: Sequence[Operation], prefix:
 
     api.jinja_env.trim_blocks = api.jinja_env.lstrip_blocks = True
     for path, name, view in (
-        ("/openapi.json", "openapi.json", machines), ("/docs", "docs", people)
-    ):  # fmt: skip
+        ("/openapi.json", "openapi.json", machines),
+        ("/docs", "docs", people),
+    ):
         rule = prefix + path
         api.add_url_rule(
             rule, name.replace(".", "_"), view, methods=["GET"], provide_automatic_options=False

@@ -49,9 +49,14 @@ def list_webhook_endpoints(call: Call) -> dict[str, Any]:
 
 
 @GROUP.operation(
-    "POST", "/webhook-endpoints", scope=MANAGE, body=asked.EndpointIn, status=201,
-    answer=told.EndpointWithSecret, repeatable=True,
-)  # fmt: skip
+    "POST",
+    "/webhook-endpoints",
+    scope=MANAGE,
+    body=asked.EndpointIn,
+    status=201,
+    answer=told.EndpointWithSecret,
+    repeatable=True,
+)
 def create_webhook_endpoint(call: Call) -> dict[str, Any]:
     """Add an endpoint
     The answer holds the signing secret, this once. With an Idempotency-Key a repeat within the day
@@ -75,9 +80,12 @@ def get_webhook_endpoint(call: Call) -> dict[str, Any]:
 
 
 @GROUP.operation(
-    "PATCH", "/webhook-endpoints/{endpoint}", scope=MANAGE, body=asked.EndpointChange,
+    "PATCH",
+    "/webhook-endpoints/{endpoint}",
+    scope=MANAGE,
+    body=asked.EndpointChange,
     answer=told.Endpoint,
-)  # fmt: skip
+)
 def change_webhook_endpoint(call: Call) -> dict[str, Any]:
     """Change an endpoint
     What is left out stays. `enabled: true` switches on again what Recover had switched off.
@@ -85,9 +93,13 @@ def change_webhook_endpoint(call: Call) -> dict[str, Any]:
     endpoint, body = _endpoint(call), call.body
     try:
         row = outbox_endpoints.change(
-            call.services, endpoint, actor=call.holder.actor,
-            url=body.url, events=body.events, enabled=body.enabled,
-        )  # fmt: skip
+            call.services,
+            endpoint,
+            actor=call.holder.actor,
+            url=body.url,
+            events=body.events,
+            enabled=body.enabled,
+        )
     except EndpointFault as fault:
         raise _problem(fault) from None
     return tell(row)
@@ -100,9 +112,11 @@ def delete_webhook_endpoint(call: Call) -> None:
 
 
 @GROUP.operation(
-    "POST", "/webhook-endpoints/{endpoint}/rotate-secret", scope=MANAGE,
+    "POST",
+    "/webhook-endpoints/{endpoint}/rotate-secret",
+    scope=MANAGE,
     answer=told.EndpointWithSecret,
-)  # fmt: skip
+)
 def rotate_webhook_secret(call: Call) -> dict[str, Any]:
     """Make a new signing secret
     For 24 hours events are signed with both, so that you can change over at leisure.
@@ -113,9 +127,13 @@ def rotate_webhook_secret(call: Call) -> dict[str, Any]:
 
 
 @GROUP.operation(
-    "POST", "/webhook-endpoints/{endpoint}/test", scope=MANAGE, answer=told.Delivery, status=202,
+    "POST",
+    "/webhook-endpoints/{endpoint}/test",
+    scope=MANAGE,
+    answer=told.Delivery,
+    status=202,
     problems=("conflict",),
-)  # fmt: skip
+)
 def test_webhook_endpoint(call: Call) -> dict[str, Any]:
     """Send a test event
     Of type `webhook.test`, within seconds. Its delivery tells what came of it.
@@ -127,9 +145,12 @@ def test_webhook_endpoint(call: Call) -> dict[str, Any]:
 
 
 @GROUP.operation(
-    "GET", "/webhook-endpoints/{endpoint}/deliveries", scope=MANAGE, query=asked.DeliveryQuery,
+    "GET",
+    "/webhook-endpoints/{endpoint}/deliveries",
+    scope=MANAGE,
+    query=asked.DeliveryQuery,
     answer=told.DeliveryList,
-)  # fmt: skip
+)
 def list_deliveries(call: Call) -> dict[str, Any]:
     """List what was sent
     Newest first, with the latest tries of each, for 30 days.
@@ -137,15 +158,24 @@ def list_deliveries(call: Call) -> dict[str, Any]:
     endpoint = _endpoint(call)
     with call.services.db.read() as session:
         return page(
-            session, Delivery, [endpoint.account_id], [Delivery.endpoint_id == endpoint.id],
-            call.query, wire.DELIVERY, lambda row: _delivery(row, _tries(session, row)),
-        )  # fmt: skip
+            session,
+            Delivery,
+            [endpoint.account_id],
+            [Delivery.endpoint_id == endpoint.id],
+            call.query,
+            wire.DELIVERY,
+            lambda row: _delivery(row, _tries(session, row)),
+        )
 
 
 @GROUP.operation(
-    "POST", "/webhook-endpoints/{endpoint}/deliveries/{delivery}/resend", scope=MANAGE,
-    answer=told.Delivery, status=202, problems=("conflict",),
-)  # fmt: skip
+    "POST",
+    "/webhook-endpoints/{endpoint}/deliveries/{delivery}/resend",
+    scope=MANAGE,
+    answer=told.Delivery,
+    status=202,
+    problems=("conflict",),
+)
 def resend_delivery(call: Call) -> dict[str, Any]:
     """Send an event again
     The same event with the same id, whatever came of it before.

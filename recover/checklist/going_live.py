@@ -46,8 +46,12 @@ def work(services: Services, report: Report) -> None:
             yield invoice.id, invoice.id, _body(found)
 
     def summed(session: Session, row: Report) -> dict[str, Any]:
-        return summary(session, row) | {"missing": missing[:50], "missing_count": len(missing),
-                                        "at": now.isoformat(), "mode": account.mode}  # fmt: skip
+        return summary(session, row) | {
+            "missing": missing[:50],
+            "missing_count": len(missing),
+            "at": now.isoformat(),
+            "mode": account.mode,
+        }
 
     reports.work(services, report, len(listed), lines(), summed)
 
@@ -66,8 +70,12 @@ def _owned(one: Ownership) -> dict[str, Any]:
         name: getattr(one, name) for name in ("our_retry_at", "our_mail_at", "stripe_retry_at")
     }
     said = {name: at.isoformat() if at else None for name, at in times.items()}
-    return {"owner": str(one.owner), "first": one.first and str(one.first), "reason": one.reason,
-            "charged": one.charged} | said  # fmt: skip
+    return {
+        "owner": str(one.owner),
+        "first": one.first and str(one.first),
+        "reason": one.reason,
+        "charged": one.charged,
+    } | said
 
 
 def summary(session: Session, report: Report) -> dict[str, Any]:

@@ -35,10 +35,15 @@ def looked(domain: str, lookup: Lookup) -> dict[str, Any]:
         "SPF": _told(lambda: _spf(domain, lookup)),
         "DMARC": _told(lambda: _dmarc(domain, lookup)),
         # A DKIM key stands under a selector that the provider chose and DNS does not list.
-        "DKIM": ["unknown", ("Cannot be looked up without the selector that your mail provider"
-                 " chose. Open the confirming mail, choose “show original”, and look for"
-                 " dkim=pass.")],
-    }  # fmt: skip
+        "DKIM": [
+            "unknown",
+            (
+                "Cannot be looked up without the selector that your mail provider"
+                " chose. Open the confirming mail, choose “show original”, and look for"
+                " dkim=pass."
+            ),
+        ],
+    }
 
 
 def _told(look: Callable[[], tuple[str, str]]) -> list[str]:

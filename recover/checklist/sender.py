@@ -49,8 +49,15 @@ def ask(services: Services, account: Account, actor: str) -> str:
     with services.db.begin() as session:
         row = stored(services.db, session, account.id)
         row.sender_asked, row.sender_asked_at, row.dns = address, now, found
-        record.write(session, "ask", f"A confirming mail went to {address}.", now, actor=actor,
-                     about="start:sender", account_id=account.id)  # fmt: skip
+        record.write(
+            session,
+            "ask",
+            f"A confirming mail went to {address}.",
+            now,
+            actor=actor,
+            about="start:sender",
+            account_id=account.id,
+        )
     return address
 
 
@@ -98,6 +105,13 @@ def confirm(services: Services, token: str) -> str:
         if row.sender_confirmed != address:
             row.sender_confirmed, row.sender_confirmed_at = address, now
             text = f"The link in the mail to {address} was followed: the sender is confirmed."
-            record.write(session, "confirm", text, now, actor=record.RECOVER,
-                         about="start:sender", account_id=account.id)  # fmt: skip
+            record.write(
+                session,
+                "confirm",
+                text,
+                now,
+                actor=record.RECOVER,
+                about="start:sender",
+                account_id=account.id,
+            )
     return address

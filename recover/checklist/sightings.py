@@ -27,19 +27,27 @@ LATELY = timedelta(days=90)
 def start_of(session: Session, account_id: int) -> Start:
     """The account's row, or an empty one that is not stored."""
     return session.get(Start, account_id) or Start(
-        account_id=account_id, webhook_type="", stripe_mails=StripeMails.UNSAID, sender_asked="",
-        sender_confirmed="", dns={},
-    )  # fmt: skip
+        account_id=account_id,
+        webhook_type="",
+        stripe_mails=StripeMails.UNSAID,
+        sender_asked="",
+        sender_confirmed="",
+        dns={},
+    )
 
 
 def stored(db: Database, session: Session, account_id: int) -> Start:
     """The account's row, made where there is none yet, locked for a change."""
     session.execute(
         db.insert_ignoring_duplicates(Start).values(
-            account_id=account_id, webhook_type="", stripe_mails=StripeMails.UNSAID,
-            sender_asked="", sender_confirmed="", dns={},
+            account_id=account_id,
+            webhook_type="",
+            stripe_mails=StripeMails.UNSAID,
+            sender_asked="",
+            sender_confirmed="",
+            dns={},
         )
-    )  # fmt: skip
+    )
     return session.get_one(Start, account_id, with_for_update=True)
 
 

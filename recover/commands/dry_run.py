@@ -37,8 +37,10 @@ def command(account_id: int | None, mode: str | None, again: bool, as_json: bool
         account = accounts.named_or_only(services, account_id)
         report = _report(services, account, mode or "", again=again)
         with services.db.read() as session:
-            lines = [(row.stripe_invoice_id, row.body) for row in
-                     reports.page(session, report, 0, 1_000_000)[0]]  # fmt: skip
+            lines = [
+                (row.stripe_invoice_id, row.body)
+                for row in reports.page(session, report, 0, 1_000_000)[0]
+            ]
     if as_json:
         told = [{"invoice": name, **body} for name, body in lines]
         click.echo(json.dumps({"mode": report.mode, **report.summary, "lines": told}, indent=2))

@@ -92,9 +92,12 @@ def _progress(services: Services, account_id: int) -> Progress:
 @contextmanager
 def _bar() -> Iterator[Callable[[Progress], None]]:
     columns = (
-        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
-        TextColumn("{task.fields[counts]}"), TimeElapsedColumn(),
-    )  # fmt: skip
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[counts]}"),
+        TimeElapsedColumn(),
+    )
     with Bars(*columns, console=Console(stderr=True)) as bars:
         task = bars.add_task("Reading the past", total=1.0, counts="")
 

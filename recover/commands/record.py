@@ -33,9 +33,11 @@ def group() -> None:
 @click.option("--account", "account_id", type=int, help="Only this account's chain.")
 @click.option("--all", "all_", is_flag=True, help="Every chain; the default.")
 @click.option(
-    "--expect", multiple=True, metavar="HEAD",
+    "--expect",
+    multiple=True,
+    metavar="HEAD",
     help="A head kept elsewhere, as this command printed it: the chain must still lead there.",
-)  # fmt: skip
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a chain.")
 def verify(account_id: int | None, all_: bool, expect: tuple[str, ...], as_json: bool) -> None:
     """Check that no line of the record was changed, moved or removed since it was sealed.
@@ -70,16 +72,22 @@ def _heads(texts: Iterable[str]) -> Expected:
 
 def _check(services: Services, chains: list[str], expected: Expected) -> list[Checked]:
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-    )  # fmt: skip
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     found = []
     with Progress(*columns, console=talk, transient=True) as bar:
         for chain in chains:
             task = bar.add_task(chain, total=record_check.lines_in(services.db, chain))
             one = record_check.check(
-                services.db, chain, services.now(), expected=expected.get(chain),
+                services.db,
+                chain,
+                services.now(),
+                expected=expected.get(chain),
                 progress=lambda lines, task=task: bar.advance(task, lines),  # type: ignore[misc]
-            )  # fmt: skip
+            )
             record_check.keep(services.db, one, services.now())
             found.append(one)
     return found
@@ -108,9 +116,8 @@ def _say_json(one: Checked) -> None:
 @click.option("--account", "account_id", type=int, required=True, help="Whose chain.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="From this day (UTC) on.")
 @click.option(
-    "--format", "form", type=click.Choice(record_export.FORMATS), default="jsonl",
-    show_default=True,
-)  # fmt: skip
+    "--format", "form", type=click.Choice(record_export.FORMATS), default="jsonl", show_default=True
+)
 def export(account_id: int, since: datetime | None, form: str) -> None:
     """Write an account's lines to standard output, oldest first."""
     start = since.replace(tzinfo=UTC) if since else None

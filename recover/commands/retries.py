@@ -58,8 +58,11 @@ def account_set(
     Open cases are planned anew at once. Without an option nothing changes.
     """
     asked = {
-        "timing": timing, "max_retries": max_retries, "min_gap_hours": min_gap, "explore": explore,
-    }  # fmt: skip
+        "timing": timing,
+        "max_retries": max_retries,
+        "min_gap_hours": min_gap,
+        "explore": explore,
+    }
     wanted = {k: None if v == "default" else v for k, v in asked.items() if v is not None}
     with _account(account_id) as (services, found):
         if wanted:
@@ -87,10 +90,13 @@ def list_versions(account_id: int | None, limit: int) -> None:
     with _account(account_id) as (services, found), services.db.read() as session:
         for row in learning.versions(session, found.id, limit):
             table.add_row(
-                str(row.id), versions.short(row) if row.accepted else "", _day(row),
-                str(row.figures.get("used") or 0), _state(found, row),
+                str(row.id),
+                versions.short(row) if row.accepted else "",
+                _day(row),
+                str(row.figures.get("used") or 0),
+                _state(found, row),
                 escape(" ".join(filter(None, (row.reason, versions.judged(row))))),
-            )  # fmt: skip
+            )
         _say(_who(services, found))
     console.print(table if table.row_count else "No version yet: every night learns, if it can.")
 
@@ -153,10 +159,17 @@ def _came_of_it(services: Services, account: Account, row: RetryModel | None) ->
             used = "It is not used, for somebody chose another: recover retries follow"
         if not row.accepted:
             return f"Refused: {row.reason}"
-        return " ".join(filter(None, (
-            f"Version {versions.short(row)} ({row.id}).", row.reason,
-            versions.judged(row), used,
-        )))  # fmt: skip
+        return " ".join(
+            filter(
+                None,
+                (
+                    f"Version {versions.short(row)} ({row.id}).",
+                    row.reason,
+                    versions.judged(row),
+                    used,
+                ),
+            )
+        )
     with services.db.read() as session:
         lesson = session.get(AccountLesson, account.id)
     if lesson is not None:

@@ -97,9 +97,14 @@ def link(email: str) -> None:
             wanted = people.fresh_link(session, services, user, way=SignInMethod.COMMAND)
             reason = f"A sign-in link for {user.email} was made at the command line."
             record.write(
-                session, "make_link", reason, services.now(), actor=record.COMMAND,
-                about=f"user:{user.id}", company_id=user.company_id,
-            )  # fmt: skip
+                session,
+                "make_link",
+                reason,
+                services.now(),
+                actor=record.COMMAND,
+                about=f"user:{user.id}",
+                company_id=user.company_id,
+            )
         address = people.link(services, wanted)
     minutes = int(MAX_AGE[Purpose.SIGN_IN].total_seconds() // 60)
     click.echo(f"Signs in {user.email}, once, within {minutes} minutes:", err=True)

@@ -61,8 +61,10 @@ def summary(bodies: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         if body["left"]:
             left[body["left"]] += 1
     return {
-        **{name: sums[name] for name in (
-            "invoices", "theirs", "new_cards", "ours", "mails", "near", "untouched")},
+        **{
+            name: sums[name]
+            for name in ("invoices", "theirs", "new_cards", "ours", "mails", "near", "untouched")
+        },
         "mails_each": sorted(mails.items()),
         "endings": endings.most_common(),
         "left": left.most_common(12),
@@ -71,7 +73,7 @@ def summary(bodies: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
             for day in (*DAYS, DAYS[-1] + 1)
             if theirs[day] or ours[day]
         ],
-    }  # fmt: skip
+    }
 
 
 def _name(day: int) -> str:

@@ -78,9 +78,12 @@ def _keep_invoices(
     db: Database, session: Session, account_id: int, invoices: Sequence[Invoice]
 ) -> None:
     _upsert(
-        db, session, ImportedInvoice, "stripe_invoice_id",
+        db,
+        session,
+        ImportedInvoice,
+        "stripe_invoice_id",
         [history.invoice_row(account_id, one) for one in invoices],
-    )  # fmt: skip
+    )
     intents = {
         intent: {
             "account_id": account_id,

@@ -49,8 +49,9 @@ def begin(services: Services, account: Account, actor: str = record.RECOVER) -> 
         row.started_at = now
         session.add(row)
         text = f"The past from {since:%d %B %Y} on is read from Stripe."
-        record.write(session, "import", text, now, actor=actor, about="history",
-                     account_id=account.id)  # fmt: skip
+        record.write(
+            session, "import", text, now, actor=actor, about="history", account_id=account.id
+        )
     return row
 
 
@@ -64,8 +65,15 @@ def go_on(services: Services, account_id: int, actor: str) -> None:
     with services.db.begin() as session:
         changed = waiting.values(state=ImportState.RUNNING, due_at=now, failures=0, error="")
         if session.execute(changed.returning(HistoryImport.account_id)).scalar() is not None:
-            record.write(session, "import", "Reading the past goes on.", now, actor=actor,
-                         about="history", account_id=account_id)  # fmt: skip
+            record.write(
+                session,
+                "import",
+                "Reading the past goes on.",
+                now,
+                actor=actor,
+                about="history",
+                account_id=account_id,
+            )
 
 
 def due(services: Services) -> list[int]:
@@ -175,8 +183,15 @@ def _stop(services: Services, place: Place, state: ImportState, error: str) -> N
     try:
         with services.db.begin() as session:
             move(session, place, now, state=state, error=error)
-            record.write(session, "import", error, now, actor=record.RECOVER, about="history",
-                         account_id=place.account_id)  # fmt: skip
+            record.write(
+                session,
+                "import",
+                error,
+                now,
+                actor=record.RECOVER,
+                about="history",
+                account_id=place.account_id,
+            )
     except Overtaken:
         return
 

@@ -102,8 +102,15 @@ def _render(
         security.allow_frames_of_ours()
         preview = settings_preview.asked(form)
     return render_template(
-        "settings_form.html", accounts=accounts, account=account, form=form, asks=asks,
-        conflict=conflict, saved=[one for one in saved if one.undoable], preview=preview,
-        may_change=Role(current_user().role).may(Role.MEMBER), titles=account_settings.SETTINGS,
+        "settings_form.html",
+        accounts=accounts,
+        account=account,
+        form=form,
+        asks=asks,
+        conflict=conflict,
+        saved=[one for one in saved if one.undoable],
+        preview=preview,
+        may_change=Role(current_user().role).may(Role.MEMBER),
+        titles=account_settings.SETTINGS,
         color_hint=settings_form.color_hint,
-    )  # fmt: skip
+    )

@@ -40,9 +40,13 @@ def blueprint(services: Services) -> Blueprint:
         """Without the script: Stripe's hosted page, and back to `come_back`."""
         account, link = card_page.find_link(services, token)
         setup = card_update.start(
-            services, account, link, origin=_origin(services),
-            invoice_ids=request.form.getlist("invoice"), return_url=_return_url(services, token),
-        )  # fmt: skip
+            services,
+            account,
+            link,
+            origin=_origin(services),
+            invoice_ids=request.form.getlist("invoice"),
+            return_url=_return_url(services, token),
+        )
         return redirect(setup.url, 303)
 
     @routes.get("/card/<token>/return")

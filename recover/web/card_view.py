@@ -33,12 +33,21 @@ def render(
         return notice(account, page.state, 410 if page.state in GONE else 200, t)
     security.allow_stripe(services.settings)
     html = render_template(
-        "card.html", t=t, brand=company, page=page, result=result, token=token,
-        total=total(t, page.owed), card=card_name(t, page.method),
-        expired=_expired(services, page), new_card=card_name(t, result.method if result else None),
-        paid=_paid(t, result), host=urlsplit(services.settings.base_url).netloc,
-        stripe_js=services.settings.stripe_js_url, keys=stripe_keys(account),
-    )  # fmt: skip
+        "card.html",
+        t=t,
+        brand=company,
+        page=page,
+        result=result,
+        token=token,
+        total=total(t, page.owed),
+        card=card_name(t, page.method),
+        expired=_expired(services, page),
+        new_card=card_name(t, result.method if result else None),
+        paid=_paid(t, result),
+        host=urlsplit(services.settings.base_url).netloc,
+        stripe_js=services.settings.stripe_js_url,
+        keys=stripe_keys(account),
+    )
     return html, 200
 
 
@@ -70,9 +79,8 @@ def notice(
     if company:
         security.allow_image(company.logo_url)
     html = render_template(
-        "notice.html", t=t, brand=company, state=state, token=token,
-        button=button,
-    )  # fmt: skip
+        "notice.html", t=t, brand=company, state=state, token=token, button=button
+    )
     return html, status
 
 

@@ -32,9 +32,14 @@ def blueprint(services: Services) -> Blueprint:
         with services.db.read() as session:
             told = story(session, case)
         return render_template(
-            "case.html", case=case, account=account, story=told, preview=preview,
-            timezone=account.timezone or "UTC", stripe_url=stripe_url(services, account, case),
-        )  # fmt: skip
+            "case.html",
+            case=case,
+            account=account,
+            story=told,
+            preview=preview,
+            timezone=account.timezone or "UTC",
+            stripe_url=stripe_url(services, account, case),
+        )
 
     @routes.post("/cases/<int:case_id>/refresh")
     def refresh(case_id: int) -> Response:

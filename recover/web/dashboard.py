@@ -71,12 +71,25 @@ def blueprint(services: Services) -> Blueprint:
         if asked.query:
             record_views.searched(services, actor(), current_user().company_id)
         return render_template(
-            "dashboard.html", asked=asked, accounts=accounts, overview=overview, cases=cases,
-            notices=notes, ours=_ours(overview), bars=bars(daily), daily=daily, currency=currency,
-            periods=PERIODS, filters=FILTERS, timezone=accounts[0].timezone or "UTC",
-            refresh=REFRESH_SECONDS, address=_address, shares=shares(overview),
-            sources=by_source(overview), band=band,
-        )  # fmt: skip
+            "dashboard.html",
+            asked=asked,
+            accounts=accounts,
+            overview=overview,
+            cases=cases,
+            notices=notes,
+            ours=_ours(overview),
+            bars=bars(daily),
+            daily=daily,
+            currency=currency,
+            periods=PERIODS,
+            filters=FILTERS,
+            timezone=accounts[0].timezone or "UTC",
+            refresh=REFRESH_SECONDS,
+            address=_address,
+            shares=shares(overview),
+            sources=by_source(overview),
+            band=band,
+        )
 
     return routes
 

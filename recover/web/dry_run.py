@@ -35,10 +35,19 @@ def blueprint(services: Services) -> Blueprint:
         if done:
             looked(services, account, "dry_run_at", "The dry run was looked at.")
         return render_template(
-            "dry_run.html", account=account, progress=progress, newest=newest, report=done,
-            lines=lines, after=after, unknown=UNKNOWN, days=dry_run.DAYS, at=at,
-            refresh=REFRESH_SECONDS, changes=may_change(),
-        )  # fmt: skip
+            "dry_run.html",
+            account=account,
+            progress=progress,
+            newest=newest,
+            report=done,
+            lines=lines,
+            after=after,
+            unknown=UNKNOWN,
+            days=dry_run.DAYS,
+            at=at,
+            refresh=REFRESH_SECONDS,
+            changes=may_change(),
+        )
 
     @routes.post("/start/<int:account_id>/dry-run")
     def ask(account_id: int) -> Response:

@@ -6,7 +6,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from recover import reports
-from recover.checklist import going_live, items
+from recover.checklist import going_live, items, standing
 from recover.dunning import RetryMode
 from recover.errors import PermanentError
 from recover.models import Account, Report, ReportKind, ReportState
@@ -46,10 +46,19 @@ def blueprint(services: Services) -> Blueprint:
             done = reports.newest(session, account.id, ReportKind.SWITCHOVER, ReportState.DONE)
             lines, after = reports.page(session, done, after_asked(), PAGE) if done else ([], 0)
         return render_template(
-            "go_live.html", account=account, newest=newest, report=done, lines=lines, after=after,
-            at=at, fresh=going_live.fresh(done, services.now()), choices=CHOICES,
-            refresh=REFRESH_SECONDS, changes=may_change(), modes=tuple(RetryMode),
-        )  # fmt: skip
+            "go_live.html",
+            account=account,
+            newest=newest,
+            report=done,
+            lines=lines,
+            after=after,
+            at=at,
+            fresh=going_live.fresh(done, services.now()),
+            choices=CHOICES,
+            refresh=REFRESH_SECONDS,
+            changes=may_change(),
+            modes=tuple(RetryMode),
+        )
 
     @routes.post("/start/<int:account_id>/live")
     def ask(account_id: int) -> Response:
@@ -70,11 +79,16 @@ def _switch(routes: Blueprint, services: Services) -> None:
             return redirect(url_for("web.go_live.show", account_id=account.id), 303)
         with services.db.read() as session:
             found = items.checklist(services, session, account)
-        undone = [one for one in found.items[:-1] if one.state != items.DONE]
+        undone = [one for one in found.items[:-1] if one.state != standing.DONE]
         return render_template(
-            "go_live_confirm.html", account=account, report=report, mode=mode, undone=undone,
-            choice=CHOICES[RetryMode(mode)], acts=going_live.first_acts(report, mode),
-        )  # fmt: skip
+            "go_live_confirm.html",
+            account=account,
+            report=report,
+            mode=mode,
+            undone=undone,
+            choice=CHOICES[RetryMode(mode)],
+            acts=going_live.first_acts(report, mode),
+        )
 
     @routes.post("/start/<int:account_id>/live/<mode>")
     def go(account_id: int, mode: str) -> Response:

@@ -48,9 +48,13 @@ def blueprint(services: Services) -> Blueprint:
         row, form = _find(services, endpoint_id), request.form
         try:
             outbox_endpoints.change(
-                services, row, actor=actor(), url=form.get("url", "").strip(),
-                events=form.getlist("event"), enabled=form.get("enabled") == "yes",
-            )  # fmt: skip
+                services,
+                row,
+                actor=actor(),
+                url=form.get("url", "").strip(),
+                events=form.getlist("event"),
+                enabled=form.get("enabled") == "yes",
+            )
         except EndpointFault as fault:
             return _detail(services, row, fault), 400
         flash("Saved.")
@@ -108,9 +112,14 @@ def _list(services: Services, fault: EndpointFault | None = None) -> str:
             for row in outbox_endpoints.of_account(session, account.id)
         ]
     return render_template(
-        "hooks.html", endpoints=rows, accounts=accounts, events=outbox.EVENTS, fault=fault,
-        form=request.form, chosen=_chosen(list(outbox.EVENTS)),
-    )  # fmt: skip
+        "hooks.html",
+        endpoints=rows,
+        accounts=accounts,
+        events=outbox.EVENTS,
+        fault=fault,
+        form=request.form,
+        chosen=_chosen(list(outbox.EVENTS)),
+    )
 
 
 def _detail(services: Services, row: WebhookEndpoint, fault: EndpointFault | None = None) -> str:
@@ -118,10 +127,17 @@ def _detail(services: Services, row: WebhookEndpoint, fault: EndpointFault | Non
         account = session.get_one(Account, row.account_id)
         log = _log(session, row)
     return render_template(
-        "hook.html", endpoint=row, account=account, log=log, events=outbox.EVENTS, fault=fault,
-        form=request.form, chosen=_chosen(row.events), statuses=STATUSES,
+        "hook.html",
+        endpoint=row,
+        account=account,
+        log=log,
+        events=outbox.EVENTS,
+        fault=fault,
+        form=request.form,
+        chosen=_chosen(row.events),
+        statuses=STATUSES,
         timezone=account.timezone or "UTC",
-    )  # fmt: skip
+    )
 
 
 def _chosen(otherwise: list[str]) -> list[str]:

@@ -67,9 +67,12 @@ def blueprint(services: Services) -> Blueprint:
 
 def _page(services: Services, refused: str = "") -> str:
     return render_template(
-        "passkeys.html", keys=_mine(services), refused=refused,
-        possible=passkeys.site(services.settings).possible, narrow=current_session().sign_in.narrow,
-    )  # fmt: skip
+        "passkeys.html",
+        keys=_mine(services),
+        refused=refused,
+        possible=passkeys.site(services.settings).possible,
+        narrow=current_session().sign_in.narrow,
+    )
 
 
 def _mine(services: Services) -> list[Passkey]:

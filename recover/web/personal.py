@@ -86,9 +86,14 @@ def _looked_up(services: Services, who: str) -> Person | None:
         person = erasure.find(session, current_user().company_id, who)
         for one in person.customers if person else ():
             note_customer(
-                session, VIEW, "Looked up what is kept about them.", services.now(),
-                actor=actor(), account_id=one.account_id, customer_id=one.stripe_customer_id,
-            )  # fmt: skip
+                session,
+                VIEW,
+                "Looked up what is kept about them.",
+                services.now(),
+                actor=actor(),
+                account_id=one.account_id,
+                customer_id=one.stripe_customer_id,
+            )
     return person
 
 
@@ -110,7 +115,14 @@ def _page(
         days = company.keep_days if typed is None else int(typed) if typed.isdecimal() else None
         goes = retention.due(session, company, services.now(), days) if preview or days else None
     return render_template(
-        "personal.html", company=company, days=typed if typed is not None else days, goes=goes,
-        fault=fault, preview=preview, who=who, missing=missing, least=retention.LEAST_DAYS,
+        "personal.html",
+        company=company,
+        days=typed if typed is not None else days,
+        goes=goes,
+        fault=fault,
+        preview=preview,
+        who=who,
+        missing=missing,
+        least=retention.LEAST_DAYS,
         most=retention.MOST_DAYS,
-    )  # fmt: skip
+    )

@@ -39,11 +39,20 @@ def blueprint(services: Services) -> Blueprint:
             heads = record_list.heads(session, list(chains))
             names = _names(session)
         return render_template(
-            "record.html", asked=asked, page=page, chains=chains, heads=heads, names=names,
-            actors=ACTORS, verbs=dict(sorted(plain.VERBS.items(), key=lambda verb: verb[1])),
-            who=_who, address=_address, owner=Role(current_user().role).may(Role.OWNER),
-            zone=_zone(services), formats=record_export.FORMATS,
-        )  # fmt: skip
+            "record.html",
+            asked=asked,
+            page=page,
+            chains=chains,
+            heads=heads,
+            names=names,
+            actors=ACTORS,
+            verbs=dict(sorted(plain.VERBS.items(), key=lambda verb: verb[1])),
+            who=_who,
+            address=_address,
+            owner=Role(current_user().role).may(Role.OWNER),
+            zone=_zone(services),
+            formats=record_export.FORMATS,
+        )
 
     return routes
 
@@ -61,10 +70,15 @@ def export_blueprint(services: Services) -> Blueprint:
             if form not in record_export.FORMATS or not wanted:
                 abort(400)
             record.write(
-                session, "export", f"The record was exported: {', '.join(wanted)}.",
-                services.now(), actor=actor(), about="record",
-                company_id=current_user().company_id, details={"format": form},
-            )  # fmt: skip
+                session,
+                "export",
+                f"The record was exported: {', '.join(wanted)}.",
+                services.now(),
+                actor=actor(),
+                about="record",
+                company_id=current_user().company_id,
+                details={"format": form},
+            )
         text = stream_with_context(record_export.export(services.db, wanted, form))
         mimetype = "text/csv" if form == "csv" else "application/jsonl"
         answer = Response(text, mimetype=mimetype)

@@ -27,10 +27,15 @@ def blueprint(services: Services) -> Blueprint:
     def show() -> str:
         here = current_session()
         return render_template(
-            "sessions.html", found=sessions.listed(services, here), here=here.sign_in,
-            network=device.visit(services).origin, named=device.named, ways=WAYS,
-            settings=services.settings, several=len(sessions.reachable(services, here)) > 1,
-        )  # fmt: skip
+            "sessions.html",
+            found=sessions.listed(services, here),
+            here=here.sign_in,
+            network=device.visit(services).origin,
+            named=device.named,
+            ways=WAYS,
+            settings=services.settings,
+            several=len(sessions.reachable(services, here)) > 1,
+        )
 
     @routes.post("/settings/sessions/<int:session_id>/end")
     def end(session_id: int) -> Response:
@@ -42,9 +47,11 @@ def blueprint(services: Services) -> Blueprint:
     @routes.post("/settings/sessions/end-others")
     def end_others() -> Response:
         count = sessions.end(services, current_session(), None)
-        flash({0: "There was no other session.", 1: "The other session is ended."}.get(
-            count, f"{count} other sessions are ended."
-        ))  # fmt: skip
+        flash(
+            {0: "There was no other session.", 1: "The other session is ended."}.get(
+                count, f"{count} other sessions are ended."
+            )
+        )
         return _back()
 
     return routes

@@ -64,10 +64,16 @@ def _show(services: Services, account_id: int | None) -> str:
         rows, older = changes.history(session, account, before)
         names = _names(session, rows)
     return render_template(
-        "settings_changes.html", accounts=accounts, account=account, rows=rows, who=names,
-        older=older, before=before, settings=SETTINGS,
+        "settings_changes.html",
+        accounts=accounts,
+        account=account,
+        rows=rows,
+        who=names,
+        older=older,
+        before=before,
+        settings=SETTINGS,
         may_change=Role(current_user().role).may(Role.MEMBER),
-    )  # fmt: skip
+    )
 
 
 def _names(session: Session, found: list[Change]) -> dict[str, str]:
@@ -92,9 +98,14 @@ def _undo(services: Services, account_id: int) -> Response | str:
     back = _back()
     if warnings and not request.form.get("sure"):
         return render_template(
-            "settings_undo.html", account=account, found=found, warnings=warnings, ids=ids,
-            back=back, settings=SETTINGS,
-        )  # fmt: skip
+            "settings_undo.html",
+            account=account,
+            found=found,
+            warnings=warnings,
+            ids=ids,
+            back=back,
+            settings=SETTINGS,
+        )
     try:
         names = changes.undo(services, account_id, ids, actor=actor())
         flash(f"Undone: {', '.join(SETTINGS[name].title for name in names)}.")

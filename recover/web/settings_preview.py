@@ -22,9 +22,12 @@ def add_routes(routes: Blueprint, services: Services) -> None:
         brand = _brand(services, account_id)
         _frame(brand)
         return render_template(
-            "settings_preview.html", brand=brand, t=words_for("en"), amount=AMOUNT_MINOR,
+            "settings_preview.html",
+            brand=brand,
+            t=words_for("en"),
+            amount=AMOUNT_MINOR,
             currency=CURRENCY,
-        )  # fmt: skip
+        )
 
     @routes.get("/settings/brand/<int:account_id>/preview/mail")
     def preview_mail(account_id: int) -> Response:
@@ -60,7 +63,15 @@ def _brand(services: Services, account_id: int) -> Brand:
 
 def _mail(brand: Brand, link: str) -> str:
     return mails.payment_failed(
-        brand, reason="insufficient_funds", amount_minor=AMOUNT_MINOR, currency=CURRENCY,
-        link=link, product="Team plan", invoice_number="A1B2C3D4-0007", card_brand="visa",
-        card_last4="4242", customer_name="Ada Lovelace", stop_link=link,
-    ).html  # fmt: skip
+        brand,
+        reason="insufficient_funds",
+        amount_minor=AMOUNT_MINOR,
+        currency=CURRENCY,
+        link=link,
+        product="Team plan",
+        invoice_number="A1B2C3D4-0007",
+        card_brand="visa",
+        card_last4="4242",
+        customer_name="Ada Lovelace",
+        stop_link=link,
+    ).html

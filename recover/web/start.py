@@ -45,9 +45,14 @@ def blueprint(services: Services) -> Blueprint:
         with services.db.read() as session:
             found = items.checklist(services, session, account)
         return render_template(
-            "start.html", accounts=mine, account=account, list=found, refresh=REFRESH_SECONDS,
-            elsewhere=ELSEWHERE, changes=may_change(),
-        )  # fmt: skip
+            "start.html",
+            accounts=mine,
+            account=account,
+            list=found,
+            refresh=REFRESH_SECONDS,
+            elsewhere=ELSEWHERE,
+            changes=may_change(),
+        )
 
     _answer(routes, services)
     _confirm(routes, services)
@@ -79,8 +84,14 @@ def _answer(routes: Blueprint, services: Services) -> None:
         said = request.form.get("said", "")
         said = said if said in ("on", "off") else ""
         text = f"Stripe's mails about failed payments were said to be {said or 'unknown'}."
-        _note(services, account, "start:mails", text, stripe_mails=said,
-              stripe_mails_at=services.now())  # fmt: skip
+        _note(
+            services,
+            account,
+            "start:mails",
+            text,
+            stripe_mails=said,
+            stripe_mails_at=services.now(),
+        )
         return _back(account)
 
     @routes.post("/start/<int:account_id>/sender")

@@ -35,18 +35,26 @@ def blueprint(services: Services) -> Blueprint:
         with services.db.read() as session:
             found = accounts_of(session, current_user().company_id)
         return render_template(
-            "stripe_accounts.html", accounts=found, state=state, may_connect=is_owner(),
-            oauth=connecting.offers_oauth(services), live=connecting.platform_livemode(services),
-        )  # fmt: skip
+            "stripe_accounts.html",
+            accounts=found,
+            state=state,
+            may_connect=is_owner(),
+            oauth=connecting.offers_oauth(services),
+            live=connecting.platform_livemode(services),
+        )
 
     @routes.get("/settings/stripe/<int:account_id>")
     def one(account_id: int) -> str:
         account = find(services, account_id)
         return render_template(
-            "stripe_account.html", account=account, state=state(account),
-            health=health(services, account), timezone=account.timezone or "UTC",
-            may_connect=is_owner(), may_change=Role(current_user().role).may(Role.MEMBER),
-        )  # fmt: skip
+            "stripe_account.html",
+            account=account,
+            state=state(account),
+            health=health(services, account),
+            timezone=account.timezone or "UTC",
+            may_connect=is_owner(),
+            may_change=Role(current_user().role).may(Role.MEMBER),
+        )
 
     @routes.post("/settings/stripe/<int:account_id>/test-mail")
     def test_mail(account_id: int) -> Response:
@@ -103,7 +111,12 @@ def _set_test_mail(services: Services, account: Account, wanted: TestMail) -> No
         before, row.test_mail = row.test_mail, wanted
         if before != wanted:
             write(
-                session, "set", MAIL_WORDS[wanted], services.now(), actor=f"user:{user.id}",
-                about="setting:test_mail", account_id=account.id,
+                session,
+                "set",
+                MAIL_WORDS[wanted],
+                services.now(),
+                actor=f"user:{user.id}",
+                about="setting:test_mail",
+                account_id=account.id,
                 details={"before": before, "after": wanted},
-            )  # fmt: skip
+            )

@@ -52,6 +52,11 @@ def _fitting(services: Services, secret: str, public: str, *, live: bool) -> Fit
 
 def _form(mode: str, public: str = "", *, fault: str = "", fit: Fit | None = None) -> str:
     return render_template(
-        "stripe_key.html", mode=mode, public=public, fault=fault, fit=fit, needed=NEEDED,
+        "stripe_key.html",
+        mode=mode,
+        public=public,
+        fault=fault,
+        fit=fit,
+        needed=NEEDED,
         create_url=create_key_url(livemode=mode == "live"),
-    )  # fmt: skip
+    )

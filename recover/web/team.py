@@ -57,8 +57,19 @@ def page(
         pending = invitations.pending(database, user.company_id) if may(Role.OWNER) else []
     owners = [one for one in members if one.role == Role.OWNER]
     return render_template(
-        "team.html", company=company, members=members, pending=pending, me=user, roles=MEANINGS,
-        fault=fault, invite_fault=invite_fault, email=email, role=role, shown=shown,
-        over=services.now() - invitations.LIFE, days=invitations.LIFE.days,
-        most_mails=invitations.MAILS, only_owner=[one.id for one in owners] == [user.id],
-    )  # fmt: skip
+        "team.html",
+        company=company,
+        members=members,
+        pending=pending,
+        me=user,
+        roles=MEANINGS,
+        fault=fault,
+        invite_fault=invite_fault,
+        email=email,
+        role=role,
+        shown=shown,
+        over=services.now() - invitations.LIFE,
+        days=invitations.LIFE.days,
+        most_mails=invitations.MAILS,
+        only_owner=[one.id for one in owners] == [user.id],
+    )

@@ -63,12 +63,21 @@ def _page(services: Services, *, fault: TokenFault | None = None, bad_grace: int
         rows = tokens.of_company(session, company_id)
     now = services.now()
     return render_template(
-        "tokens.html", tokens=rows, accounts=accounts, scopes=SCOPES, lives=LIVES, fault=fault,
-        standings={row.id: tokens.standing(row, now) for row in rows}, form=request.form,
-        chosen=request.form.getlist("scope"), docs=request.script_root + "/api/v1/docs",
-        modes=sorted({account.livemode for account in accounts}), bad_grace=bad_grace,
-        names={account.id: account.name for account in accounts}, most=access.LONGEST_GRACE,
-    )  # fmt: skip
+        "tokens.html",
+        tokens=rows,
+        accounts=accounts,
+        scopes=SCOPES,
+        lives=LIVES,
+        fault=fault,
+        standings={row.id: tokens.standing(row, now) for row in rows},
+        form=request.form,
+        chosen=request.form.getlist("scope"),
+        docs=request.script_root + "/api/v1/docs",
+        modes=sorted({account.livemode for account in accounts}),
+        bad_grace=bad_grace,
+        names={account.id: account.name for account in accounts},
+        most=access.LONGEST_GRACE,
+    )
 
 
 def _create(services: Services) -> tuple[ApiToken, str]:
@@ -110,8 +119,13 @@ def _set_grace(services: Services, account_id: int, days: int) -> int:
         before, account.grace_days = account.grace_days, days
         if before != days:
             record.write(
-                session, "change", "The days of grace were changed.", services.now(),
-                actor=actor(), about="setting:grace_days", account_id=account.id,
+                session,
+                "change",
+                "The days of grace were changed.",
+                services.now(),
+                actor=actor(),
+                about="setting:grace_days",
+                account_id=account.id,
                 details={"before": before, "after": days},
-            )  # fmt: skip
+            )
     return before

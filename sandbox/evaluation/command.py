@@ -83,8 +83,15 @@ def _table(found: dict[str, Any]) -> Table:
         title=f"{found['world']}: {found['seeds']} seeds of {found['invoices_per_seed']} failed"
         f" invoices, {found['window_days']} days; simulated",
     )
-    for heading in ("policy", "recovered", "against 1/3/7/13", "way to oracle", "tries",
-                    "retry only", "violations"):  # fmt: skip
+    for heading in (
+        "policy",
+        "recovered",
+        "against 1/3/7/13",
+        "way to oracle",
+        "tries",
+        "retry only",
+        "violations",
+    ):
         table.add_column(heading, justify="left" if heading == "policy" else "right")
     for row in found["policies"].values():
         gain = row["against_baseline"]["recovered"]

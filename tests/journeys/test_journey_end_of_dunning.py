@@ -259,9 +259,13 @@ def test_nobody_can_begin_to_pay_while_stripe_is_being_asked(journey):
     begin(journey, invoice)
 
     paid = cases.pay_now(
-        journey.services, journey.account, invoice, Trigger.FOUNDER, "Somebody asked.",
+        journey.services,
+        journey.account,
+        invoice,
+        Trigger.FOUNDER,
+        "Somebody asked.",
         actor="user:1",
-    )  # fmt: skip
+    )
 
     assert paid is None
     assert journey.charged(invoice) == [False]
@@ -271,9 +275,13 @@ def test_who_pays_first_keeps_their_subscription(journey):
     invoice = exhausted(journey)
     journey.replace_card(journey.case(invoice).stripe_customer_id)
     begun = cases.begin_payment(
-        journey.services, journey.account, invoice, Trigger.FOUNDER, "Somebody asked.",
+        journey.services,
+        journey.account,
+        invoice,
+        Trigger.FOUNDER,
+        "Somebody asked.",
         actor="user:1",
-    )  # fmt: skip
+    )
     assert begun
 
     endings.carry_out(journey.services, journey.ending(invoice).id)
@@ -290,9 +298,13 @@ def test_a_case_that_is_exhausted_again_is_ended_again(journey):
     journey.replace_card(journey.case(invoice).stripe_customer_id)
     journey.sandbox.script(journey.case(invoice).stripe_customer_id, ["do_not_honor"] * 5)
     begun = cases.begin_payment(
-        journey.services, journey.account, invoice, Trigger.FOUNDER, "Somebody asked.",
+        journey.services,
+        journey.account,
+        invoice,
+        Trigger.FOUNDER,
+        "Somebody asked.",
         actor="user:1",
-    )  # fmt: skip
+    )
     endings.carry_out(journey.services, journey.ending(invoice).id)
     assert journey.ending(invoice).status == "skipped"
 

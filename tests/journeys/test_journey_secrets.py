@@ -27,10 +27,15 @@ def test_no_secret_leaves_by_any_door(begin, caplog):
         hook = services.vault.open(row.webhook_secrets_sealed)
         row.webhook_secrets_sealed = services.vault.seal(f"{hook},{WEBHOOK}")
     secrets = [
-        journey.sandbox.account_key, journey.sandbox.platform_key, hook, WEBHOOK,
-        *services.settings.encryption_keys, *services.settings.secret_keys,
-        journey.account.secret_key_sealed, journey.account.webhook_secrets_sealed,
-    ]  # fmt: skip
+        journey.sandbox.account_key,
+        journey.sandbox.platform_key,
+        hook,
+        WEBHOOK,
+        *services.settings.encryption_keys,
+        *services.settings.secret_keys,
+        journey.account.secret_key_sealed,
+        journey.account.webhook_secrets_sealed,
+    ]
     said: list[str] = []
 
     invoice = journey.fail("insufficient_funds", "approve")

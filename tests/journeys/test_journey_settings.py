@@ -56,11 +56,16 @@ def test_thanks_are_not_held_back(journey):
 def test_a_notice_about_an_expiring_card_waits_for_the_morning_where_its_reader_lives(journey):
     journey.set(send_from_hour=9, send_until_hour=20)
     row = Message(
-        account_id=journey.account_id, stripe_customer_id="cus_x", dedup_key="expiring:x",
-        template="card_expiring", status="pending", to_email="zoe@example.test",
+        account_id=journey.account_id,
+        stripe_customer_id="cus_x",
+        dedup_key="expiring:x",
+        template="card_expiring",
+        status="pending",
+        to_email="zoe@example.test",
         details={"subscription_id": "sub_x", "payment_method_id": "pm_x", "timezone": "Asia/Tokyo"},
-        due_at=journey.now.replace(hour=13), created_at=journey.now,
-    )  # fmt: skip
+        due_at=journey.now.replace(hour=13),
+        created_at=journey.now,
+    )
     with journey.services.db.begin() as session:
         session.add(row)
     journey.sandbox.advance_to(journey.now.replace(hour=13))  # ten in the evening in Tokyo
