@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from emails import company_mails, mails, team_mails
+from emails.billing import Bill, Reader, ShownCard
 from emails.brand import Brand
 from emails.envelope import Outgoing, message_id, to_message
 from emails.reasons import REASONS
@@ -65,92 +66,54 @@ def write_previews(directory: Path) -> Path:
     return index
 
 
+READER = Reader("Priya Raman", "en-GB", "Europe/London", _STOP)
+PLAIN_READER = Reader("Priya Raman", "en-GB")
+BILL = Bill(2900, "gbp", "Northwind Notes Team", "F4D81C02-0007")
+CARD = ShownCard("visa", "4242", 10, 2026)
+
+
 def _failed(reason: str, *, next_try_at: datetime | None = None, notice: int = 1) -> Rendered:
     return mails.payment_failed(
         BRAND,
+        READER,
+        BILL,
+        CARD,
         reason=reason,
-        amount_minor=2900,
-        currency="gbp",
-        product="Northwind Notes Team",
-        invoice_number="F4D81C02-0007",
-        card_brand="visa",
-        card_last4="4242",
-        exp_month=10,
-        exp_year=2026,
         next_try_at=next_try_at,
         notice=notice,
-        customer_name="Priya Raman",
-        locale="en-GB",
-        timezone="Europe/London",
         link=_LINK,
-        stop_link=_STOP,
     )
 
 
 def _bare() -> Rendered:
     """Nothing but what every payment has, in a currency without decimals."""
+    bill = Bill(4980, "jpy")
     return mails.payment_failed(
-        BARE_BRAND, reason="generic", amount_minor=4980, currency="jpy", locale="ja", link=_LINK
+        BARE_BRAND, Reader(locale="ja"), bill, ShownCard(), reason="generic", link=_LINK
     )
 
 
 def _long() -> Rendered:
+    plan = "Jahresabonnement Finanzbuchhaltung Professional mit Rechtsschutzversicherungen"
     return mails.payment_failed(
         LONG_BRAND,
+        Reader("Maximiliane Schmidt-Hohenzollernberg", "de-DE", "Europe/Berlin", _STOP),
+        Bill(123456789, "eur", plan, "RECHNUNG-2026-000000012345"),
+        ShownCard("amex", "0005"),
         reason="expired",
-        amount_minor=123456789,
-        currency="eur",
-        product="Jahresabonnement Finanzbuchhaltung Professional mit Rechtsschutzversicherungen",
-        invoice_number="RECHNUNG-2026-000000012345",
-        card_brand="amex",
-        card_last4="0005",
-        customer_name="Maximiliane Schmidt-Hohenzollernberg",
-        locale="de-DE",
-        timezone="Europe/Berlin",
         next_try_at=_NEXT_TRY,
         link=_LINK,
-        stop_link=_STOP,
     )
 
 
 def _others() -> Iterator[tuple[str, Brand, Rendered]]:
-    reader: dict[str, Any] = {"customer_name": "Priya Raman", "locale": "en-GB"}
-    paid_for: dict[str, Any] = {
-        "product": "Northwind Notes Team",
-        "card_brand": "visa",
-        "card_last4": "4242",
-    }
-    owed: dict[str, Any] = {
-        "amount_minor": 2900,
-        "currency": "gbp",
-        "invoice_number": "F4D81C02-0007",
-    }
-    yield (
-        "authentication_needed",
-        BRAND,
-        mails.authentication_needed(BRAND, **reader, **paid_for, **owed, link=_LINK),
-    )
-    yield (
-        "card_expiring",
-        BRAND,
-        mails.card_expiring(
-            BRAND,
-            **reader,
-            **paid_for,
-            exp_month=11,
-            exp_year=2026,
-            renews_at=_ENDS,
-            link=_LINK,
-            stop_link=_STOP,
-        ),
-    )
-    yield (
-        "last_notice",
-        BRAND,
-        mails.last_notice(BRAND, **reader, **paid_for, **owed, ends_at=_ENDS, link=_LINK),
-    )
-    yield "thank_you", BRAND, mails.thank_you(BRAND, **reader, **paid_for, **owed, new_card=True)
-    yield "fresh_link", BRAND, mails.fresh_link(BRAND, **reader, link=_LINK, works_until=_ENDS)
+    about = (BRAND, PLAIN_READER, BILL, ShownCard("visa", "4242"))
+    yield "authentication_needed", BRAND, mails.authentication_needed(*about, link=_LINK)
+    yield "card_expiring", BRAND, _expiring()
+    yield "last_notice", BRAND, mails.last_notice(*about, ends_at=_ENDS, link=_LINK)
+    yield "thank_you", BRAND, mails.thank_you(*about, new_card=True)
+    link = mails.fresh_link(BRAND, PLAIN_READER, link=_LINK, works_until=_ENDS)
+    yield "fresh_link", BRAND, link
     yield (
         "confirm_sender",
         BRAND,
@@ -164,6 +127,17 @@ def _others() -> Iterator[tuple[str, Brand, Rendered]]:
     )
     yield "invitation", _product(), _invitation("Northwind Notes")
     yield "invitation-long", _product(), _invitation(LONG_BRAND.company_name)
+
+
+def _expiring() -> Rendered:
+    return mails.card_expiring(
+        BRAND,
+        Reader("Priya Raman", "en-GB", stop_link=_STOP),
+        ShownCard("visa", "4242", 11, 2026),
+        product=BILL.product,
+        renews_at=_ENDS,
+        link=_LINK,
+    )
 
 
 def _invitation(company: str) -> Rendered:

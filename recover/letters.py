@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from emails import mails
+from emails.billing import Bill, Reader, ShownCard
 from emails.envelope import Outgoing, message_id
 from emails.render import Rendered
 from recover import timings
@@ -127,11 +128,7 @@ def write(session: Session, services: Services, account: Account, message: Messa
     )
 
 
-_SUBSCRIBER = ("customer_name", "locale", "product")
-_INVOICE = ("amount_minor", "currency", "invoice_number")
-_CARD = ("card_brand", "card_last4")
-_LINKS = ("link", "stop_link")
-_PAYMENT = (*_SUBSCRIBER, *_INVOICE, *_CARD)
+_PAYMENT = ("reader", "bill", "card")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,26 +144,13 @@ class Mail:
 
 MAILS = {
     "payment_failed": Mail(
-        mails.payment_failed,
-        (
-            *_PAYMENT,
-            *_LINKS,
-            "reason",
-            "exp_month",
-            "exp_year",
-            "next_try_at",
-            "notice",
-            "timezone",
-        ),
+        mails.payment_failed, (*_PAYMENT, "reason", "link", "next_try_at", "notice")
     ),
-    "authentication_needed": Mail(mails.authentication_needed, (*_PAYMENT, *_LINKS, "notice")),
-    "last_notice": Mail(mails.last_notice, (*_PAYMENT, *_LINKS, "ends_at", "timezone")),
-    "card_expiring": Mail(
-        mails.card_expiring,
-        (*_SUBSCRIBER, *_CARD, *_LINKS, "exp_month", "exp_year", "renews_at", "timezone"),
-    ),
+    "authentication_needed": Mail(mails.authentication_needed, (*_PAYMENT, "link", "notice")),
+    "last_notice": Mail(mails.last_notice, (*_PAYMENT, "ends_at", "link")),
+    "card_expiring": Mail(mails.card_expiring, ("reader", "card", "renews_at", "link", "product")),
     "thank_you": Mail(mails.thank_you, (*_PAYMENT, "new_card", "receipt_link")),
-    "fresh_link": Mail(mails.fresh_link, (*_SUBSCRIBER, "link", "works_until", "timezone")),
+    "fresh_link": Mail(mails.fresh_link, ("reader", "link", "product", "works_until")),
 }
 
 
@@ -183,8 +167,33 @@ def _render(
         "link": services.links.url("card", Purpose.CARD_PAGE, link, services.now()),
         "stop_link": stop_link,
     }
+    known |= _as_values(known)
     values = {name: known[name] for name in mail.arguments if name in known}
     return mail.render(brand(account), **values)
+
+
+def _as_values(known: dict[str, Any]) -> dict[str, Any]:
+    """The reader, the card, and the bill where its amount is known."""
+
+    def some(**names: str) -> dict[str, Any]:
+        return {field: known[name] for field, name in names.items() if name in known}
+
+    values: dict[str, Any] = {
+        "reader": Reader(
+            **some(
+                name="customer_name", locale="locale", timezone="timezone", stop_link="stop_link"
+            )
+        ),
+        "card": ShownCard(
+            **some(
+                brand="card_brand", last4="card_last4", exp_month="exp_month", exp_year="exp_year"
+            )
+        ),
+    }
+    bill = some(amount_minor="amount_minor", currency="currency", product="product")
+    if "amount_minor" in bill:
+        values["bill"] = Bill(**bill, **some(number="invoice_number"))
+    return values
 
 
 def _known(account: Account, case: RecoveryCase | None, said: dict[str, Any]) -> dict[str, Any]:

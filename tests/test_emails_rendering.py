@@ -8,6 +8,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from emails import company_mails, mails, render, team_mails
+from emails.billing import Bill, Reader, ShownCard
 from emails.brand import Brand, contrast
 from emails.preview import samples, write_previews
 from emails.reader import card_name, day, expiry_month, greeting, one_line
@@ -34,7 +35,17 @@ def failed(brand=BRAND, **changes):
         "product": "Team plan",
         "customer_name": "Ada Lovelace",
     }
-    return mails.payment_failed(brand, **values | changes)
+    values |= changes
+
+    def some(**names):
+        return {field: values.pop(name) for field, name in names.items() if name in values}
+
+    reader = some(name="customer_name", locale="locale", timezone="timezone", stop_link="stop_link")
+    bill = some(
+        amount_minor="amount_minor", currency="currency", product="product", number="invoice_number"
+    )
+    card = some(brand="card_brand", last4="card_last4", exp_month="exp_month", exp_year="exp_year")
+    return mails.payment_failed(brand, Reader(**reader), Bill(**bill), ShownCard(**card), **values)
 
 
 def prose(text):
@@ -402,14 +413,14 @@ def test_previews_are_files_for_every_sample(tmp_path):
 
 
 def test_thanks_name_the_new_card_only_where_there_is_one():
-    paid = {"amount_minor": 1999, "currency": "usd", "card_brand": "visa", "card_last4": "1881"}
-    assert "next payments too" in prose(mails.thank_you(BRAND, **paid, new_card=True).text)
-    assert "next payments too" not in prose(mails.thank_you(BRAND, **paid).text)
+    paid = BRAND, Reader(), Bill(1999, "usd"), ShownCard("visa", "1881")
+    assert "next payments too" in prose(mails.thank_you(*paid, new_card=True).text)
+    assert "next payments too" not in prose(mails.thank_you(*paid).text)
 
 
 def test_thanks_have_a_button_only_where_there_is_an_invoice_to_see():
-    paid = {"amount_minor": 1999, "currency": "usd"}
-    assert "See your invoice" not in mails.thank_you(BRAND, **paid).html
-    with_link = mails.thank_you(BRAND, **paid, receipt_link=LINK)
+    paid = BRAND, Reader(), Bill(1999, "usd"), ShownCard()
+    assert "See your invoice" not in mails.thank_you(*paid).html
+    with_link = mails.thank_you(*paid, receipt_link=LINK)
     assert LINK in Reading(with_link.html).links
     assert LINK in with_link.text

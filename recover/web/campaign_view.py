@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from emails import mails
+from emails.billing import Bill, Reader, ShownCard
 from emails.brand import Brand
 from emails.render import Rendered
 from recover import timings
@@ -17,15 +17,7 @@ from recover.models import Account
 
 LINK = "https://example.com/card"
 ENDS = datetime(2027, 3, 31, tzinfo=UTC)
-SAMPLE: dict[str, Any] = {
-    "link": LINK,
-    "amount_minor": 2900,
-    "currency": "usd",
-    "invoice_number": "A1B2C3D4-0007",
-    "product": "Pro",
-    "card_brand": "visa",
-    "card_last4": "4242",
-}
+SAMPLE = Reader(), Bill(2900, "usd", "Pro", "A1B2C3D4-0007"), ShownCard("visa", "4242")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +62,15 @@ def _whom(step: Step) -> str:
 def _failed(face: Brand, step: Step, nth: int) -> Rendered:
     soft = DeclineCategory.RETRY_LATER in step.categories
     reason = "insufficient_funds" if soft else "expired"
-    return mails.payment_failed(face, reason=reason, notice=nth, **SAMPLE)
+    return mails.payment_failed(face, *SAMPLE, reason=reason, notice=nth, link=LINK)
 
 
 def _authenticate(face: Brand, _step: Step, nth: int) -> Rendered:
-    return mails.authentication_needed(face, notice=nth, **SAMPLE)
+    return mails.authentication_needed(face, *SAMPLE, notice=nth, link=LINK)
 
 
 def _last(face: Brand, _step: Step, _nth: int) -> Rendered:
-    return mails.last_notice(face, ends_at=ENDS, **SAMPLE)
+    return mails.last_notice(face, *SAMPLE, ends_at=ENDS, link=LINK)
 
 
 SAMPLES: dict[str, Callable[[Brand, Step, int], Rendered]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, abort, render_template, request
 
 from emails import mails
+from emails.billing import Bill, Reader, ShownCard
 from emails.brand import Brand
 from recover import account_brand, account_settings, changes
 from recover.models import Account
@@ -64,14 +65,9 @@ def _brand(services: Services, account_id: int) -> Brand:
 def _mail(brand: Brand, link: str) -> str:
     return mails.payment_failed(
         brand,
+        Reader("Ada Lovelace", stop_link=link),
+        Bill(AMOUNT_MINOR, CURRENCY, "Team plan", "A1B2C3D4-0007"),
+        ShownCard("visa", "4242"),
         reason="insufficient_funds",
-        amount_minor=AMOUNT_MINOR,
-        currency=CURRENCY,
         link=link,
-        product="Team plan",
-        invoice_number="A1B2C3D4-0007",
-        card_brand="visa",
-        card_last4="4242",
-        customer_name="Ada Lovelace",
-        stop_link=link,
     ).html
