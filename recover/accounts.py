@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from secrets import token_urlsafe
 
 from sqlalchemy import select, update
@@ -27,20 +28,27 @@ class ConnectedElsewhere(PermanentError):
     """The Stripe account belongs to another company of this installation, and stays there."""
 
 
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """How an account is to be reached: by a key of its own, or (without one) by the platform's."""
+
+    secret: str = field(default="", repr=False)
+    stripe_account_id: str = ""  # whose account it is, where the platform's key is used
+    publishable: str = ""
+    webhook_secrets: Sequence[str] = field(default=(), repr=False)
+
+
 def connect(
     services: Services,
     company_name: str,
+    keys: Keys,
     *,
     company_id: int | None = None,
-    secret_key: str = "",
-    stripe_account_id: str = "",
-    publishable_key: str = "",
-    webhook_secrets: Sequence[str] = (),
     mode: str = RetryMode.OBSERVE,
     test_mail: str = TestMail.EVERYONE,
     actor: str = COMMAND,
 ) -> Account:
-    """Connect an account with its own key, or (without one) through the platform's.
+    """Connect an account.
 
     Asks Stripe for the account's name, zone and mode first, so that a wrong key is found here.
     Connecting again updates the keys and keeps everything else, also after a disconnection. The
@@ -49,29 +57,37 @@ def connect(
 
     Raises ConnectedElsewhere, StripeAccessLost, StripeUnavailable; nothing is stored then.
     """
-    key = secret_key or services.settings.stripe_secret_key
-    info = services.gateway.account(key, "" if secret_key else stripe_account_id).account_info()
+    key = keys.secret or services.settings.stripe_secret_key
+    stripe = services.gateway.account(key, "" if keys.secret else keys.stripe_account_id)
+    info = stripe.account_info()
     new = {
         "hook_token": token_urlsafe(24),
         "name": company_name or info.name,
         "mode": mode,
         "test_mail": test_mail,
     }
-    access = {
-        "connection": Connection.KEY if secret_key else Connection.PLATFORM,
-        "secret_key_sealed": services.vault.seal(secret_key),
-        "disconnected_at": None,
-        "leaving_at": None,
-        "problem": "",
-    }
-    if shown := publishable_key or ("" if secret_key else services.settings.stripe_publishable_key):
-        access["publishable_key"] = shown
-    if webhook_secrets:
-        access["webhook_secrets_sealed"] = services.vault.seal(",".join(webhook_secrets))
+    access = _access(services, keys)
     try:
         return _store(services, info, company_id, new, access, actor)
     except IntegrityError:  # somebody else stored the same account a moment ago
         return _store(services, info, company_id, new, access, actor)
+
+
+def _access(services: Services, keys: Keys) -> dict[str, str | None]:
+    """The columns by which an account is reached; what is not known now stays as it is."""
+    shared = "" if keys.secret else services.settings.stripe_publishable_key
+    access: dict[str, str | None] = {
+        "connection": Connection.KEY if keys.secret else Connection.PLATFORM,
+        "secret_key_sealed": services.vault.seal(keys.secret),
+        "disconnected_at": None,
+        "leaving_at": None,
+        "problem": "",
+    }
+    if shown := keys.publishable or shared:
+        access["publishable_key"] = shown
+    if keys.webhook_secrets:
+        access["webhook_secrets_sealed"] = services.vault.seal(",".join(keys.webhook_secrets))
+    return access
 
 
 def _store(

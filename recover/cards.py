@@ -54,13 +54,15 @@ def check(services: Services, account: Account, subscription: Subscription) -> b
             session,
             services,
             account,
-            customer_id=subscription.customer.id,
-            to_email=subscription.customer.email,
-            template=TEMPLATE,
-            dedup_key=key,
-            reason=f"The card ending in {card.last4} expires before the next renewal.",
-            details=letters.expiry_details(subscription, card),
-            subscription_id=subscription.id,
+            messages.Draft(
+                customer_id=subscription.customer.id,
+                to_email=subscription.customer.email,
+                template=TEMPLATE,
+                dedup_key=key,
+                reason=f"The card ending in {card.last4} expires before the next renewal.",
+                details=letters.expiry_details(subscription, card),
+                subscription_id=subscription.id,
+            ),
         )
     return message is not None
 

@@ -117,9 +117,10 @@ def finish(services: Services, user: User, session_token: str, state: str, code:
         account = accounts.connect(
             services,
             "",
+            accounts.Keys(
+                stripe_account_id=grant.stripe_account_id, publishable=grant.publishable_key
+            ),
             company_id=user.company_id,
-            stripe_account_id=grant.stripe_account_id,
-            publishable_key=grant.publishable_key,
             test_mail=TestMail.TEAM,
             actor=f"user:{user.id}",
         )
@@ -206,9 +207,8 @@ def connect_key(services: Services, user: User, key: str, publishable_key: str) 
         account = accounts.connect(
             services,
             "",
+            accounts.Keys(secret=key, publishable=publishable_key),
             company_id=user.company_id,
-            secret_key=key,
-            publishable_key=publishable_key,
             test_mail=TestMail.TEAM,
             actor=f"user:{user.id}",
         )

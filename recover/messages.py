@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import token_urlsafe
 from typing import Any
@@ -20,6 +21,21 @@ from recover.timeline import note
 ASKED_FOR = "fresh_link"  # the one mail that a person has just asked for
 
 LEASE = timedelta(minutes=10)  # a mail half sent by a worker that died is looked at after this
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A mail to be written down: to whom, which template, and why."""
+
+    customer_id: str
+    to_email: str
+    template: str
+    dedup_key: str  # one mail for each, however often it is asked for
+    reason: str
+    details: dict[str, Any]  # what the template needs, as JSON
+    case: RecoveryCase | None = None
+    step: str = ""
+    subscription_id: str = ""  # of a mail that is about no case
 
 
 def prepare(
@@ -41,82 +57,82 @@ def prepare(
         session,
         services,
         account,
-        customer_id=case.stripe_customer_id,
-        to_email=case.customer_email,
-        template=decision.template,
-        dedup_key=f"case:{case.id}:{decision.step}",
-        case=case,
-        step=decision.step,
-        reason=decision.reason,
-        details=details,
+        Draft(
+            customer_id=case.stripe_customer_id,
+            to_email=case.customer_email,
+            template=decision.template,
+            dedup_key=f"case:{case.id}:{decision.step}",
+            case=case,
+            step=decision.step,
+            reason=decision.reason,
+            details=details,
+        ),
     )
     if message:
         message.due_at = now + LEASE  # the caller sends it at once; this is for its crash
     return message
 
 
-def add(
-    session: Session,
-    services: Services,
-    account: Account,
-    *,
-    customer_id: str,
-    to_email: str,
-    template: str,
-    dedup_key: str,
-    reason: str,
-    details: dict[str, Any],
-    case: RecoveryCase | None = None,
-    step: str = "",
-    subscription_id: str = "",
-) -> Message | None:
+def add(session: Session, services: Services, account: Account, draft: Draft) -> Message | None:
     """Write a mail's row, due now.
 
-    None where ``dedup_key`` has one already, or the customer wants no mail but what they ask for.
+    None where its key has one already, or the customer wants no mail but what they ask for.
     """
-    if template != ASKED_FOR and (
-        suppression.suppressed(session, account.id, customer_id)
-        or address_erased(session, services.vault, account, to_email)
-    ):
+    if _unwelcome(session, services, account, draft):
         return None
     found = select(Message.id).where(
-        Message.account_id == account.id, Message.dedup_key == dedup_key
+        Message.account_id == account.id, Message.dedup_key == draft.dedup_key
     )
     if session.scalar(found) is not None:
         return None
     now = services.now()
-    link = Link(
+    link = _link(account, draft, now)
+    message = _message(account, draft, link, now)
+    session.add_all([link, message])
+    actor = SUBSCRIBER if draft.template == ASKED_FOR else RECOVER
+    if draft.case:
+        note(session, draft.case, "message", draft.reason, now, actor=actor)
+    else:
+        note_message(session, message, "message", draft.reason, now, actor=actor)
+    session.flush()
+    return message
+
+
+def _unwelcome(session: Session, services: Services, account: Account, draft: Draft) -> bool:
+    return draft.template != ASKED_FOR and (
+        suppression.suppressed(session, account.id, draft.customer_id)
+        or address_erased(session, services.vault, account, draft.to_email)
+    )
+
+
+def _link(account: Account, draft: Draft, now: datetime) -> Link:
+    case = draft.case
+    return Link(
         account_id=account.id,
         case_id=case.id if case else None,
         public_id=token_urlsafe(16),
-        stripe_customer_id=customer_id,
-        stripe_subscription_id=case.stripe_subscription_id if case else subscription_id,
+        stripe_customer_id=draft.customer_id,
+        stripe_subscription_id=case.stripe_subscription_id if case else draft.subscription_id,
         created_at=now,
     )
-    message = Message(
+
+
+def _message(account: Account, draft: Draft, link: Link, now: datetime) -> Message:
+    observing = account.mode == RetryMode.OBSERVE
+    return Message(
         account_id=account.id,
-        case_id=case.id if case else None,
-        stripe_customer_id=customer_id,
-        dedup_key=dedup_key,
-        template=template,
-        step=step,
-        reason=reason,
-        status=MessageStatus.OBSERVED
-        if account.mode == RetryMode.OBSERVE
-        else MessageStatus.PENDING,
-        to_email=to_email,
-        details=details | {"link_id": link.public_id},
+        case_id=draft.case.id if draft.case else None,
+        stripe_customer_id=draft.customer_id,
+        dedup_key=draft.dedup_key,
+        template=draft.template,
+        step=draft.step,
+        reason=draft.reason,
+        status=MessageStatus.OBSERVED if observing else MessageStatus.PENDING,
+        to_email=draft.to_email,
+        details=draft.details | {"link_id": link.public_id},
         due_at=now,
         created_at=now,
     )
-    session.add_all([link, message])
-    actor = SUBSCRIBER if template == ASKED_FOR else RECOVER
-    if case:
-        note(session, case, "message", reason, now, actor=actor)
-    else:
-        note_message(session, message, "message", reason, now, actor=actor)
-    session.flush()
-    return message
 
 
 def note_message(
@@ -150,15 +166,17 @@ def send_fresh_link(services: Services, account: Account, link: Link) -> None:
             session,
             services,
             account,
-            customer_id=customer.id,
-            to_email=customer.email,
-            template=ASKED_FOR,
-            dedup_key=f"fresh:{link.public_id}:{hour}",
-            reason="The subscriber asked for a new link on the page of an expired one.",
-            details={"locale": customer.locale},
-            case=case,
-            step="fresh_link",
-            subscription_id=link.stripe_subscription_id,
+            Draft(
+                customer_id=customer.id,
+                to_email=customer.email,
+                template=ASKED_FOR,
+                dedup_key=f"fresh:{link.public_id}:{hour}",
+                reason="The subscriber asked for a new link on the page of an expired one.",
+                details={"locale": customer.locale},
+                case=case,
+                step="fresh_link",
+                subscription_id=link.stripe_subscription_id,
+            ),
         )
     services.enqueue("send_messages", once_for=30)
 
@@ -178,14 +196,16 @@ def follow_up(session: Session, services: Services, account: Account, case: Reco
         session,
         services,
         account,
-        customer_id=case.stripe_customer_id,
-        to_email=case.customer_email,
-        template="thank_you",
-        dedup_key=f"case:{case.id}:thank_you",
-        case=case,
-        step="thank_you",
-        reason="The invoice is paid, and we had written about it.",
-        details=letters.paid_details(session, case),
+        Draft(
+            customer_id=case.stripe_customer_id,
+            to_email=case.customer_email,
+            template="thank_you",
+            dedup_key=f"case:{case.id}:thank_you",
+            case=case,
+            step="thank_you",
+            reason="The invoice is paid, and we had written about it.",
+            details=letters.paid_details(session, case),
+        ),
     )
     if added:
         services.enqueue("send_messages", once_for=30)

@@ -140,8 +140,7 @@ def connect(services: Services, sandbox: Sandbox) -> None:
     account = accounts.connect(
         services,
         "Fernhill Software",
-        secret_key=sandbox.account_key,
-        publishable_key=sandbox.account_publishable_key,
+        accounts.Keys(secret=sandbox.account_key, publishable=sandbox.account_publishable_key),
         mode=RetryMode.RECOVER,
     )
     accounts.add_webhook_endpoint(services, account, sorted(HANDLED_TYPES))

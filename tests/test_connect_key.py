@@ -12,7 +12,7 @@ from recover import account_health, jobs, key_check, leaving, webhook_events
 from recover.delivery import send
 from recover.errors import StripeUnavailable
 from recover.key_permissions import NEEDED, NOT_NEEDED, READ, create_key_url
-from recover.messages import add
+from recover.messages import Draft, add
 from recover.models import Account, Message
 from recover.stripe_gateway import API_VERSION
 from sandbox.api.errors import ApiError
@@ -350,12 +350,14 @@ def written(desk, to_email: str) -> Message:
             session,
             desk.services,
             session.get_one(Account, account.id),
-            customer_id="cus_1",
-            to_email=to_email,
-            template="fresh_link",
-            dedup_key=to_email,
-            reason="A test.",
-            details={},
+            Draft(
+                customer_id="cus_1",
+                to_email=to_email,
+                template="fresh_link",
+                dedup_key=to_email,
+                reason="A test.",
+                details={},
+            ),
         )
     send(desk.services, message.id)
     return next(one for one in desk.rows(Message) if one.id == message.id)

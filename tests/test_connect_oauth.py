@@ -121,8 +121,8 @@ def test_of_two_connections_at_once_one_account_comes(desk):
         return accounts.connect(
             desk.services,
             "",
+            accounts.Keys(stripe_account_id=desk.sandbox.account_id),
             company_id=desk.scene.user.company_id,
-            stripe_account_id=desk.sandbox.account_id,
         ).id
 
     with ThreadPoolExecutor(4) as pool:

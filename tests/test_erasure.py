@@ -48,14 +48,16 @@ def mailed(scene, case, status="sent", **about):
             session,
             scene.services,
             scene.account,
-            customer_id=case.stripe_customer_id,
-            to_email=EMAIL,
-            template="payment_failed",
-            dedup_key=f"{case.id}:{status}",
-            reason=f"{NAME} has to know.",
-            details={"customer_name": NAME},
-            case=case,
-            **about,
+            messages.Draft(
+                customer_id=case.stripe_customer_id,
+                to_email=EMAIL,
+                template="payment_failed",
+                dedup_key=f"{case.id}:{status}",
+                reason=f"{NAME} has to know.",
+                details={"customer_name": NAME},
+                case=case,
+                **about,
+            ),
         )
         row.status, row.subject = status, f"{NAME}, your payment failed"
     return row
@@ -182,19 +184,23 @@ def test_their_open_mails_are_cancelled_their_links_die_and_no_mail_is_written(s
                 session,
                 services,
                 account,
-                customer_id=customer,
-                to_email=address,
-                dedup_key=str(number),
-                **again,
+                messages.Draft(
+                    customer_id=customer,
+                    to_email=address,
+                    dedup_key=str(number),
+                    **again,
+                ),
             )
         assert messages.add(
             session,
             services,
             account,
-            customer_id="cus_new",
-            to_email="other@a.test",
-            dedup_key="x",
-            **again,
+            messages.Draft(
+                customer_id="cus_new",
+                to_email="other@a.test",
+                dedup_key="x",
+                **again,
+            ),
         )
 
 

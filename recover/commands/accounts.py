@@ -60,11 +60,13 @@ def account_connect(
     connected = accounts.connect(
         services,
         name,
+        accounts.Keys(
+            secret=key,
+            stripe_account_id=stripe_account,
+            publishable=publishable_key,
+            webhook_secrets=webhook_secret,
+        ),
         company_id=_company_id(services, company) if company else None,
-        secret_key=key,
-        stripe_account_id=stripe_account,
-        publishable_key=publishable_key,
-        webhook_secrets=webhook_secret,
         mode=mode,
         test_mail=TestMail.TEAM,
     )

@@ -134,13 +134,15 @@ def _platform_endpoint(sandbox: Sandbox, stripe_url: str, web_url: str) -> str:
 def _connect(services: Services, sandbox: Sandbox, mode: str, connection: str):
     if connection == "platform":
         return accounts.connect(
-            services, "Fernhill Software", stripe_account_id=sandbox.account_id, mode=mode
+            services,
+            "Fernhill Software",
+            accounts.Keys(stripe_account_id=sandbox.account_id),
+            mode=mode,
         )
     account = accounts.connect(
         services,
         "Fernhill Software",
-        secret_key=sandbox.restricted_key,
-        publishable_key=sandbox.account_publishable_key,
+        accounts.Keys(secret=sandbox.restricted_key, publishable=sandbox.account_publishable_key),
         mode=mode,
     )
     accounts.add_webhook_endpoint(services, account, HANDLED_TYPES)

@@ -92,9 +92,11 @@ def other_company(journey):
     other = accounts.connect(
         journey.services,
         "Another company",
-        secret_key=journey.sandbox.platform_key,
-        publishable_key=journey.sandbox.publishable_key,
-        webhook_secrets=["whsec_of_another_company"],
+        accounts.Keys(
+            secret=journey.sandbox.platform_key,
+            publishable=journey.sandbox.publishable_key,
+            webhook_secrets=["whsec_of_another_company"],
+        ),
         mode="recover",
     )
     return other, f"{journey.services.settings.base_url}/webhooks/stripe/{other.hook_token}"

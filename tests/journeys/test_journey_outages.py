@@ -168,7 +168,9 @@ def test_one_account_s_answers_move_no_case_of_another(begin):
 
 def second_account(journey):
     store = customers.account(journey.sandbox.state, "Elm Street", timezone="UTC")
-    accounts.connect(journey.services, "Elm Street", stripe_account_id=store.id, mode="recover")
+    accounts.connect(
+        journey.services, "Elm Street", accounts.Keys(stripe_account_id=store.id), mode="recover"
+    )
     return store
 
 

@@ -75,7 +75,9 @@ def _trouble(journey) -> list[str]:
         setattr(account, name, value)
     acts = (
         lambda: services.stripe(account),
-        lambda: accounts.connect(services, "Other", secret_key=journey.sandbox.account_key + "x"),
+        lambda: accounts.connect(
+            services, "Other", accounts.Keys(secret=journey.sandbox.account_key + "x")
+        ),
     )
     for act in acts:
         try:

@@ -342,8 +342,9 @@ def test_one_account_without_access_does_not_hold_up_the_mails_of_another(journe
     other = accounts.connect(
         journey.services,
         "Another company",
-        secret_key=journey.sandbox.platform_key,
-        publishable_key=journey.sandbox.publishable_key,
+        accounts.Keys(
+            secret=journey.sandbox.platform_key, publishable=journey.sandbox.publishable_key
+        ),
         mode="recover",
     )
     journey.mailbox.fail_next(421, 1, at="mail")
@@ -375,8 +376,10 @@ def test_a_revoked_key_closes_nothing_and_the_case_goes_on_with_a_new_one(journe
     accounts.connect(
         journey.services,
         "Fernhill Software",
-        secret_key=journey.sandbox.new_key(permissions=CAREFUL),
-        publishable_key=journey.sandbox.account_publishable_key,
+        accounts.Keys(
+            secret=journey.sandbox.new_key(permissions=CAREFUL),
+            publishable=journey.sandbox.account_publishable_key,
+        ),
     )
     journey.run(days=1)
 
