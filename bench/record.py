@@ -53,10 +53,10 @@ def _write(db: Database, lines: int) -> datetime:
                     "plan",
                     f"Tried again on day {number % 28}: the bank asked for time.",
                     now - timedelta(seconds=lines - number),
+                    record.Subject(
+                        f"case:{number // 9}", account_id=1, customer_id=f"cus_{number // 9}"
+                    ),
                     actor=record.RECOVER,
-                    about=f"case:{number // 9}",
-                    account_id=1,
-                    customer_id=f"cus_{number // 9}",
                     details={"before": number, "after": number + 1},
                 )
     return now

@@ -12,7 +12,7 @@ from recover import webhook_events
 from recover.errors import RecoverError
 from recover.leaving import remove_endpoints
 from recover.models import Account, Connection, StripeEvent, SweepReport
-from recover.record import write
+from recover.record import Subject, write
 from recover.services import Services
 from recover.stripe_gateway import API_VERSION
 from recover.stripe_objects import WebhookEndpoint
@@ -124,8 +124,7 @@ def listen(services: Services, account: Account, actor: str) -> None:
             "listen",
             "A webhook endpoint was made at Stripe.",
             services.now(),
+            Subject(f"account:{account.id}", account_id=account.id),
             actor=actor,
-            about=f"account:{account.id}",
-            account_id=account.id,
         )
     remove_endpoints(services, account, but=endpoint_id)

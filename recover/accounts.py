@@ -17,7 +17,7 @@ from recover.account_settings import TestMail
 from recover.dunning import DEFAULT, CaseState, CloseReason, RetryMode, Stop
 from recover.errors import PermanentError
 from recover.models import Account, Company, Connection
-from recover.record import COMMAND, RECOVER, STRIPE, write
+from recover.record import COMMAND, RECOVER, STRIPE, Subject, write
 from recover.services import Services
 from recover.stripe_objects import StripeAccountInfo
 
@@ -125,9 +125,8 @@ def _store(
             "connect",
             f"{info.id} was connected {ways[account.connection]}.",
             services.now(),
+            Subject(f"account:{account.id}", account_id=account.id),
             actor=actor,
-            about=f"account:{account.id}",
-            account_id=account.id,
         )
     return account
 
@@ -217,9 +216,8 @@ def disconnect(
             "disconnect",
             reason,
             now,
+            Subject(f"account:{account_id}", account_id=account_id),
             actor=actor,
-            about=f"account:{account_id}",
-            account_id=account_id,
         )
     log.warning("account %s was disconnected", account_id)
     return True
@@ -239,9 +237,8 @@ def note_trouble(services: Services, account_id: int, problem: str) -> None:
                 "trouble" if problem else "mended",
                 problem[:255] or "Stripe accepts our key again.",
                 services.now(),
+                Subject(f"account:{account_id}", account_id=account_id),
                 actor=STRIPE,
-                about=f"account:{account_id}",
-                account_id=account_id,
             )
 
 

@@ -131,9 +131,8 @@ def _set(
         VERB,
         told,
         now,
+        record.Subject(ABOUT + name, account_id=account.id),
         actor=actor,
-        about=ABOUT + name,
-        account_id=account.id,
         details={"before": before, "after": value, **details},
     )
 

@@ -33,8 +33,8 @@ def note(services: Services) -> None:
             "command",
             f"Run at the command line by {_user()}.",
             services.now(),
+            record.Subject(f"command:{context.command_path}"[:255]),
             actor=record.COMMAND,
-            about=f"command:{context.command_path}"[:255],
             details=asked,
         )
 

@@ -83,9 +83,8 @@ def own_up(
         record.ERASE,
         reason,
         now,
+        record.Subject("person", account_id=account_id),
         actor=actor,
-        about="person",
-        account_id=account_id,
         details=asdict(done),
     )
 

@@ -51,9 +51,8 @@ def learn(services: Services, account: Account) -> RetryModel | None:
             "learn",
             found.reason,
             services.now(),
+            record.Subject(f"model:{row.id}", account_id=account.id),
             actor=record.RECOVER,
-            about=f"model:{row.id}",
-            account_id=account.id,
         )
         if found.accepted and not current.model_pinned:
             current.model_id = row.id
@@ -189,8 +188,7 @@ def _note(session: Session, services: Services, account: Account, reason: str, a
         "setting",
         reason,
         services.now(),
+        record.Subject("setting:model_id", account_id=account.id),
         actor=actor,
-        about="setting:model_id",
-        account_id=account.id,
         details={"after": account.model_id},
     )

@@ -158,7 +158,6 @@ def _settle(
                 "notify",
                 f"Wrote to {known.to_email}: {subject}",
                 services.now(),
+                record.Subject(f"notification:{known.id}", account_id=known.account_id),
                 actor=record.RECOVER,
-                about=f"notification:{known.id}",
-                account_id=known.account_id,
             )

@@ -124,9 +124,10 @@ def _settle(services: Services, delivery: Delivery, answer: Answer) -> None:
                     "switch_off",
                     endpoint.trouble,
                     now,
+                    record.Subject(
+                        f"webhook_endpoint:we_{endpoint.id}", account_id=endpoint.account_id
+                    ),
                     actor=record.RECOVER,
-                    about=f"webhook_endpoint:we_{endpoint.id}",
-                    account_id=endpoint.account_id,
                 )
 
 

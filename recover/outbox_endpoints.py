@@ -177,8 +177,7 @@ def _note(
         verb,
         reason,
         at,
+        record.Subject(about, account_id=row.account_id),
         actor=actor,
-        about=about,
-        account_id=row.account_id,
         details=details,
     )

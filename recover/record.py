@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from secrets import token_hex
@@ -83,12 +84,25 @@ def note_customer(
         verb,
         reason,
         at,
+        Subject(
+            f"case:{case_id}" if case_id else "customer",
+            account_id=account_id,
+            case_id=case_id,
+            customer_id=customer_id,
+        ),
         actor=actor,
-        about=f"case:{case_id}" if case_id else "customer",
-        account_id=account_id,
-        case_id=case_id,
-        customer_id=customer_id,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a line is about, such as case:1 or setting:mode, and whose it is."""
+
+    about: str
+    account_id: int | None = None
+    company_id: int | None = None
+    case_id: int | None = None
+    customer_id: str = ""
 
 
 def write(
@@ -96,13 +110,9 @@ def write(
     verb: str,
     reason: str,
     at: datetime,
+    subject: Subject,
     *,
     actor: str,
-    about: str,
-    account_id: int | None = None,
-    company_id: int | None = None,
-    case_id: int | None = None,
-    customer_id: str = "",
     details: Mapping[str, Any] | None = None,
 ) -> RecordEntry:
     """Add a line to the chain of the account, else of the company, else of the installation.
@@ -111,14 +121,14 @@ def write(
     """
     salt = token_hex(16)
     entry = RecordEntry(
-        chain=_chain(account_id, company_id),
-        account_id=account_id,
-        company_id=company_id,
-        case_id=case_id,
-        stripe_customer_id=customer_id,
+        chain=_chain(subject.account_id, subject.company_id),
+        account_id=subject.account_id,
+        company_id=subject.company_id,
+        case_id=subject.case_id,
+        stripe_customer_id=subject.customer_id,
         actor=actor,
         verb=verb,
-        about=about,
+        about=subject.about,
         reason=reason,
         details=dict(details) if details else {},
         salt=salt,

@@ -42,9 +42,8 @@ def searched(services: Services, actor: str, company_id: int) -> None:
             SEARCH,
             "Searched the cases by name, mail address or invoice.",
             services.now(),
+            record.Subject("cases", company_id=company_id),
             actor=actor,
-            about="cases",
-            company_id=company_id,
         )
 
 
@@ -59,9 +58,8 @@ def read_record(services: Services, actor: str, company_id: int) -> None:
             VIEW,
             "Read the record.",
             services.now(),
+            record.Subject("record", company_id=company_id),
             actor=actor,
-            about="record",
-            company_id=company_id,
         )
 
 

@@ -54,9 +54,8 @@ def ask(
                 "report",
                 why or f"{NAMES[kind]} was asked for.",
                 now,
+                record.Subject(f"report:{row.id}", account_id=account_id),
                 actor=actor,
-                about=f"report:{row.id}",
-                account_id=account_id,
             )
     services.enqueue("work_report", row.id, queue=CHORES)
     return row

@@ -42,9 +42,8 @@ def keep_for(services: Services, company_id: int, days: int | None, *, actor: st
                 "setting",
                 "How long personal data is kept was changed.",
                 services.now(),
+                record.Subject("setting:keep_days", company_id=company_id),
                 actor=actor,
-                about="setting:keep_days",
-                company_id=company_id,
                 details={"before": before, "after": days},
             )
 

@@ -239,8 +239,7 @@ def tell(
         verb,
         reason,
         at,
+        record.Subject(who, company_id=user.company_id),
         actor=actor or who,
-        about=who,
-        company_id=user.company_id,
         details=details,
     )

@@ -197,7 +197,12 @@ def note_reading(services: Services, who: Holder, what: str) -> None:
         reason = f"The API token {who.name} read {what}; not noted again for an hour."
         about = f"api_token:{who.token_id}"
         record.write(
-            session, "view", reason, now, actor=who.actor, about=about, company_id=who.company_id
+            session,
+            "view",
+            reason,
+            now,
+            record.Subject(about, company_id=who.company_id),
+            actor=who.actor,
         )
 
 
@@ -220,8 +225,7 @@ def _note(
         verb,
         reason,
         at,
+        record.Subject(f"api_token:{row.id}", company_id=row.company_id),
         actor=actor,
-        about=f"api_token:{row.id}",
-        company_id=row.company_id,
         details=details,
     )

@@ -16,10 +16,8 @@ def write(services, *reasons, account=None, company=None):
                 "plan",
                 reason,
                 services.now(),
+                record.Subject("case:1", account_id=account, company_id=company),
                 actor=record.RECOVER,
-                about="case:1",
-                account_id=account,
-                company_id=company,
             )
 
 

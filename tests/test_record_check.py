@@ -41,12 +41,14 @@ def written(services, account, company):
                 ("plan", "attempt", "settle", "message")[number % 4],
                 f"Ünusual words, number {number}.",
                 services.now() + timedelta(seconds=number),
+                record.Subject(
+                    f"case:{number % 7}",
+                    account_id=account.id,
+                    company_id=company.id,
+                    case_id=case.id,
+                    customer_id=f"cus_{number % 7}",
+                ),
                 actor=("recover", "stripe", "user:1")[number % 3],
-                about=f"case:{number % 7}",
-                account_id=account.id,
-                company_id=company.id,
-                case_id=case.id,
-                customer_id=f"cus_{number % 7}",
                 details={"before": number, "after": "a “b” c"} if number % 2 else None,
             )
         record.write(
@@ -54,9 +56,8 @@ def written(services, account, company):
             "sign_in",
             "By link.",
             services.now(),
+            record.Subject("user:1", company_id=company.id),
             actor="user:1",
-            about="user:1",
-            company_id=company.id,
         )
     record.seal(services.db)
     return services
@@ -241,9 +242,8 @@ def test_a_chain_that_went_on_still_fits_the_hash_kept_earlier(written, account,
             "plan",
             "More.",
             written.now(),
+            record.Subject("case:1", account_id=account.id),
             actor="recover",
-            about="case:1",
-            account_id=account.id,
         )
     record.seal(written.db)
 
@@ -265,7 +265,9 @@ def test_a_lost_head_of_one_chain_keeps_no_other_from_being_sealed(written, acco
     with written.db.begin() as session:
         session.execute(delete(RecordHead).where(RecordHead.chain == f"account:{account.id}"))
         for owner in ({"account_id": account.id}, {"company_id": company.id}):
-            record.write(session, "x", "y", written.now(), actor="recover", about="z", **owner)
+            record.write(
+                session, "x", "y", written.now(), record.Subject("z", **owner), actor="recover"
+            )
 
     assert record.seal(written.db) == 1
 
@@ -282,9 +284,8 @@ def empty(services, chain, numbers, *, say=None):
                 record.ERASE,
                 "A person was erased.",
                 services.now(),
+                record.Subject("person", account_id=int(chain.split(":")[1])),
                 actor="user:1",
-                about="person",
-                account_id=int(chain.split(":")[1]),
                 details={"lines": say},
             )
 
@@ -329,9 +330,8 @@ def test_lines_nobody_seals_are_named_once_they_are_late(written, account, chain
             "plan",
             "More.",
             written.now(),
+            record.Subject("case:1", account_id=account.id),
             actor="recover",
-            about="case:1",
-            account_id=account.id,
         )
     assert faults(written) == []
 

@@ -109,9 +109,8 @@ def test_filters(scene, client, asked, seen, unseen):
                 verb,
                 words,
                 scene.services.now(),
+                record.Subject("x", account_id=scene.account.id),
                 actor=actor,
-                about="x",
-                account_id=scene.account.id,
             )
     page = client.get(PAGE, query_string=asked).text.partition('id="lines"')[2]
     assert seen in page
@@ -136,9 +135,8 @@ def test_pages_follow_each_other_without_a_gap_over_all_chains(scene, client, mo
                 "plan",
                 f"words-{number:02}.",
                 scene.services.now(),
+                record.Subject("x", **owner),
                 actor="recover",
-                about="x",
-                **owner,
             )
     chains = [f"account:{scene.account.id}", f"company:{scene.user.company_id}"]
     seen, before = [], ""
@@ -194,9 +192,8 @@ def test_another_company_s_record_is_not_shown_nor_exported(scene, client):
                 "plan",
                 "Rival words.",
                 scene.services.now(),
+                record.Subject("x", **owner),
                 actor="recover",
-                about="x",
-                **owner,
             )
     chain = f"account:{theirs.id}"
     assert "Rival words" not in client.get(PAGE).text
@@ -226,9 +223,8 @@ def test_an_export_as_csv_carries_out_nothing(scene, client):
             "plan",
             '=HYPERLINK("http://evil")',
             scene.services.now(),
+            record.Subject("x", account_id=scene.account.id),
             actor="recover",
-            about="x",
-            account_id=scene.account.id,
         )
     text = scene.post(client, f"{PAGE}/export", PAGE, format="csv", chain="").text
     rows = list(csv.DictReader(io.StringIO(text)))

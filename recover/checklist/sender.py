@@ -54,9 +54,8 @@ def ask(services: Services, account: Account, actor: str) -> str:
             "ask",
             f"A confirming mail went to {address}.",
             now,
+            record.Subject("start:sender", account_id=account.id),
             actor=actor,
-            about="start:sender",
-            account_id=account.id,
         )
     return address
 
@@ -110,8 +109,7 @@ def confirm(services: Services, token: str) -> str:
                 "confirm",
                 text,
                 now,
+                record.Subject("start:sender", account_id=account.id),
                 actor=record.RECOVER,
-                about="start:sender",
-                account_id=account.id,
             )
     return address

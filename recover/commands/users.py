@@ -101,9 +101,8 @@ def link(email: str) -> None:
                 "make_link",
                 reason,
                 services.now(),
+                record.Subject(f"user:{user.id}", company_id=user.company_id),
                 actor=record.COMMAND,
-                about=f"user:{user.id}",
-                company_id=user.company_id,
             )
         address = people.link(services, wanted)
     minutes = int(MAX_AGE[Purpose.SIGN_IN].total_seconds() // 60)

@@ -50,7 +50,12 @@ def begin(services: Services, account: Account, actor: str = record.RECOVER) -> 
         session.add(row)
         text = f"The past from {since:%d %B %Y} on is read from Stripe."
         record.write(
-            session, "import", text, now, actor=actor, about="history", account_id=account.id
+            session,
+            "import",
+            text,
+            now,
+            record.Subject("history", account_id=account.id),
+            actor=actor,
         )
     return row
 
@@ -70,9 +75,8 @@ def go_on(services: Services, account_id: int, actor: str) -> None:
                 "import",
                 "Reading the past goes on.",
                 now,
+                record.Subject("history", account_id=account_id),
                 actor=actor,
-                about="history",
-                account_id=account_id,
             )
 
 
@@ -188,9 +192,8 @@ def _stop(services: Services, place: Place, state: ImportState, error: str) -> N
                 "import",
                 error,
                 now,
+                record.Subject("history", account_id=place.account_id),
                 actor=record.RECOVER,
-                about="history",
-                account_id=place.account_id,
             )
     except Overtaken:
         return

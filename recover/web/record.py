@@ -74,9 +74,8 @@ def export_blueprint(services: Services) -> Blueprint:
                 "export",
                 f"The record was exported: {', '.join(wanted)}.",
                 services.now(),
+                record.Subject("record", company_id=current_user().company_id),
                 actor=actor(),
-                about="record",
-                company_id=current_user().company_id,
                 details={"format": form},
             )
         text = stream_with_context(record_export.export(services.db, wanted, form))

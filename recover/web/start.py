@@ -149,7 +149,9 @@ def _note(services: Services, account: Account, about: str, text: str, **values:
         row = stored(services.db, session, account.id)
         for name, value in values.items():
             setattr(row, name, value)
-        record.write(session, "set", text, now, actor=actor(), about=about, account_id=account.id)
+        record.write(
+            session, "set", text, now, record.Subject(about, account_id=account.id), actor=actor()
+        )
 
 
 def looked(services: Services, account: Account, column: str, text: str) -> None:

@@ -11,7 +11,7 @@ from recover.account_health import health, listening
 from recover.account_settings import TestMail
 from recover.dunning import CaseState
 from recover.models import Account, RecoveryCase
-from recover.record import write
+from recover.record import Subject, write
 from recover.roles import Role
 from recover.services import Services
 from recover.stats import accounts_of
@@ -115,8 +115,7 @@ def _set_test_mail(services: Services, account: Account, wanted: TestMail) -> No
                 "set",
                 MAIL_WORDS[wanted],
                 services.now(),
+                Subject("setting:test_mail", account_id=account.id),
                 actor=f"user:{user.id}",
-                about="setting:test_mail",
-                account_id=account.id,
                 details={"before": before, "after": wanted},
             )

@@ -123,9 +123,8 @@ def _set_grace(services: Services, account_id: int, days: int) -> int:
                 "change",
                 "The days of grace were changed.",
                 services.now(),
+                record.Subject("setting:grace_days", account_id=account.id),
                 actor=actor(),
-                about="setting:grace_days",
-                account_id=account.id,
                 details={"before": before, "after": days},
             )
     return before
