@@ -40,7 +40,7 @@ WAS_DONE = {
 
 def prepare(session: Session, services: Services, account: Account, case: RecoveryCase) -> None:
     """Write down what is to be done about a case that has just been exhausted, if anything."""
-    action = EndOfDunning(account.end_of_dunning)
+    action = account.end_of_dunning
     if case.state != CaseState.EXHAUSTED or action == EndOfDunning.LEAVE:
         return
     row = session.scalar(select(Ending).where(Ending.case_id == case.id))
@@ -194,7 +194,7 @@ def _close(
 ) -> None:
     """Settle a row for good, and say so in the timeline."""
     row.status, row.error, row.settled_at = status, why, now
-    was_done = WAS_DONE[EndOfDunning(row.action)]
+    was_done = WAS_DONE[row.action]
     told = {
         EndingStatus.DONE: f"{was_done}, as the account's setting for the end of dunning says.",
         EndingStatus.SKIPPED: f"Nothing was done on Stripe at the end of dunning: {why}.",

@@ -205,9 +205,7 @@ def _exhausted(session: Session, account: Account, now: datetime) -> News | None
         "until": until.isoformat(),
         "count": len(cases),
         "rows": [_case(case) for case in cases[:LISTED]],
-        "ending": ENDINGS[
-            EndOfDunning.LEAVE if observing else EndOfDunning(account.end_of_dunning)
-        ],
+        "ending": ENDINGS[EndOfDunning.LEAVE if observing else account.end_of_dunning],
     }
     return News(NotificationKind.EXHAUSTED, key, details)
 

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from sandbox.world import Funds, Recovery
+from sandbox.world import Funds, World
 
 _FOREVER = datetime.max.replace(tzinfo=UTC)
 _HORIZON_DAYS = 75
@@ -106,18 +106,17 @@ def begin(
     at: datetime,
     *,
     rng: random.Random,
-    recovery: Recovery,
-    funds: Funds,
+    world: World,
     country: str,
     funding: str,
     timezone: str,
 ) -> Episode:
-    episode = Episode(cause, code, at)
+    episode, recovery = Episode(cause, code, at), world.recovery
     if cause is Cause.INSUFFICIENT_FUNDS:
         credit = funding == "credit"
         short = recovery.chronically_short_credit if credit else recovery.chronically_short_debit
         if rng.random() >= short:
-            episode.spells = tuple(_funded(at, rng, funds, country, ZoneInfo(timezone)))
+            episode.spells = tuple(_funded(at, rng, world.funds, country, ZoneInfo(timezone)))
     elif cause is Cause.RISK and rng.random() < recovery.risk_clears:
         lifts = at + timedelta(days=rng.expovariate(1 / recovery.risk_clears_days))
         episode.spells = ((lifts, _FOREVER),)

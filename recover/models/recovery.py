@@ -10,7 +10,7 @@ from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, UniqueConstr
 from sqlalchemy.orm import Mapped, mapped_column
 
 from recover.db import Base
-from recover.dunning import CaseState, Outcome, Trigger
+from recover.dunning import CaseState, EndOfDunning, Outcome, Trigger
 from recover.models.columns import AccountId, BigId, CaseId, Id, Long, Short
 
 
@@ -167,7 +167,7 @@ class Ending(Base):
     id: Mapped[Id]
     account_id: Mapped[AccountId]
     case_id: Mapped[int] = mapped_column(BigId, ForeignKey("cases.id"), unique=True)
-    action: Mapped[Short]  # cancel, uncollectible
+    action: Mapped[EndOfDunning]
     status: Mapped[EndingStatus]
     idempotency_key: Mapped[Short]
     error: Mapped[Long]  # why it was skipped, refused, or is late

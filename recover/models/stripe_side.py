@@ -9,7 +9,7 @@ from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from recover.db import Base
-from recover.dunning import RetryMode
+from recover.dunning import EndOfDunning, RetryMode, TimingKind
 from recover.models.columns import AccountId, BigId, Id, Long, Short
 
 
@@ -37,7 +37,7 @@ class Account(Base):
     mode: Mapped[RetryMode]
     campaign_key: Mapped[Short]
     campaign_version: Mapped[int]
-    timing: Mapped[str] = mapped_column(String(255), default="engine")  # engine, fixed
+    timing: Mapped[TimingKind] = mapped_column(default=TimingKind.ENGINE)
     explore: Mapped[float] = mapped_column(default=0.05)  # share of tries at a random hour
     max_retries: Mapped[int | None]  # on one invoice; None: as the campaign says
     min_gap_hours: Mapped[int | None]  # between any two tries on one card; None: as the campaign
@@ -50,9 +50,9 @@ class Account(Base):
     send_until_hour: Mapped[int | None]  # excluded
     messages_per_week: Mapped[int | None]
     message_gap_hours: Mapped[int | None]
-    end_of_dunning: Mapped[str] = mapped_column(
-        String(255), default="leave", server_default="leave"
-    )  # leave, cancel, uncollectible
+    end_of_dunning: Mapped[EndOfDunning] = mapped_column(
+        default=EndOfDunning.LEAVE, server_default=EndOfDunning.LEAVE.value
+    )
     notify_to: Mapped[str] = mapped_column(Text, default="", server_default="")  # "": the owners
     notify_trouble: Mapped[bool] = mapped_column(default=True, server_default=true())
     notify_parked: Mapped[bool] = mapped_column(default=True, server_default=true())
@@ -69,7 +69,7 @@ class Account(Base):
     color: Mapped[Short]
     postal_address: Mapped[Long]
     problem: Mapped[Short]  # what Stripe said when it last refused our key; "" while all is well
-    # In test mode, who gets mail: everyone, or team: the company's own people only.
+    # In test mode, who gets mail: a `TestMail` of the settings, a layer above this one.
     test_mail: Mapped[str] = mapped_column(String(255), default="everyone")
     connected_at: Mapped[datetime]
     disconnected_at: Mapped[datetime | None]
