@@ -71,6 +71,7 @@ def night(services, account, count, *world):
 def another(services, account):
     with services.db.begin() as session:
         row = Account(
+            connection="key",
             company_id=account.company_id,
             stripe_account_id="acct_2",
             livemode=False,

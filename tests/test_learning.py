@@ -26,6 +26,7 @@ def engine_decides(services, account):
 def second(services, company):
     with services.db.begin() as session:
         row = Account(
+            connection="key",
             company_id=company.id,
             stripe_account_id="acct_second",
             livemode=False,

@@ -92,6 +92,8 @@ def test_more_rows_than_one_batch_holds_are_all_rotated(sealed, both, account, m
         for number in range(5):
             session.add(
                 Account(
+                    connection="key",
+                    mode="observe",
                     company_id=account.company_id,
                     stripe_account_id=f"acct_{number}",
                     livemode=False,

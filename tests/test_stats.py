@@ -185,6 +185,8 @@ def test_a_refund_whose_case_was_reopened_belongs_to_no_known_source(book):
 def test_other_accounts_rows_are_never_counted(book, services, company):
     with services.db.begin() as session:
         other = Account(
+            connection="key",
+            mode="observe",
             company_id=company.id,
             stripe_account_id="acct_other",
             livemode=False,

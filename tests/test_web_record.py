@@ -177,6 +177,8 @@ def test_another_company_s_record_is_not_shown_nor_exported(scene, client):
         session.add(rival)
         session.flush()
         theirs = Account(
+            connection="key",
+            mode="observe",
             company_id=rival.id,
             stripe_account_id="acct_rival",
             livemode=False,

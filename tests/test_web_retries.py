@@ -55,6 +55,7 @@ def connect(scene, company_id, name, **fields):
     """One more account."""
     with scene.services.db.begin() as session:
         row = Account(
+            connection="key",
             company_id=company_id,
             stripe_account_id=f"acct_{name}",
             livemode=False,

@@ -338,6 +338,7 @@ def test_another_company_s_settings_do_not_exist(scene, client, rival):
 def second(scene):
     with scene.services.db.begin() as session:
         row = Account(
+            connection="key",
             company_id=scene.account.company_id,
             stripe_account_id="acct_2",
             livemode=False,
