@@ -78,14 +78,14 @@ class _OurActs:
         return self.retry_at is not None or self.mail_at is not None
 
 
-def ownership(one: PastDue, mode: RetryMode, timing: Timing, now: datetime) -> Ownership:
+def ownership(overdue: PastDue, mode: RetryMode, timing: Timing, now: datetime) -> Ownership:
     """Who owns the invoice in ``mode``. Neither side's schedule depends on being asked."""
-    stripe_at = one.stripe_retry_at
-    overdue = stripe_at is not None and stripe_at + STRIPE_GRACE <= now
-    stripe_at = None if overdue else stripe_at
-    ours = _our_acts(one, mode, timing, now)
+    stripe_at = overdue.stripe_retry_at
+    stripe_is_late = stripe_at is not None and stripe_at + STRIPE_GRACE <= now
+    stripe_at = None if stripe_is_late else stripe_at
+    ours = _our_acts(overdue, mode, timing, now)
     reason = ours.reason
-    if overdue:
+    if stripe_is_late:
         reason = f"{reason} A try of Stripe's was due and has not been seen."
     owner = {
         (True, True): Owner.BOTH,
@@ -103,21 +103,21 @@ def _first_to_charge(our_at: datetime | None, stripe_at: datetime | None) -> Own
     return Owner.STRIPE if stripe_at and stripe_at <= our_at else Owner.US
 
 
-def _our_acts(one: PastDue, mode: RetryMode, timing: Timing, now: datetime) -> _OurActs:
-    if one.case is None or one.facts is None:
-        return _OurActs(None, None, _no_case_reason(one.invoice))
-    if one.case.state is not CaseState.OPEN:
-        return _OurActs(None, None, _case_over_reason(one.invoice, one.case))
+def _our_acts(overdue: PastDue, mode: RetryMode, timing: Timing, now: datetime) -> _OurActs:
+    if overdue.case is None or overdue.facts is None:
+        return _OurActs(None, None, _no_case_reason(overdue.invoice))
+    if overdue.case.state is not CaseState.OPEN:
+        return _OurActs(None, None, _case_over_reason(overdue.invoice, overdue.case))
     if mode is RetryMode.OBSERVE:
         return _OurActs(None, None, "We only watch: nothing is charged or sent.")
-    facts = replace(one.facts, mode=mode, next_stripe_attempt_at=one.stripe_retry_at)
-    planned = _planned_acts(facts, one.campaign, timing, now)
+    facts = replace(overdue.facts, mode=mode, next_stripe_attempt_at=overdue.stripe_retry_at)
+    planned = _planned_acts(facts, overdue.campaign, timing, now)
     if not planned.any:
         waits = "The case is open, and nothing is left to do but wait."
         return replace(planned, reason=planned.reason or waits)
     if planned.retry_at:
         return replace(planned, reason="The case is open.")
-    no_retry = why_no_retry(facts, one.campaign) or "No further try is planned."
+    no_retry = why_no_retry(facts, overdue.campaign) or "No further try is planned."
     return replace(planned, reason=f"The case is open. {no_retry}")
 
 

@@ -32,6 +32,7 @@ def debt(state=CaseState.OPEN, reason="", *, failed=0.0, closed=None, paid=None)
 
 
 RECOVERED, CLOSED, EXHAUSTED = CaseState.RECOVERED, CaseState.CLOSED, CaseState.EXHAUSTED
+ENDED_PREPAID = debt(CLOSED, "subscription_ended", closed=3, paid=20)
 
 TABLE = [
     # name, debts, days of grace, today, state, grace ends on day
@@ -53,20 +54,17 @@ TABLE = [
     ("prepaid beyond grace", [debt(paid=30)], 14, 20, "grace", 30),
     ("prepaid, then over", [debt(paid=30)], 14, 30, "limited", 30),
     ("prepaid ends before grace", [debt(paid=5)], 14, 6, "grace", 14),
-    (
-        "ended over it, yet prepaid",
-        [debt(CLOSED, "subscription_ended", closed=3, paid=20)],
-        14, 10, "grace", 20,
-    ),
+    ("ended over it, yet prepaid", [ENDED_PREPAID], 14, 10, "grace", 20),
     ("two invoices: the stricter", [debt(), debt(failed=10)], 14, 15, "limited", 14),
     ("an old one paid, a new one not", [debt(RECOVERED), debt(failed=31)], 14, 32, "grace", 45),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(
-    ("debts", "grace", "today", "state", "until"), [row[1:] for row in TABLE],
+    ("debts", "grace", "today", "state", "until"),
+    [row[1:] for row in TABLE],
     ids=[row[0] for row in TABLE],
-)  # fmt: skip
+)
 def test_access(debts, grace, today, state, until):
     found = entitlement(debts, timedelta(days=grace), day(today))
     assert found.state == state

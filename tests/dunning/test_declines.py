@@ -107,9 +107,17 @@ def test_common_codes_call_for_what_an_engineer_expects(code, category, pace, re
     assert (rule.category, rule.pace, rule.subscriber_reason) == (category, pace, reason)
 
 
-@pytest.mark.parametrize("code", ["invalid_billing_agreement", "invalid_authorization",
-                                  "compliance_violation", "invalid_payment_information",
-                                  "currency_not_supported", "invalid_amount"])  # fmt: skip
+@pytest.mark.parametrize(
+    "code",
+    [
+        "invalid_billing_agreement",
+        "invalid_authorization",
+        "compliance_violation",
+        "invalid_payment_information",
+        "currency_not_supported",
+        "invalid_amount",
+    ],
+)
 def test_what_stripe_says_cannot_succeed_is_not_retried(code):
     assert classify(declined(code)).pace is Pace.NONE
 
@@ -218,8 +226,15 @@ words = st.one_of(st.sampled_from(sorted(TABLE)), st.text(max_size=8))
 codes = st.sampled_from(["", "14", "43", "57", "R0", "51", "03", "21", "25", "30", "41", "zz"])
 
 
-@given(words, words, words, codes, codes, st.sampled_from(["", "blocked"]),
-       st.sampled_from(["", "visa", "mastercard", "amex"]))  # fmt: skip
+@given(
+    words,
+    words,
+    words,
+    codes,
+    codes,
+    st.sampled_from(["", "blocked"]),
+    st.sampled_from(["", "visa", "mastercard", "amex"]),
+)
 def test_any_words_give_a_rule_and_hard_codes_never_soften(
     error, code, advice, network, mac, outcome, brand
 ):

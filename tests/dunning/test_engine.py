@@ -232,9 +232,18 @@ def test_the_propensities_of_all_draws_are_the_shares_they_happen_with():
 
 
 _CODES = st.sampled_from(
-    ["insufficient_funds", "generic_decline", "do_not_honor", "processing_error", "lost_card",
-     "card_velocity_exceeded", "try_again_later", "", "no such code"]
-)  # fmt: skip
+    [
+        "insufficient_funds",
+        "generic_decline",
+        "do_not_honor",
+        "processing_error",
+        "lost_card",
+        "card_velocity_exceeded",
+        "try_again_later",
+        "",
+        "no such code",
+    ]
+)
 _ADVICE = st.sampled_from(["", "02", "03", "24", "26", "30", "99"])
 _CARDS = st.builds(
     lambda brand, funding, country: replace(VISA, brand=brand, funding=funding, country=country),
@@ -258,16 +267,22 @@ def test_whatever_it_is_told_it_answers_within_every_limit(
 ):
     attempts = [
         PastAttempt(
-            FAILED_AT + timedelta(hours=after), Trigger.SCHEDULE, Outcome.FAILED, card,
+            FAILED_AT + timedelta(hours=after),
+            Trigger.SCHEDULE,
+            Outcome.FAILED,
+            card,
             Decline("card_declined", code, network_advice_code=advice),
         )
         for code, advice, after in codes
-    ]  # fmt: skip
+    ]
     told = facts(
-        *attempts, card=card, timezone=zone, amount_remaining_minor=amount,
+        *attempts,
+        card=card,
+        timezone=zone,
+        amount_remaining_minor=amount,
         card_uses=uses(*sorted(past.at for past in attempts)),
         paid_hours=tuple(at.replace(tzinfo=UTC) for at in paid),
-    )  # fmt: skip
+    )
     now = FAILED_AT + timedelta(hours=now_after)
     found = ENGINE.explain(told, DEFAULT, now)
     planned = planned_retry(told, DEFAULT, ENGINE, now)

@@ -29,10 +29,20 @@ from recover.dunning.engine.model import checksum
 
 ENGINE = Engine.default()
 ZONES = (
-    "UTC", "Europe/Madrid", "America/New_York", "Asia/Kathmandu", "Pacific/Apia",
-    "Australia/Lord_Howe", "Africa/Casablanca", "America", "../etc/passwd", "Mars/Base", "", "\0",
+    "UTC",
+    "Europe/Madrid",
+    "America/New_York",
+    "Asia/Kathmandu",
+    "Pacific/Apia",
+    "Australia/Lord_Howe",
+    "Africa/Casablanca",
+    "America",
+    "../etc/passwd",
+    "Mars/Base",
+    "",
+    "\0",
     "x" * 500,
-)  # fmt: skip
+)
 
 _moments = st.one_of(
     st.datetimes(datetime(2026, 10, 1), datetime(2027, 4, 30)),  # noqa: DTZ001  made aware below
@@ -41,27 +51,51 @@ _moments = st.one_of(
 ).map(lambda at: at.replace(tzinfo=UTC))
 _words = st.one_of(
     st.sampled_from(
-        ["", "insufficient_funds", "generic_decline", "processing_error", "stolen_card",
-         "try_again_later", "do_not_retry", "24", "30", "03", "1A", "99"]
+        [
+            "",
+            "insufficient_funds",
+            "generic_decline",
+            "processing_error",
+            "stolen_card",
+            "try_again_later",
+            "do_not_retry",
+            "24",
+            "30",
+            "03",
+            "1A",
+            "99",
+        ]
     ),
     st.text(max_size=12),
-)  # fmt: skip
+)
 _cards = st.none() | st.builds(
     lambda **told: replace(VISA, **told),
     type=st.sampled_from(["card", "sepa_debit", "", "moon"]),
-    fingerprint=_words, brand=st.sampled_from(["visa", "mastercard", "amex", "", "?"]),
-    funding=_words, country=st.sampled_from(["US", "GB", "IN", "BR", "", "ZZ", "usa"]),
-    exp_month=st.none() | st.integers(-3, 99), exp_year=st.none() | st.integers(-3, 99999),
-)  # fmt: skip
+    fingerprint=_words,
+    brand=st.sampled_from(["visa", "mastercard", "amex", "", "?"]),
+    funding=_words,
+    country=st.sampled_from(["US", "GB", "IN", "BR", "", "ZZ", "usa"]),
+    exp_month=st.none() | st.integers(-3, 99),
+    exp_year=st.none() | st.integers(-3, 99999),
+)
 _attempts = st.builds(
-    PastAttempt, _moments, st.sampled_from(Trigger), st.sampled_from(Outcome), _cards,
+    PastAttempt,
+    _moments,
+    st.sampled_from(Trigger),
+    st.sampled_from(Outcome),
+    _cards,
     st.none() | st.builds(Decline, *[_words] * 7),
-)  # fmt: skip
+)
 _facts = st.builds(
     Facts,
-    mode=st.sampled_from(RetryMode), failed_at=_moments, invoice_status=_words,
+    mode=st.sampled_from(RetryMode),
+    failed_at=_moments,
+    invoice_status=_words,
     amount_remaining_minor=st.sampled_from([0, 1, -1, 1900, 10**30, -(10**30)]),
-    currency=_words, collection_method=_words, subscription_status=_words, card=_cards,
+    currency=_words,
+    collection_method=_words,
+    subscription_status=_words,
+    card=_cards,
     next_stripe_attempt_at=st.none() | _moments,
     attempts=st.lists(_attempts, max_size=12).map(tuple),
     card_uses=st.lists(st.builds(CardUse, _moments, st.integers(), st.booleans()), max_size=4).map(
@@ -70,16 +104,21 @@ _facts = st.builds(
     timezone=st.sampled_from(ZONES),
     stripe_retries_left=st.none() | st.integers(),
     paid_hours=st.lists(_moments, max_size=8).map(tuple),
-)  # fmt: skip
+)
 
 
 def sound(failed_at, zone, codes, card=VISA, amount=1900):
     """A history that agrees with itself: one failed try every other day."""
     past = tuple(
-        PastAttempt(failed_at + days(2 * n), Trigger.SCHEDULE, Outcome.FAILED, card,
-                    Decline("card_declined", code, network_advice_code=advice))
+        PastAttempt(
+            failed_at + days(2 * n),
+            Trigger.SCHEDULE,
+            Outcome.FAILED,
+            card,
+            Decline("card_declined", code, network_advice_code=advice),
+        )
         for n, (code, advice) in enumerate(codes)
-    )  # fmt: skip
+    )
     return facts(
         *past, failed_at=failed_at, card=card, timezone=zone, amount_remaining_minor=amount
     )
@@ -96,9 +135,13 @@ def test_it_answers_anything_with_a_reason_and_never_raises(told, now, draw, exp
 
 
 @given(
-    _moments, st.sampled_from(ZONES), st.lists(st.tuples(_words, _words), min_size=1, max_size=9),
-    _cards, st.sampled_from([0, 1, -1, 1900, 10**30]), st.floats(-1, 500),
-)  # fmt: skip
+    _moments,
+    st.sampled_from(ZONES),
+    st.lists(st.tuples(_words, _words), min_size=1, max_size=9),
+    _cards,
+    st.sampled_from([0, 1, -1, 1900, 10**30]),
+    st.floats(-1, 500),
+)
 @settings(max_examples=250, deadline=None)
 def test_a_history_that_agrees_with_itself_is_answered_in_any_era_and_zone(
     failed_at, zone, codes, card, amount, later

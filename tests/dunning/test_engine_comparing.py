@@ -66,8 +66,9 @@ def test_every_part_of_the_model_has_its_words():
     model = Model(
         {name: counts[::-1].copy() for name, counts in PRIOR.causes.items()},
         {name: counts[::-1].copy() for name, counts in PRIOR.schedules.items()},
-        PRIOR.coefficients, PRIOR.precision,
-    )  # fmt: skip
+        PRIOR.coefficients,
+        PRIOR.precision,
+    )
     told = differences(PRIOR, model, most=1000)
     assert len(set(told)) == len(told) > 100
     assert len(differences(PRIOR, model)) == 12

@@ -69,13 +69,18 @@ def test_whether_a_case_is_kept_to_judge_by_hangs_on_what_never_changes_in_it():
     for outcome, was in zip(told, kept, strict=True):
         facts = outcome.facts
         later = RetryOutcome(
-            facts.__class__(**{
-                **{name: getattr(facts, name) for name in facts.__slots__},
-                "amount_remaining_minor": 5, "currency": "usd", "timezone": "Asia/Tokyo",
-                "attempts": (*facts.attempts, facts.attempts[0]),
-            }),
-            outcome.at + days(3), succeeded=True,
-        )  # fmt: skip
+            facts.__class__(
+                **{
+                    **{name: getattr(facts, name) for name in facts.__slots__},
+                    "amount_remaining_minor": 5,
+                    "currency": "usd",
+                    "timezone": "Asia/Tokyo",
+                    "attempts": (*facts.attempts, facts.attempts[0]),
+                }
+            ),
+            outcome.at + days(3),
+            succeeded=True,
+        )
         assert is_held_out(later) is was
     names = {is_held_out(told[0]._replace(case=f"in_{n}")) for n in range(50)}
     assert names == {True, False}
@@ -116,13 +121,13 @@ def test_a_version_goes_a_bounded_step_however_far_it_has_to_go():
     """From a model at home in another world it takes several nights back."""
     elsewhere = Model(
         {name: counts[::-1].copy() for name, counts in PRIOR.causes.items()},
-        PRIOR.schedules, PRIOR.coefficients + 0.5, PRIOR.precision,
-    )  # fmt: skip
+        PRIOR.schedules,
+        PRIOR.coefficients + 0.5,
+        PRIOR.precision,
+    )
     found = refit(PRIOR, TOLD[:40], elsewhere)
     assert not found.accepted
-    near = Model(
-        PRIOR.causes, PRIOR.schedules, PRIOR.coefficients + 2.5, PRIOR.precision
-    )  # fmt: skip
+    near = Model(PRIOR.causes, PRIOR.schedules, PRIOR.coefficients + 2.5, PRIOR.precision)
     nights = [near]
     while len(nights) < 6 and not nights[-1].same_beliefs(FIRST.model):
         nights.append(refit(PRIOR, TOLD, nights[-1]).model)

@@ -69,8 +69,12 @@ def test_observing_plans_what_recovering_does():
 def test_in_stripe_mode_only_mails_are_planned():
     told = facts(mode=RetryMode.STRIPE, next_stripe_attempt_at=FAILED_AT + days(2))
     assert preview(told) == [
-        (2, "soft-1"), (5, "soft-5"), (10, "soft-10"), (18, "last"), (21, "exhausted"),
-    ]  # fmt: skip
+        (2, "soft-1"),
+        (5, "soft-5"),
+        (10, "soft-10"),
+        (18, "last"),
+        (21, "exhausted"),
+    ]
 
 
 def test_stripes_next_try_takes_the_place_of_ours():

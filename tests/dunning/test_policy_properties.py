@@ -12,6 +12,7 @@ from recover.dunning import (
     HARD_CODES,
     Card,
     CardUse,
+    CaseState,
     Decline,
     Facts,
     FixedTiming,
@@ -101,6 +102,31 @@ instants = st.datetimes(
     timezones=st.just(UTC),
 )
 
+
+def failed(card, decline, **more):
+    """A renewal that has just failed for the first time."""
+    first = PastAttempt(START, Trigger.STRIPE, Outcome.FAILED, card, decline)
+    told = {
+        "mode": RetryMode.RECOVER,
+        "failed_at": START,
+        "invoice_status": "open",
+        "amount_remaining_minor": 100,
+        "currency": "usd",
+        "card": card,
+        "attempts": (first,),
+    }
+    return Facts(**(told | more))
+
+
+renewals = st.builds(
+    failed,
+    cards,
+    declines,
+    mode=st.sampled_from(list(RetryMode)),
+    next_stripe_attempt_at=st.sampled_from([None, START + days(1), START + days(3)]),
+    timezone=zones,
+)
+
 used_before = st.one_of(  # hours before the first failure: hardly, nearly too often, in a burst
     st.lists(st.integers(0, 40 * 24), max_size=6),
     st.lists(st.integers(0, 25 * 24), min_size=10, max_size=20),
@@ -156,9 +182,11 @@ class World:
         stripe_at = self.facts.next_stripe_attempt_at
         if stripe_at and stripe_at <= until and self.facts.card:
             self.attempt(Trigger.STRIPE, stripe_at)
-            self.tell(next_stripe_attempt_at=self.answers.draw(st.sampled_from(
-                [None, stripe_at + hours(20), stripe_at + days(3)]
-            )))  # fmt: skip
+            self.tell(
+                next_stripe_attempt_at=self.answers.draw(
+                    st.sampled_from([None, stripe_at + hours(20), stripe_at + days(3)])
+                )
+            )
         self.now = until + timedelta(minutes=self.answers.draw(st.integers(0, 30)))
         if self.answers.draw(st.integers(0, 9)) == 0:
             self.tell(card=self.answers.draw(cards))
@@ -214,30 +242,12 @@ class World:
 @settings(
     max_examples=150, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck)
 )
-@given(
-    st.data(),
-    st.sampled_from(list(RetryMode)),
-    timings,
-    cards,
-    declines,
-    zones,
-    used_before,
-    st.sampled_from([None, 1, 3]),
-    gossip,
-)
-def test_no_life_of_a_case_breaks_a_rule(
-    data, mode, timing, card, decline, timezone, earlier, stripe_days, said
-):
-    told = failed(
-        card,
-        decline,
-        mode=mode,
-        next_stripe_attempt_at=START + days(stripe_days) if stripe_days else None,
-        timezone=timezone,
-    )
-    world = World(told, START, data, timing, gossip=said)
+@given(st.data(), renewals, timings, used_before, gossip)
+def test_no_life_of_a_case_breaks_a_rule(data, renewal, timing, earlier, said):
+    card = renewal.card
+    world = World(renewal, START, data, timing, gossip=said)
     world.uses = [(card, START), *((card, START - timedelta(hours=ago)) for ago in earlier)]
-    live_within_the_rules(world)
+    assert end_of(world).state is CaseState.EXHAUSTED
 
 
 @settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
@@ -247,29 +257,16 @@ def test_no_outage_makes_a_case_break_a_rule(data, timing, said, earlier):
     world = World(failed(card, DOWN), START, data, timing, gossip=said)
     world.declines = st.just(DOWN) | declines
     world.uses = [(card, START), *((card, START - timedelta(hours=ago)) for ago in earlier)]
-    live_within_the_rules(world)
+    assert end_of(world).state is CaseState.EXHAUSTED
 
 
-def failed(card, decline, **more):
-    """A renewal that has just failed for the first time."""
-    first = PastAttempt(START, Trigger.STRIPE, Outcome.FAILED, card, decline)
-    told = {
-        "mode": RetryMode.RECOVER,
-        "failed_at": START,
-        "invoice_status": "open",
-        "amount_remaining_minor": 100,
-        "currency": "usd",
-        "card": card,
-        "attempts": (first,),
-    }
-    return Facts(**(told | more))
-
-
-def live_within_the_rules(world):
+def end_of(world):
+    """How the case ends, after a life within the rules."""
     world.tell()
-    world.live()
+    end = world.live()
     scheduled = [past for past in world.ours if past.trigger is Trigger.SCHEDULE]
     assert len(scheduled) <= DEFAULT.max_retries
+    return end
 
 
 any_attempts = st.lists(

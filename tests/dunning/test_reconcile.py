@@ -18,9 +18,14 @@ from recover.past import invoice_state
 from recover.stripe_objects import Invoice
 
 FAILED = InvoiceState(
-    "in_1", "open", 1900, attempted=True, billing_reason="subscription_cycle",
-    collection_method="charge_automatically", subscription_id="sub_1",
-)  # fmt: skip
+    "in_1",
+    "open",
+    1900,
+    attempted=True,
+    billing_reason="subscription_cycle",
+    collection_method="charge_automatically",
+    subscription_id="sub_1",
+)
 PAID = replace(FAILED, status="paid", amount_remaining_minor=0)
 
 
@@ -113,10 +118,18 @@ def test_an_invoice_listed_twice_is_fixed_once():
 
 def test_the_state_is_taken_from_stripes_invoice():
     invoice = Invoice(
-        id="in_1", status="open", customer_id="cus_1", subscription_id="sub_1",
-        billing_reason="subscription_cycle", collection_method="charge_automatically",
-        currency="eur", amount_due_minor=1900, amount_remaining_minor=1900, attempted=True,
-        attempt_count=1, next_payment_attempt_at=None,
+        id="in_1",
+        status="open",
+        customer_id="cus_1",
+        subscription_id="sub_1",
+        billing_reason="subscription_cycle",
+        collection_method="charge_automatically",
+        currency="eur",
+        amount_due_minor=1900,
+        amount_remaining_minor=1900,
+        attempted=True,
+        attempt_count=1,
+        next_payment_attempt_at=None,
         created_at=datetime(2026, 11, 25, tzinfo=UTC),
-    )  # fmt: skip
+    )
     assert invoice_state(invoice) == FAILED

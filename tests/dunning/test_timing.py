@@ -85,9 +85,17 @@ def test_the_hour_on_the_wall_is_kept_across_a_change_of_the_clock():
 
 instants = st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
 zones = st.sampled_from(
-    ["UTC", "Europe/Madrid", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe",
-     "Pacific/Apia", "America/St_Johns", "Africa/Casablanca"]
-)  # fmt: skip
+    [
+        "UTC",
+        "Europe/Madrid",
+        "America/New_York",
+        "Asia/Kolkata",
+        "Australia/Lord_Howe",
+        "Pacific/Apia",
+        "America/St_Johns",
+        "Africa/Casablanca",
+    ]
+)
 
 
 @given(instants, zones, st.integers(0, 22 * 24))
