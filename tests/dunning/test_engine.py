@@ -13,6 +13,7 @@ from dunning_cast import FAILED_AT, MASTERCARD, VISA, days, declined, facts, hou
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import recover.dunning.engine
 from recover.dunning import (
     DEFAULT,
     Decline,
@@ -301,3 +302,18 @@ def test_the_page_about_it_holds_a_program_of_twenty_lines_that_runs(capsys):
     said = capsys.readouterr().out
     assert "Learned from 200 tries" in said
     assert "Retry(at=" in said
+
+
+def test_every_symbol_of_the_page_bears_its_name_in_the_code():
+    page = Path(__file__).parents[2] / "docs" / "engine.md"
+    engine = Path(recover.dunning.engine.__file__).parent
+    names_in_code = set(
+        re.findall(r"\w+", "".join(path.read_text("utf-8") for path in engine.glob("*.py")))
+    )
+    symbols = page.read_text("utf-8").partition("### Symbols")[2].partition("### 1.")[0]
+    rows = [row.split("|") for row in symbols.splitlines() if row.startswith("| $")]
+    assert len(rows) > 30
+    for _, symbol, _, in_code, *_ in rows:
+        names = re.findall(r"`([\w.]+)`", in_code)
+        assert names, symbol
+        assert {part for name in names for part in name.split(".")} <= names_in_code, symbol

@@ -1,5 +1,5 @@
 """A model fitted to training rows: its counts by EM, then its logistic correction by Newton's
-method. `docs/engine.md` has the formulas under the same names.
+method. `docs/engine.md` has the formulas, and each symbol's name here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from recover.dunning.engine.outcomes import TrainingRows
 _EM_ROUNDS = 8
 _EVIDENCE_ROUNDS = 4
 _NEWTON_STEPS = 3  # in each call, from where the last call ended
-_IMAGINED_COEFFICIENTS = 4  # k: as many in each family as if they had behaved as the prior says
+_IMAGINED_COEFFICIENTS = 4  # k0: added to each family as if they behaved as the prior says
 _MIN_SCALE = 0.01  # of the prior's precision: ten times its standard deviation
 _COUNT_FLOOR: Final = 0.01
 """Of the shipped counts stays whatever is seen: a count of 0 could never grow again."""

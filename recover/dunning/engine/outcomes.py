@@ -43,7 +43,7 @@ class TrainingRows:
     chances: Floats  # p: of success, without correction: (rows, hypotheses)
     features: Floats  # x: (rows, features)
     succeeded: Floats  # y: 0 or 1: (rows,)
-    is_first: Floats  # f: 1 where it is the first retry of its case: (rows,)
+    is_first: Floats  # a: 1 where it is the first retry of its case: (rows,)
     held_out: Bools  # (rows,)
 
     def __len__(self) -> int:
