@@ -25,6 +25,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Enum,
     Float,
     Integer,
     Row,
@@ -271,6 +272,8 @@ def _by_type(services: Services, side: Side, column: Column[Any], which: int) ->
         return services.now()
     if isinstance(kind, JSON):
         return {"note": side.marker}
+    if isinstance(kind, Enum):  # a column of one of a few words: they are no company's own
+        return next(iter(kind.enum_class))
     if isinstance(kind, String):
         return f"{side.marker}-{column.table.name}-{column.name}-{which}"[: kind.length]
     raise AssertionError(f"Say in `WORDS` what {column.table.name}.{column.name} may hold.")
