@@ -10,8 +10,10 @@ import unicodedata
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from babel.core import Locale, UnknownLocaleError
+from babel.core import Locale
 from babel.dates import format_date
+
+from recover.locales import english_day, first_known, locale_named
 
 _BRANDS = {
     "amex": "American Express",
@@ -60,7 +62,7 @@ def card_name(brand: str, last4: str) -> str:
 
 def expiry_month(month: int, year: int) -> str:
     """11, 2026 -> "November 2026"."""
-    return str(format_date(date(year, month, 1), "MMMM yyyy", locale="en"))
+    return english_day(date(year, month, 1), "MMMM yyyy")
 
 
 def day(moment: datetime, locale: str = "en", timezone: str = "UTC") -> str:
@@ -81,10 +83,8 @@ def _zone(name: str) -> ZoneInfo:
 
 def _english_of(locale: str) -> Locale:
     """The English of the reader's region: "de-AT" -> en_AT, "en" -> en, "ja" -> en_001."""
-    try:
-        reader = Locale.parse(locale.replace("-", "_"))
-        if reader.language == "en":
-            return reader
-        return Locale.parse(f"en_{reader.territory or '001'}")
-    except (UnknownLocaleError, ValueError, TypeError):
-        return Locale.parse("en_001")
+    reader = locale_named(locale)
+    if reader and reader.language == "en":
+        return reader
+    region = (reader and reader.territory) or "001"
+    return first_known(f"en_{region}", "en_001")

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from babel.core import UnknownLocaleError
 from babel.numbers import format_currency
+
+from recover.locales import first_known
 
 ZERO_DECIMAL = frozenset(
     [
@@ -47,10 +48,7 @@ def to_decimal(amount_minor: int, currency: str) -> Decimal:
     return Decimal(amount_minor).scaleb(-exponent(currency))
 
 
-def format_money(amount_minor: int, currency: str, locale: str = "en") -> str:
-    """1999, "usd", "de" -> "19,99 $". No or an unknown locale means English."""
+def format_money(amount_minor: int, currency: str, *locales: str) -> str:
+    """1999, "usd", "de" -> "19,99 $". The first locale that is known counts; else English."""
     value = to_decimal(amount_minor, currency)
-    try:
-        return format_currency(value, currency.upper(), locale=(locale or "en").replace("-", "_"))
-    except (UnknownLocaleError, ValueError):
-        return format_currency(value, currency.upper(), locale="en")
+    return format_currency(value, currency.upper(), locale=first_known(*locales))

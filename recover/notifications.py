@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from recover import stats
 from recover.dunning import CaseState, EndOfDunning, RetryMode
 from recover.dunning.hours import days_later, local
+from recover.locales import english_day
 from recover.models import (
     Account,
     EventStatus,
@@ -263,5 +264,4 @@ def _sums(sums: tuple[Sum, ...]) -> str:
 
 
 def _day(at: datetime, zone: str) -> str:
-    there = local(at, zone)
-    return f"{there.day} {there:%b %Y}"
+    return english_day(local(at, zone), "d MMM y")

@@ -39,6 +39,14 @@ HOMES = {
     "redis": {"recover/services.py"},
     "rq": {"recover/services.py", "recover/clock.py"},
     "dotenv": {"recover/config.py"},
+    "babel": {
+        "emails/reader.py",
+        "recover/locales.py",
+        "recover/money.py",
+        "recover/web/present.py",
+        "recover/web/words.py",
+        "recover/whereabouts.py",
+    },
     "cryptography": {"recover/cli.py", "recover/config_values.py", "recover/vault.py"},
     "alembic": {"recover/migrate.py", "recover/migrations/env.py"},
     "click": {
@@ -158,6 +166,47 @@ def test_each_outside_library_has_its_home():
             used[package].add(COMMANDS if module.startswith(COMMANDS) else module)
 
     assert {library: used[library] for library in HOMES} == HOMES
+
+
+def test_babel_is_always_told_whose_locale():
+    """Its functions fall back to the environment's, and its parser takes "C" for a language."""
+    used, untold, parsers = set(), [], set()
+    for module, tree in modules(*PRODUCT):
+        formatters = {one for one in taken_from_babel(tree) if one.startswith("format_")}
+        used |= formatters
+        untold += [
+            f"{module}:{call.lineno}"
+            for formatter in formatters
+            for call in calls(tree, formatter)
+            if "locale" not in {word.arg for word in call.keywords}
+        ]
+        parsers |= {module for call in calls(tree, "parse") if "Locale." in ast.unparse(call.func)}
+
+    assert {"format_currency", "format_date", "format_datetime"} <= used
+    assert untold == []
+    assert parsers == {"recover/locales.py"}
+
+
+def taken_from_babel(tree: ast.Module) -> set[str]:
+    return {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("babel")
+        for alias in node.names
+    }
+
+
+def test_no_name_of_a_month_or_a_day_comes_from_strftime():
+    """Its names follow the locale of the process, as its %c, %x and %X do."""
+    named = re.compile(r"(?:\{[^{}]*:|strftime\()[^{}()]*%-?[aAbBcxXpr]")
+    found = [
+        f"{name(path)}: {match[0]}"
+        for path in files(*PRODUCT)
+        if path.suffix in {".py", ".html", ".txt", ".mjml"}
+        for match in named.finditer(path.read_text(encoding="utf-8"))
+    ]
+
+    assert found == []
 
 
 def test_only_the_settings_read_the_environment():

@@ -11,6 +11,7 @@ from recover.backtest.audit import Audit, Fault, Finding
 from recover.backtest.core import Report
 from recover.backtest.histories import STILL_RUNNING, Ending
 from recover.backtest.offpolicy import Estimate, Interval
+from recover.locales import english_day
 from recover.money import format_money
 
 _SPAN = re.compile(r"(\d{1,3})(d|mo|y)")
@@ -63,7 +64,7 @@ def _months_before(now: datetime, months: int) -> datetime:
 
 def lines(report: Report) -> Iterator[str]:
     """The whole report; a line that begins with a blank belongs to the one before."""
-    span = f"{report.since:%d %B %Y} to {report.until:%d %B %Y}"
+    span = " to ".join(english_day(at, "dd MMMM y") for at in (report.since, report.until))
     yield f"From {span}: {report.renewals} renewals, of which {report.failed} failed at first."
     if not report.failed:
         yield "There is nothing to judge."

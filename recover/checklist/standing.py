@@ -9,6 +9,7 @@ from recover.checklist.places import Place, places
 from recover.checklist.sightings import StripeRetries
 from recover.dunning import RetryMode
 from recover.importing import Progress
+from recover.locales import english_day
 from recover.models import Account, Connection, Report, ReportState, Start, StripeMails
 from recover.services import Services
 
@@ -169,7 +170,7 @@ def retries(account: Account, found: StripeRetries) -> Item:
         )
     if found.contradicted_at:
         told = "They were said to be off, and Stripe has made or planned one since, on"
-        told += f" {found.contradicted_at:%d %B %Y}."
+        told += f" {english_day(found.contradicted_at, 'dd MMMM y')}."
         return RETRIES.item(TROUBLE, told, "Look at both places again.", where, HOW)
     if found.declared_at:
         told = "Somebody switched them off, and none was seen since."
@@ -184,14 +185,16 @@ def retries(account: Account, found: StripeRetries) -> Item:
 def _seen(found: StripeRetries) -> str:
     told = []
     if found.scheduled:
-        first = f", the first on {found.next_at:%d %B}" if found.next_at else ""
+        first = f", the first on {english_day(found.next_at, 'dd MMMM')}" if found.next_at else ""
         noun = "invoice" if found.scheduled == 1 else "invoices"
         told.append(f"Stripe has a retry in store for {found.scheduled} past-due {noun}{first}.")
     if found.retried:
         noun = "renewal" if found.retried == 1 else "renewals"
         told.append(f"It tried {found.retried} {noun} of the last 90 days more than once.")
     if found.last_retry_at:
-        told.append(f"A try that was not ours was made on {found.last_retry_at:%d %B %Y}.")
+        told.append(
+            f"A try that was not ours was made on {english_day(found.last_retry_at, 'dd MMMM y')}."
+        )
     return " ".join(told)
 
 

@@ -21,6 +21,7 @@ from recover.backtest.reading import read
 from recover.backtest.words import lines, start_of
 from recover.dunning import FixedTiming, Timing, campaign
 from recover.dunning.engine import Engine
+from recover.locales import english_day
 from recover.models import Account
 from recover.services import Services, build
 
@@ -61,13 +62,13 @@ def command(
         return
     for line in lines(report):
         click.echo(line)
-    click.echo(f"Read on {span.until:%d %B %Y}; --fresh reads it anew.")
+    click.echo(f"Read on {english_day(span.until, 'dd MMMM y')}; --fresh reads it anew.")
 
 
 def _span(kept: Kept, wanted: Span) -> Span:
     span = kept.span(wanted)
     if abs(span.since - wanted.since) > SLACK:
-        began = f"{span.since:%d %B %Y}"
+        began = english_day(span.since, "dd MMMM y")
         click.echo(f"What is kept begins on {began}; --fresh reads another span.", err=True)
     return span
 
@@ -107,7 +108,7 @@ def _progress(span: Span) -> Iterator[Told]:
             total = (span.until - span.since).total_seconds()
             tasks[what] = bars.add_task(f"Reading {what}", total=total, day="")
         done = (span.until - at).total_seconds()
-        bars.update(tasks[what], completed=done, day=f"back to {at:%d %b %Y}")
+        bars.update(tasks[what], completed=done, day=f"back to {english_day(at, 'dd MMM y')}")
 
     with bars:
         yield told

@@ -14,6 +14,7 @@ from rich.progress import Progress as Bars
 from recover import accounts, config, importing, record
 from recover.errors import PermanentError, TransientError
 from recover.importing import Progress
+from recover.locales import english_day
 from recover.models import Account
 from recover.services import Services, build
 
@@ -58,8 +59,9 @@ def read(services: Services, account: Account, *, again: bool = False) -> None:
 
 def summary(found: Progress) -> str:
     row = found.row
+    since = english_day(row.since, "d MMMM y")
     return (
-        f"Read back to {row.since.day} {row.since:%B %Y}: {row.invoices} invoices and"
+        f"Read back to {since}: {row.invoices} invoices and"
         f" {row.charges} charges, by {row.requests} requests. {row.failed} renewals failed at"
         " first."
     )

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from recover import accounts, config, learning, timings, versions
 from recover.dunning import TimingKind, campaign
+from recover.locales import english_day
 from recover.models import Account, AccountLesson, RetryModel
 from recover.services import Services, build
 
@@ -218,7 +219,7 @@ def _state(account: Account, row: RetryModel) -> str:
 
 
 def _day(row: RetryModel) -> str:
-    return f"{row.made_at.day} {row.made_at:%b %Y}"
+    return english_day(row.made_at, "d MMM y")
 
 
 def _say(*lines: str) -> None:

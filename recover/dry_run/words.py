@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from recover.locales import english_day
 from recover.models import Report
 
 UNKNOWN = (
@@ -36,8 +37,8 @@ UNKNOWN = (
 def headline(report: Report) -> Iterator[str]:
     """The figures, a sentence each."""
     found = report.summary
-    since, until = (datetime.fromisoformat(found[end]) for end in ("since", "until"))
-    span = f"{since.day} {since:%B %Y} to {until.day} {until:%B %Y}"
+    ends = (datetime.fromisoformat(found[end]) for end in ("since", "until"))
+    span = " to ".join(english_day(end, "d MMMM y") for end in ends)
     if not found["invoices"]:
         yield f"From {span} no renewal failed. There is nothing to replay, which is good news."
         return

@@ -15,6 +15,7 @@ from recover.errors import PermanentError, StripeAccessLost, StripeRejected, Tra
 from recover.importing.place import LEASE, Overtaken, Place, move
 from recover.importing.reading import read_page
 from recover.importing.sorting import sort_some
+from recover.locales import english_day
 from recover.models import Account, HistoryImport, ImportStage, ImportState
 from recover.pace import Pace
 from recover.services import Services
@@ -48,7 +49,7 @@ def begin(services: Services, account: Account, actor: str = record.RECOVER) -> 
         row.invoices = row.charges = row.sorted = row.requests = row.failures = 0
         row.started_at = now
         session.add(row)
-        text = f"The past from {since:%d %B %Y} on is read from Stripe."
+        text = f"The past from {english_day(since, 'dd MMMM y')} on is read from Stripe."
         record.write(
             session,
             "import",

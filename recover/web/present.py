@@ -13,6 +13,7 @@ from flask import Flask, url_for
 from markupsafe import Markup
 
 from recover import versions
+from recover.locales import ENGLISH, english_day
 from recover.money import format_money
 from recover.web import plain
 
@@ -33,13 +34,13 @@ def money(amount_minor: int, currency: str) -> str:
 def when(at: datetime, timezone: str = "UTC") -> Markup:
     """A <time> element: "22 Nov 2026, 14:05" where the company is, to the second in its title."""
     local = at.astimezone(_zone(timezone))
-    text = format_datetime(local, "d MMM y, HH:mm", locale="en")
-    title = format_datetime(local, "EEEE d MMMM y, HH:mm:ss ZZZZ", locale="en")
+    text = format_datetime(local, "d MMM y, HH:mm", locale=ENGLISH)
+    title = format_datetime(local, "EEEE d MMMM y, HH:mm:ss ZZZZ", locale=ENGLISH)
     return Markup('<time datetime="{}" title="{}">{}</time>').format(at.isoformat(), title, text)
 
 
 def day(at: datetime, timezone: str = "UTC") -> str:
-    return str(format_datetime(at.astimezone(_zone(timezone)), "d MMM y", locale="en"))
+    return english_day(at.astimezone(_zone(timezone)), "d MMM y")
 
 
 def asset(name: str) -> str:

@@ -15,9 +15,9 @@ from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from babel.core import Locale, UnknownLocaleError
 from babel.dates import format_date
 
+from recover.locales import first_known
 from recover.money import format_money
 
 FOLDER = Path(__file__).parent / "words"
@@ -48,25 +48,18 @@ class Words:
         return text.format(**values) if values else text
 
     def money(self, amount_minor: int, currency: str) -> str:
-        return format_money(amount_minor, currency, self.locale or self.language)
+        return format_money(amount_minor, currency, self.locale, self.language)
 
     def day(self, at: datetime) -> str:
         """The day ``at`` falls on where the company is: "22 November 2026"."""
         local = at.astimezone(_zone(self.timezone))
-        return str(format_date(local.date(), "long", locale=self._babel))
+        return str(
+            format_date(local.date(), "long", locale=first_known(self.locale, self.language))
+        )
 
     def month(self, month: int, year: int) -> str:
         """11, 2027 -> "11/2027", as it stands on the card."""
         return f"{date(year, month, 1):%m/%Y}"
-
-    @property
-    def _babel(self) -> Locale:
-        for tag in (self.locale, self.language):
-            try:
-                return Locale.parse(tag.replace("-", "_"))
-            except (UnknownLocaleError, ValueError, TypeError):
-                continue
-        return Locale.parse(FALLBACK)
 
 
 def words_for(locale: str, accepted: Iterable[str] = (), timezone: str = "UTC") -> Words:
