@@ -29,7 +29,7 @@ def stripe_mock():
     """The address of a running stripe-mock."""
     binary = find_stripe_mock()
     if binary is None:
-        pytest.skip("stripe-mock is not installed: go install github.com/stripe/stripe-mock@latest")
+        pytest.skip("stripe-mock is not installed: .ci/run shows how")
     # Port 0: the system chooses a free one, and stripe-mock says which.
     command = [binary, "-http-addr", "127.0.0.1:0", "-https-addr", "127.0.0.1:0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
