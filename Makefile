@@ -1,12 +1,13 @@
 # make demo    the main job on this machine alone, with everything it needs
 # make test    every check
 # make run     Recover itself, with the settings of .env
+# make lock    the newest versions for requirements/; make newest tries them without locking them
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: demo test run bench check lint types unit previews migration clean
+.PHONY: demo test run bench check lint types unit previews migration clean lock newest
 
 demo: $(VENV)/.demo
 	@$(BIN)/python -m sandbox.demo $(ARGS)
@@ -42,24 +43,48 @@ migration: $(VENV)/.dev
 clean:
 	rm -rf $(VENV) .run build *.egg-info
 
-# Each set of packages is installed once, and again when pyproject.toml changes.
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Recover needs Python 3.11 or newer: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || \
+		{ echo "Recover needs Python 3.11 to 3.14: make PYTHON=/path/to/python3.13" >&2; exit 1; }
 	@echo "Making a virtual environment ..." >&2
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.run: pyproject.toml | $(VENV)/bin/python
-	@echo "Installing Recover ..." >&2
-	@$(BIN)/pip install -q --disable-pip-version-check -e . >&2
-	@touch $@
+# The locks. Each is installed once, and again when it or pyproject.toml changes. The package itself
+# is built with the setuptools of the lock: nothing is fetched that no lock names.
+PIP := $(BIN)/pip install -q --disable-pip-version-check
 
-$(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
-	@echo "Installing Recover and its pretend world ..." >&2
-	@$(BIN)/pip install -q --disable-pip-version-check -e '.[demo]' >&2
-	@touch $@
+$(VENV)/.%: requirements/%.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing Recover and what $< names ..." >&2
+	@$(PIP) --require-hashes -r $< >&2
+	@$(PIP) --no-deps --no-build-isolation -e . >&2
+	@touch $@ $(WITHIN)
 
-$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	@echo "Installing Recover, its pretend world and its checks ..." >&2
-	@$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]' >&2
-	@touch $@ $(VENV)/.demo $(VENV)/.run
+$(VENV)/.dev: WITHIN := $(VENV)/.demo $(VENV)/.run
+$(VENV)/.demo: WITHIN := $(VENV)/.run
+
+# Renews every lock: one version for all Pythons and systems. `make lock RENEW=` keeps the versions
+# that pyproject.toml still admits, and adds what is missing.
+UV    := uv==0.13.9
+RENEW ?= --upgrade
+LOCK   = .run/lock/bin/uv pip compile --quiet $(RENEW) --universal --python-version 3.11 \
+	--fork-strategy fewest --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make lock" --group build pyproject.toml
+
+lock: $(VENV)/bin/python
+	@rm -rf .run/lock
+	@$(BIN)/python -m venv .run/lock
+	@.run/lock/bin/pip install -q --disable-pip-version-check $(UV)
+	$(LOCK) --extra dev -o requirements/dev.txt
+	$(LOCK) -c requirements/dev.txt --extra demo -o requirements/demo.txt
+	$(LOCK) -c requirements/dev.txt -o requirements/run.txt
+	$(LOCK) -c requirements/dev.txt --extra dev --extra evaluation -o requirements/evaluation.txt
+
+# Every check with the newest of everything that pyproject.toml admits, in an environment of its own.
+newest:
+	@rm -rf .run/newest
+	@$(PYTHON) -m venv .run/newest
+	@.run/newest/bin/pip install -q --disable-pip-version-check -e '.[dev]' >&2
+	@.run/newest/bin/pip freeze --exclude-editable > .run/newest/versions.txt
+	@touch .run/newest/.dev .run/newest/.demo .run/newest/.run
+	@echo "The versions that are tried: .run/newest/versions.txt" >&2
+	@$(MAKE) --no-print-directory VENV=.run/newest test
