@@ -13,6 +13,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
+_LOOK_SECONDS = 0.02  # how often a server looks whether it shall stop
+
 
 class _Quiet(WSGIRequestHandler):
     """Keeps connections open between requests, and keeps quiet about them."""
@@ -36,7 +38,9 @@ class RunningServer:
 def serve(app: WSGIApplication, port: int = 0, host: str = "127.0.0.1") -> RunningServer:
     """Port 0 takes any free one."""
     server = make_server(host, port, app, threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever, daemon=True, name=f"serve-{port}")
+    thread = threading.Thread(
+        target=server.serve_forever, args=[_LOOK_SECONDS], daemon=True, name=f"serve-{port}"
+    )
     thread.start()
 
     def stop() -> None:

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import cheap_apps
+import memory_disk
 import pytest
 from cryptography.fernet import Fernet
 from redis import Redis
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 from webhook_cast import HOOK_SECRET, PLATFORM_SECRET
 
 from bench.servers import postgres_server, redis_server
@@ -34,6 +36,9 @@ from sandbox.server import serve
 START = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
 NOWHERE = "127.0.0.1:9"  # the discard port: nothing listens, so a stray request fails at once
 ENCRYPTION_KEY = Fernet.generate_key().decode()
+
+cheap_apps.use()
+memory_disk.use()
 
 
 class FrozenClock(Clock):
@@ -121,14 +126,22 @@ def postgres_url() -> Iterator[str]:
         server.__exit__(None, None, None)
 
 
+@pytest.fixture(scope="session")
+def postgres_engine(postgres_url: str) -> Iterator[Engine]:
+    """For work on the server between tests; one connection serves them all."""
+    engine = make_engine(postgres_url)
+    yield engine
+    engine.dispose()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database with every table; each test runs on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
         template = request.getfixturevalue("sqlite_template")
         return f"sqlite:///{shutil.copy(template, tmp_path / 'recover.db')}"
+    _empty_tables(request.getfixturevalue("postgres_engine"))
     url: str = request.getfixturevalue("postgres_url")
-    _empty_tables(url)
     return url
 
 
@@ -238,13 +251,11 @@ def _make_tables(url: str) -> None:
     engine.dispose()
 
 
-def _empty_tables(url: str) -> None:
-    """DELETE, which is quicker than TRUNCATE for the few rows of a test."""
-    engine = make_engine(url)
+def _empty_tables(engine: Engine) -> None:
+    """DELETE, which is quicker than TRUNCATE for the few rows of a test; all in one statement."""
+    deletes = " ".join(f"{table.delete()};" for table in reversed(Base.metadata.sorted_tables))
     with engine.begin() as connection:
-        for table in reversed(Base.metadata.sorted_tables):
-            connection.execute(table.delete())
-    engine.dispose()
+        connection.execute(text(f"DO $$ BEGIN {deletes} END $$"))
 
 
 def _make_it_fast(url: str) -> None:

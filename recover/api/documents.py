@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cache, partial
 
 from flask import Flask, Response, render_template, request, url_for
 
@@ -20,23 +21,22 @@ POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'"
 def add(api: Flask, services: Services, operations: Sequence[Operation], prefix: str) -> None:
     """Both are public: they describe every installation alike, and hold nobody's data."""
     server = services.settings.base_url + prefix
-    described = document(operations, server)
-    text = json.dumps(described, ensure_ascii=False)
-    schemas = described["components"]["schemas"]
+    described = cache(partial(document, operations, server))  # not before somebody asks for it
 
     def machines() -> Response:
+        text = json.dumps(described(), ensure_ascii=False)
         return _lasting(Response(text, mimetype="application/json"))
 
     def people() -> Response:
         page = render_template(
             "docs.html",
-            paths=described["paths"],
+            paths=described()["paths"],
             operations=operations,
             server=server,
             scopes=SCOPES,
             events=EVENTS,
             problems=KINDS,
-            schemas=schemas,
+            schemas=described()["components"]["schemas"],
             sheet=request.script_root + "/static/recover.css",
             json_url=url_for("openapi_json"),
             example=example,
