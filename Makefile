@@ -7,7 +7,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: demo test run bench check lint types unit previews migration clean lock newest
+.PHONY: demo test run bench check lint types unit previews pages migration clean lock newest
 
 demo: $(VENV)/.demo
 	@$(BIN)/python -m sandbox.demo $(ARGS)
@@ -36,6 +36,11 @@ bench: $(VENV)/.dev
 
 previews: $(VENV)/.run
 	$(BIN)/recover emails preview mail-previews
+
+# Contact sheets of every page in every state, in build/pages: a minute to look through.
+pages: $(VENV)/.dev
+	$(BIN)/pytest tests/browser/page_sheets.py $(ARGS)
+	@echo "Look at build/pages/*.png"
 
 migration: $(VENV)/.dev
 	DATABASE_URL=sqlite:///.run/migration.db $(BIN)/alembic revision --autogenerate -m "$(m)"
