@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from cryptography.fernet import Fernet
 
-from recover.db import Base, Database
 from recover.dunning import DEFAULT, RetryMode
+from recover.foundation.database import Base, Database
 from recover.models import Account, Company, Connection
 
 ACCOUNT_ID = "acct_bench"

@@ -23,9 +23,10 @@ from flask import request
 from sqlalchemy import func, select
 
 from bench.figures import Figure
-from recover import migrate
-from recover.db import Database
 from recover.dunning import DEFAULT, RetryMode
+from recover.foundation import upgrade
+from recover.foundation.database import Database
+from recover.foundation.vault import Vault
 from recover.models import (
     Account,
     Company,
@@ -35,7 +36,6 @@ from recover.models import (
     ImportedInvoice,
     ImportState,
 )
-from recover.vault import Vault
 from sandbox.api import create_stripe
 from sandbox.clock import Clock
 from sandbox.sandbox import Sandbox
@@ -50,8 +50,8 @@ NOW = datetime(2027, 3, 1, 9, tzinfo=UTC)
 # It notes its own peak: what the kernel reports to a parent counts the parent's size at the fork.
 _CHILD = """
 import atexit, pathlib
-import recover.importing.work as work
-from recover.pace import Pace
+import recover.onboarding.history_import.runner as work
+from recover.stripe_api.throttle import Pace
 
 def note():
     lines = pathlib.Path("/proc/self/status").read_text().splitlines()
@@ -60,13 +60,13 @@ def note():
 
 atexit.register(note)
 work.Pace = lambda: Pace(1e9)
-from recover.cli import main
+from recover.entrypoints.cli.main import main
 main()
 """
 
 
 def figures(postgres_url: str, redis_url: str) -> list[Figure]:
-    migrate.upgrade(postgres_url)
+    upgrade.upgrade(postgres_url)
     few = _measured(postgres_url, redis_url, FEW, killed_at=None)
     many = _measured(postgres_url, redis_url, MANY, killed_at=KILLED_AT)
     return [

@@ -17,8 +17,8 @@ from sqlalchemy import func, select
 from bench.company import environ, tables
 from bench.figures import Figure
 from bench.rq_jobs import jobs_per_second
-from recover import config
-from recover.db import Database
+from recover.foundation import config
+from recover.foundation.database import Database
 from recover.models import EventStatus, RecoveryCase, StripeEvent
 from recover.services import Services, build
 from sandbox.api import create_stripe

@@ -14,10 +14,10 @@ from sqlalchemy import func, update
 
 from bench.company import tables
 from bench.figures import Figure
-from recover import record, record_check
-from recover.db import Database
+from recover.compliance import audit_log, audit_verification
+from recover.compliance.audit_rows import raw_lines
+from recover.foundation.database import Database
 from recover.models import RecordEntry
-from recover.record_lines import raw_lines
 
 LINES, AT_ONCE = 1_000_000, 10_000
 CHAIN = "account:1"
@@ -33,7 +33,7 @@ def figures(postgres_url: str, redis_url: str) -> list[Figure]:
 def measured(db: Database, lines: int) -> list[Figure]:
     """Raises RuntimeError where the flipped byte is not found and named."""
     now = _write(db, lines)
-    sealed = lines / _seconds(lambda: record.seal(db))
+    sealed = lines / _seconds(lambda: audit_log.seal(db))
     read = lines / _seconds(lambda: _read(db))
     checked = lines / _seconds(lambda: _must_hold(db, now))
     _flip_one_byte(db, now, lines)
@@ -48,15 +48,15 @@ def _write(db: Database, lines: int) -> datetime:
     for start in range(0, lines, AT_ONCE):
         with db.begin() as session:
             for number in range(start, min(start + AT_ONCE, lines)):
-                record.write(
+                audit_log.write(
                     session,
                     "plan",
                     f"Tried again on day {number % 28}: the bank asked for time.",
                     now - timedelta(seconds=lines - number),
-                    record.Subject(
+                    audit_log.Subject(
                         f"case:{number // 9}", account_id=1, customer_id=f"cus_{number // 9}"
                     ),
-                    actor=record.RECOVER,
+                    actor=audit_log.RECOVER,
                     details={"before": number, "after": number + 1},
                 )
     return now
@@ -75,7 +75,7 @@ def _read(db: Database) -> None:
 
 
 def _must_hold(db: Database, now: datetime) -> None:
-    found = record_check.check(db, CHAIN, now)
+    found = audit_verification.check(db, CHAIN, now)
     if found.fault:
         raise RuntimeError(f"a whole chain does not hold: {found.fault}")
 
@@ -87,7 +87,7 @@ def _flip_one_byte(db: Database, now: datetime, lines: int) -> None:
     with db.begin() as session:
         changed = func.replace(RecordEntry.reason, "bank", "bang")
         session.execute(update(RecordEntry).where(*here).values(reason=changed))
-    found = record_check.check(db, CHAIN, now)
+    found = audit_verification.check(db, CHAIN, now)
     if found.fault is None or found.fault.seq != victim:
         raise RuntimeError(f"the byte flipped in line {victim} was not named: {found.fault}")
     print(f"# found: {found.fault}", flush=True)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from emails.reader import one_line
+from emails.reader_format import one_line
 
 DEFAULT_COLOR = "#1f6feb"
 INK_LIGHT = "#ffffff"

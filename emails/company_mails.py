@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from emails.brand import Brand, require_web_address
-from emails.reader import one_line
+from emails.reader_format import one_line
 from emails.render import Rendered, render
 
 PRODUCT = "Recover"

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from emails import company_mails, mails, team_mails
+from emails import company_mails, people_mails, subscriber_mails
 from emails.billing import Bill, Reader, ShownCard
 from emails.brand import Brand
+from emails.decline_copy import REASONS
 from emails.envelope import Outgoing, message_id, to_message
-from emails.reasons import REASONS
 from emails.render import Rendered
 
 _NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
@@ -73,7 +73,7 @@ CARD = ShownCard("visa", "4242", 10, 2026)
 
 
 def _failed(reason: str, *, next_try_at: datetime | None = None, notice: int = 1) -> Rendered:
-    return mails.payment_failed(
+    return subscriber_mails.payment_failed(
         BRAND,
         READER,
         BILL,
@@ -88,14 +88,14 @@ def _failed(reason: str, *, next_try_at: datetime | None = None, notice: int = 1
 def _bare() -> Rendered:
     """Nothing but what every payment has, in a currency without decimals."""
     bill = Bill(4980, "jpy")
-    return mails.payment_failed(
+    return subscriber_mails.payment_failed(
         BARE_BRAND, Reader(locale="ja"), bill, ShownCard(), reason="generic", link=_LINK
     )
 
 
 def _long() -> Rendered:
     plan = "Jahresabonnement Finanzbuchhaltung Professional mit Rechtsschutzversicherungen"
-    return mails.payment_failed(
+    return subscriber_mails.payment_failed(
         LONG_BRAND,
         Reader("Maximiliane Schmidt-Hohenzollernberg", "de-DE", "Europe/Berlin", _STOP),
         Bill(123456789, "eur", plan, "RECHNUNG-2026-000000012345"),
@@ -108,29 +108,29 @@ def _long() -> Rendered:
 
 def _others() -> Iterator[tuple[str, Brand, Rendered]]:
     about = (BRAND, PLAIN_READER, BILL, ShownCard("visa", "4242"))
-    yield "authentication_needed", BRAND, mails.authentication_needed(*about, link=_LINK)
+    yield "authentication_needed", BRAND, subscriber_mails.authentication_needed(*about, link=_LINK)
     yield "card_expiring", BRAND, _expiring()
-    yield "last_notice", BRAND, mails.last_notice(*about, ends_at=_ENDS, link=_LINK)
-    yield "thank_you", BRAND, mails.thank_you(*about, new_card=True)
-    link = mails.fresh_link(BRAND, PLAIN_READER, link=_LINK, works_until=_ENDS)
+    yield "last_notice", BRAND, subscriber_mails.last_notice(*about, ends_at=_ENDS, link=_LINK)
+    yield "thank_you", BRAND, subscriber_mails.thank_you(*about, new_card=True)
+    link = subscriber_mails.fresh_link(BRAND, PLAIN_READER, link=_LINK, works_until=_ENDS)
     yield "fresh_link", BRAND, link
     yield (
         "confirm_sender",
         BRAND,
-        mails.confirm_sender("Northwind Notes", "billing@northwind.example", _LINK),
+        subscriber_mails.confirm_sender("Northwind Notes", "billing@northwind.example", _LINK),
     )
-    yield "sign_in_link", _product(), mails.sign_in_link("Recover", _LINK, minutes=15)
+    yield "sign_in_link", _product(), subscriber_mails.sign_in_link("Recover", _LINK, minutes=15)
     yield (
         "passkey_added",
         _product(),
-        team_mails.passkey_added("Recover", name="Firefox on Linux", link=_LINK),
+        people_mails.passkey_added("Recover", name="Firefox on Linux", link=_LINK),
     )
     yield "invitation", _product(), _invitation("Northwind Notes")
     yield "invitation-long", _product(), _invitation(LONG_BRAND.company_name)
 
 
 def _expiring() -> Rendered:
-    return mails.card_expiring(
+    return subscriber_mails.card_expiring(
         BRAND,
         Reader("Priya Raman", "en-GB", stop_link=_STOP),
         ShownCard("visa", "4242", 11, 2026),
@@ -141,7 +141,7 @@ def _expiring() -> Rendered:
 
 
 def _invitation(company: str) -> Rendered:
-    return team_mails.invitation(
+    return people_mails.invitation(
         "Recover",
         company=company,
         inviter="grace@northwind.example.com",

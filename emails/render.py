@@ -27,7 +27,7 @@ from jinja2 import (
 from mjml import mjml2html
 
 from emails.brand import Brand
-from emails.reader import one_line
+from emails.reader_format import one_line
 
 TEMPLATES = Path(__file__).parent / "templates"
 LANGUAGE = "en"  # what the mails are written in, for screen readers and translators

@@ -19,7 +19,7 @@ from typing import Final, NoReturn
 
 from emails.envelope import Outgoing, mailbox_address, to_message
 from emails.smtp_url import SmtpUrl, parse_smtp_url
-from recover.errors import DeliveryUncertain, MailRefused, MailUnavailable
+from recover.foundation.errors import DeliveryUncertain, MailRefused, MailUnavailable
 
 __all__ = ["Mailer", "Outgoing", "SmtpUrl", "parse_smtp_url"]
 

@@ -14,8 +14,10 @@ from flask import Flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from recover import api, config, rotation, web
-from recover.errors import ConfigError
+from recover import api, web
+from recover.compliance import key_rotation
+from recover.foundation import config
+from recover.foundation.errors import ConfigError
 from recover.services import Services, build
 from webhooks import receiver
 
@@ -57,6 +59,6 @@ def init_app(app: Flask, prefix: str = "/recover", services: Services | None = N
 def _started() -> Services:
     """This process's own, with a word about secrets that a removed key would lock away."""
     services = build(config.load())
-    for text in rotation.warnings(services.db, services.vault):
+    for text in key_rotation.warnings(services.db, services.vault):
         log.warning(text)
     return services

@@ -12,20 +12,20 @@ from redis.exceptions import RedisError
 from rq import Queue
 
 from emails.transport import Mailer
-from recover.clocks import Now, file_clock, system_now
-from recover.config import Settings
-from recover.db import Database
-from recover.links import Links
+from recover.foundation.clock import Now, file_clock, system_now
+from recover.foundation.config import Settings
+from recover.foundation.database import Database
+from recover.foundation.signed_links import Links
+from recover.foundation.vault import Vault
 from recover.models import Account, Connection
-from recover.stripe_gateway import StripeAccount, StripeGateway
-from recover.vault import Vault
+from recover.stripe_api.gateway import StripeAccount, StripeGateway
 
 log = logging.getLogger(__name__)
 
 # One queue for each promise: steps and bells are short and due now; chores may take minutes.
 STEPS, CHORES = "steps", "chores"
 # The module of all jobs. By name: it imports this one.
-JOBS: Final = "recover.jobs"
+JOBS: Final = "recover.entrypoints.jobs"
 
 
 class Bell:

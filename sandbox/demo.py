@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from recover.money import format_money
+from recover.foundation.money import format_money
 from sandbox.director import Stuck
 from sandbox.sandbox import START
 from sandbox.stage import Stage, card_page_link, stage

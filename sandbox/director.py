@@ -16,8 +16,8 @@ from redis import Redis
 from rq import Queue, Worker
 from sqlalchemy import func, select
 
-from recover.db import Database
 from recover.dunning import CaseState
+from recover.foundation.database import Database
 from recover.models import (
     Ending,
     EndingStatus,
@@ -128,18 +128,18 @@ class Director:
     def _ring(self, now: datetime) -> int:
         """Ring for what the database says is due, as the product's own clock does."""
         due = {
-            "recover.jobs.drain_inbox": self._count_due(
+            "recover.entrypoints.jobs.drain_inbox": self._count_due(
                 StripeEvent.due_at, StripeEvent.status == "received", now
             ),
-            "recover.jobs.run_due": self._count_due(
+            "recover.entrypoints.jobs.run_due": self._count_due(
                 RecoveryCase.next_step_at, RecoveryCase.state == CaseState.OPEN, now
             ),
-            "recover.jobs.send_messages": self._count_due(
+            "recover.entrypoints.jobs.send_messages": self._count_due(
                 Message.due_at,
                 Message.status.in_((MessageStatus.PENDING, MessageStatus.SENDING)),
                 now,
             ),
-            "recover.jobs.end_dunning": self._count_due(
+            "recover.entrypoints.jobs.end_dunning": self._count_due(
                 Ending.due_at, Ending.status.in_((EndingStatus.PENDING, EndingStatus.BEGUN)), now
             ),
         }
@@ -174,9 +174,9 @@ class Director:
         today = self.sandbox.clock.now().date()
         if today > self._scanned_on:
             self._scanned_on = today
-            self.chores.enqueue("recover.jobs.scan_all", result_ttl=0)
-            self.chores.enqueue("recover.jobs.sweep_all", result_ttl=0)
-            self.chores.enqueue("recover.jobs.learn_all", result_ttl=0)
+            self.chores.enqueue("recover.entrypoints.jobs.scan_all", result_ttl=0)
+            self.chores.enqueue("recover.entrypoints.jobs.sweep_all", result_ttl=0)
+            self.chores.enqueue("recover.entrypoints.jobs.learn_all", result_ttl=0)
 
 
 def _runs(pid: int) -> bool:

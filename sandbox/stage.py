@@ -15,11 +15,14 @@ from flask import redirect
 from redis import Redis
 from sqlalchemy import select
 
-from recover import account_settings, accounts, changes, config, migrate, record
-from recover import people as sign_in
+from recover.accounts import connections
+from recover.accounts.settings import catalogue, changes
+from recover.compliance import audit_log
 from recover.dunning import CaseState, RetryMode
-from recover.links import Payload, Purpose
+from recover.foundation import config, upgrade
+from recover.foundation.signed_links import Payload, Purpose
 from recover.models import Company, Message, MessageStatus, RecoveryCase
+from recover.people import users as sign_in
 from recover.services import Services, build
 from sandbox.api import create_stripe
 from sandbox.clock import Clock
@@ -84,7 +87,7 @@ def stage(
         redis_url = processes.start_redis()
         env = _environment(directory, sandbox, stripe.url, mailbox.url, redis_url)
         settings = config.load(env, env_file=directory / "no.env")
-        migrate.upgrade(settings.database_url)
+        upgrade.upgrade(settings.database_url)
         services = build(settings)
         stack.callback(services.close)
         connect(services, sandbox)
@@ -137,16 +140,16 @@ def _environment(
 
 def connect(services: Services, sandbox: Sandbox) -> None:
     """The pretend company connects with its own key and lets its founder in."""
-    account = accounts.connect(
+    account = connections.connect(
         services,
         "Fernhill Software",
-        accounts.Keys(secret=sandbox.account_key, publishable=sandbox.account_publishable_key),
+        connections.Keys(secret=sandbox.account_key, publishable=sandbox.account_publishable_key),
         mode=RetryMode.RECOVER,
     )
-    accounts.add_webhook_endpoint(services, account, sorted(HANDLED_TYPES))
+    connections.add_webhook_endpoint(services, account, sorted(HANDLED_TYPES))
     # Mails to its people would depend on how many real minutes a rehearsal takes.
-    silent = {name: False for name in account_settings.SETTINGS if name.startswith("notify_")}
-    changes.change(services, account.id, silent | {"notify_to": ""}, actor=record.COMMAND)
+    silent = {name: False for name in catalogue.SETTINGS if name.startswith("notify_")}
+    changes.change(services, account.id, silent | {"notify_to": ""}, actor=audit_log.COMMAND)
     with services.db.read() as session:
         company = session.get_one(Company, account.company_id)
     sign_in.add_user(services, company, FOUNDER)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from recover.db import Database
+from recover.foundation.database import Database
 from recover.models import LedgerKind, LedgerLine, Message, MessageStatus, RecoveryCase
 from sandbox.sandbox import Sandbox
 

@@ -19,11 +19,11 @@ from sqlalchemy import Engine, text
 from webhook_cast import HOOK_SECRET, PLATFORM_SECRET
 
 from bench.servers import postgres_server, redis_server
-from recover import config
 from recover import services as composition
-from recover.config import Settings
-from recover.db import Base, make_engine
 from recover.dunning import DEFAULT, RetryMode
+from recover.foundation import config
+from recover.foundation.config import Settings
+from recover.foundation.database import Base, make_engine
 from recover.models import Account, Company, User
 from recover.services import Services
 from sandbox.api import create_stripe

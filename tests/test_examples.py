@@ -10,13 +10,13 @@ import pytest
 from api_cast import caller, listen, receiving
 from flask import Flask
 
-from recover import outbox_delivery
+from recover.integrations import webhook_delivery
 from recover.models import Account, RecoveryCase
 from sandbox.server import serve
 
 pytest_plugins = ("web_cast",)
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[1] / "docs"
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_a_webhook_is_verified(scene, client):
     with receiving() as receiver:
         listen(scene.services, scene.account, receiver)
         scene.failed()
-        outbox_delivery.send_due(scene.services)
+        webhook_delivery.send_due(scene.services)
     [body], [header], [secret] = receiver.bodies, receiver.signatures, receiver.secrets
     now = scene.services.now().timestamp()
     assert client.verified(body, header, secret, now)["type"] == "case.opened"

@@ -13,10 +13,11 @@ from flask_wtf.csrf import CSRFProtect
 from sqlalchemy import select
 from webhook_cast import HOOK_SECRET, body_of, event, signature
 
-from recover import account_brand, people
-from recover.errors import ConfigError
-from recover.links import Links
+from recover.accounts.settings import brand
+from recover.foundation.errors import ConfigError
+from recover.foundation.signed_links import Links
 from recover.models import Account, StripeEvent
+from recover.people import users
 from recover.plugin import init_app
 
 pytest_plugins = ("web_cast",)
@@ -93,8 +94,8 @@ def test_signing_in_leads_back_to_the_page_that_was_wanted(mounted):
     client, wanted = mounted.client, f"{PREFIX}/cases/{case.id}"
     turned_away = client.get(wanted)
     assert turned_away.location == f"{PREFIX}/sign-in"
-    asked = people.ask(mounted.services, mounted.user.email, "a-test")
-    assert people.mail(mounted.services, asked)
+    asked = users.ask(mounted.services, mounted.user.email, "a-test")
+    assert users.mail(mounted.services, asked)
     [mail] = mounted.mailbox.messages()
     link = re.search(rf"{BASE}/sign-in/[\w.-]+", mail.text)[0].removeprefix("http://recover.test")
     entered = mounted.post(client, link, link)
@@ -161,7 +162,7 @@ def test_links_in_mails_carry_the_prefix(mounted):
     now = mounted.services.now()
     link = mounted.services.links.url("card", "card-page", {"link": "x"}, now)
     assert link.startswith(f"{BASE}/card/")
-    assert account_brand.brand(mounted.account)
+    assert brand.brand(mounted.account)
 
 
 @pytest.mark.parametrize("prefix", ["/dunning", "/billing", "/", ""])

@@ -21,57 +21,56 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from recover import clock, services
+from recover import services
+from recover.entrypoints import clock
 from sandbox import director
 from webhooks import handlers
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 PRODUCT = ("app.py", "recover", "webhooks", "emails")
 CODE = (*PRODUCT, "sandbox", "bench")
 LONGEST_MODULE = 300
 
-COMMANDS = "recover/commands/"  # all of them talk to a terminal
+COMMANDS = "recover/entrypoints/cli/"  # all of them talk to a terminal
 
 # Each outside library that could leak everywhere, and the modules it may be imported in.
 HOMES = {
-    "stripe": {"recover/stripe_gateway_client.py"},
-    "webauthn": {"recover/passkeys.py"},
-    "itsdangerous": {"recover/links.py"},
+    "stripe": {"recover/stripe_api/sdk.py"},
+    "webauthn": {"recover/people/passkeys.py"},
+    "itsdangerous": {"recover/foundation/signed_links.py"},
     "mjml": {"emails/render.py"},
     "jinja2": {"emails/render.py"},
     "smtplib": {"emails/transport.py"},
     "redis": {"recover/services.py"},
-    "rq": {"recover/services.py", "recover/clock.py"},
-    "dotenv": {"recover/config.py"},
+    "rq": {"recover/services.py", "recover/entrypoints/clock.py"},
+    "dotenv": {"recover/foundation/config.py"},
     "babel": {
-        "emails/reader.py",
-        "recover/locales.py",
-        "recover/money.py",
-        "recover/web/present.py",
-        "recover/web/words.py",
-        "recover/whereabouts.py",
+        "emails/reader_format.py",
+        "recover/foundation/locales.py",
+        "recover/foundation/money.py",
+        "recover/web/template_helpers.py",
+        "recover/web/translations.py",
+        "recover/cases/subscriber_timezone.py",
     },
-    "cryptography": {"recover/cli.py", "recover/config_values.py", "recover/vault.py"},
-    "alembic": {"recover/migrate.py", "recover/migrations/env.py"},
-    "click": {
-        "recover/cli.py",
+    "cryptography": {
         COMMANDS,
-        "recover/command_line.py",
+        "recover/foundation/config_values.py",
+        "recover/foundation/vault.py",
     },
-    "rich": {
-        "recover/cli.py",
-        COMMANDS,
-    },
+    "alembic": {"recover/foundation/upgrade.py", "recover/migrations/env.py"},
+    "click": {COMMANDS},
+    "rich": {COMMANDS},
     "gunicorn": set(),
     "requests": set(),  # only Stripe's SDK uses it
-    "http": {"recover/outbox_http.py"},  # what goes out to addresses that customers typed in
+    # what goes out to addresses that customers typed in
+    "http": {"recover/integrations/webhook_http.py"},
     "pydantic": {
-        "recover/api/asked.py",
-        "recover/api/calls.py",
-        "recover/api/declare.py",
-        "recover/api/fields.py",
+        "recover/api/request_models.py",
+        "recover/api/dispatch.py",
+        "recover/api/operations.py",
+        "recover/api/field_types.py",
         "recover/api/openapi.py",
-        "recover/api/told.py",
+        "recover/api/response_models.py",
     },
 }
 
@@ -188,7 +187,7 @@ def test_babel_is_always_told_whose_locale():
 
     assert {"format_currency", "format_date", "format_datetime"} <= used
     assert untold == []
-    assert parsers == {"recover/locales.py"}
+    assert parsers == {"recover/foundation/locales.py"}
 
 
 def taken_from_babel(tree: ast.Module) -> set[str]:
@@ -221,7 +220,7 @@ def test_only_the_settings_read_the_environment():
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "environb", "getenv"}
     }
 
-    assert readers == {"recover/config.py"}
+    assert readers == {"recover/foundation/config.py"}
 
 
 def test_the_product_sees_flask_only_where_the_web_is():
@@ -309,7 +308,7 @@ def test_every_job_of_the_rehearsals_exists():
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)
-        and re.fullmatch(r"recover\.jobs\.\w+", node.value)
+        and re.fullmatch(r"recover\.entrypoints\.jobs\.\w+", node.value)
     ]
 
     assert texts

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
 
-from recover.db import Database
+from recover.foundation.database import Database
 from recover.models import StripeEvent
 
 Row = dict[str, Any]

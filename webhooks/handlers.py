@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from recover import cards, cases, leaving
+from recover.accounts import disconnecting
+from recover.messages.subscriber import expiring_cards
 from recover.models import Account
 from recover.services import Services
-from recover.stripe_objects import WebhookEvent
+from recover.stripe_api.objects import WebhookEvent
+from recover.workflow import sync
 
 Key = Callable[[WebhookEvent], str]
 Handler = Callable[[Services, Account, str], object]
@@ -55,31 +57,31 @@ def account(event: WebhookEvent) -> str:
 
 
 def sync_invoice(services: Services, account: Account, invoice_id: str) -> None:
-    cases.sync(services, account, invoice_id)
+    sync.sync(services, account, invoice_id)
 
 
 def sync_known_invoice(services: Services, account: Account, invoice_id: str) -> None:
-    cases.sync_known(services, account, invoice_id)
+    sync.sync_known(services, account, invoice_id)
 
 
 def sync_subscription(services: Services, account: Account, subscription_id: str) -> None:
-    cases.sync_subscription(services, account, subscription_id)
+    sync.sync_subscription(services, account, subscription_id)
 
 
 def sync_customer(services: Services, account: Account, customer_id: str) -> None:
-    cases.sync_customer(services, account, customer_id)
+    sync.sync_customer(services, account, customer_id)
 
 
 def sync_charge(services: Services, account: Account, charge_id: str) -> None:
-    cases.sync_charge(services, account, charge_id)
+    sync.sync_charge(services, account, charge_id)
 
 
 def check_cards(services: Services, account: Account, customer_id: str) -> None:
-    cards.check_customer(services, account, customer_id)
+    expiring_cards.check_customer(services, account, customer_id)
 
 
 def disconnect(services: Services, account: Account, _stripe_account_id: str) -> None:
-    leaving.sent_away(services, account)
+    disconnecting.sent_away(services, account)
 
 
 ROUTES: dict[str, Route] = {

@@ -20,11 +20,11 @@ from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
-from recover import accounts
-from recover.errors import StripeAccessLost, TransientError
+from recover.accounts import connections
+from recover.foundation.errors import StripeAccessLost, TransientError
 from recover.models import Account, EventStatus, StripeEvent
 from recover.services import Services
-from webhooks.failure_text import failure_text
+from webhooks.error_text import failure_text
 from webhooks.handlers import ROUTES, Handler
 
 log = logging.getLogger(__name__)
@@ -173,7 +173,7 @@ def _put_off(services: Services, group: Group, error: Exception) -> None:
     asked = timedelta(seconds=getattr(error, "retry_after", None) or 0)
     _mark(services, group, due_at=now + max(wait, asked))
     if isinstance(error, StripeAccessLost):
-        accounts.note_trouble(services, group.account_id, str(error))
+        connections.note_trouble(services, group.account_id, str(error))
     log.warning("events of account %s wait: %s", group.account_id, failure_text(error))
 
 

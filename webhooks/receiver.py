@@ -16,16 +16,16 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from recover.errors import BadEvent, BadSignature
+from recover.foundation.errors import BadEvent, BadSignature
 from recover.models import EventStatus
 from recover.services import Services
-from recover.stripe_gateway import verify_webhook
-from recover.stripe_objects import WebhookEvent
+from recover.stripe_api.gateway import verify_webhook
+from recover.stripe_api.objects import WebhookEvent
 from webhooks.account_cache import AccountCache, KnownAccount
+from webhooks.drain_signal import Ringer
 from webhooks.event_writer import EventWriter, Row
 from webhooks.group_commit import GroupCommit
 from webhooks.handlers import ROUTES
-from webhooks.ringer import Ringer
 
 if TYPE_CHECKING:  # these exist for type checkers alone
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

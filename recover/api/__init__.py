@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from recover.api import calls, cases, customers, documents, endpoints, problems, records
-from recover.api.declare import Operation
+from recover.api import (
+    cases,
+    customers,
+    dispatch,
+    docs_page,
+    problems,
+    resources,
+    webhook_endpoints,
+)
+from recover.api.operations import Operation
 from recover.services import Services
 
 if TYPE_CHECKING:  # these exist for type checkers alone
@@ -17,7 +25,7 @@ if TYPE_CHECKING:  # these exist for type checkers alone
 PREFIX = "/api/v1"
 OPERATIONS: tuple[Operation, ...] = tuple(
     one
-    for group in (cases.GROUP, records.GROUP, customers.GROUP, endpoints.GROUP)
+    for group in (cases.GROUP, resources.GROUP, customers.GROUP, webhook_endpoints.GROUP)
     for one in group.operations
 )
 
@@ -30,16 +38,16 @@ def mount(app: Flask, services: Services) -> None:
     api.json.sort_keys = False  # type: ignore[attr-defined] # of Flask's own provider
     api.testing = app.testing
     problems.configure(api, services.settings.base_url)
-    calls.configure(api)
+    dispatch.configure(api)
     for operation in OPERATIONS:
         api.add_url_rule(
             PREFIX + operation.rule,
             operation.name,
-            calls.view(operation, services),
+            dispatch.view(operation, services),
             methods=[operation.method],
             provide_automatic_options=False,
         )
-    documents.add(api, services, OPERATIONS, PREFIX)
+    docs_page.add(api, services, OPERATIONS, PREFIX)
     pages = app.wsgi_app
 
     def choose(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -8,17 +8,18 @@ from typing import Any
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
-from recover import card_page, tokens, wire
-from recover import cases as work
-from recover.api import asked, told
-from recover.api.declare import Call, Group
+from recover.api import request_models, response_models
+from recover.api.operations import Call, Group
 from recover.api.paging import find, page, visible
 from recover.api.problems import Problem
+from recover.cases.core_values import decline_of
+from recover.cases.timeline import note
 from recover.dunning import RetryMode, Trigger, classify
+from recover.integrations import api_tokens, payloads
 from recover.models import Account, RecordEntry, RecoveryCase
-from recover.past import decline_of
-from recover.stripe_objects import Payment
-from recover.timeline import note
+from recover.stripe_api.objects import Payment
+from recover.subscribers import card_page
+from recover.workflow import sync as work
 
 GROUP = Group("Cases")
 READ, WRITE = "cases:read", "cases:write"
@@ -26,22 +27,24 @@ READ, WRITE = "cases:read", "cases:write"
 
 def tell(row: RecoveryCase) -> dict[str, Any]:
     who = {"customer_name": row.customer_name or None, "customer_email": row.customer_email or None}
-    return wire.case(row) | who
+    return payloads.case(row) | who
 
 
-@GROUP.operation("GET", "/cases", scope=READ, query=asked.CaseQuery, answer=told.CaseList)
+@GROUP.operation(
+    "GET", "/cases", scope=READ, query=request_models.CaseQuery, answer=response_models.CaseList
+)
 def list_cases(call: Call) -> dict[str, Any]:
     """List cases
     Newest first. Each filter narrows the list further.
     """
-    tokens.note_reading(call.services, call.holder, "cases")
+    api_tokens.note_reading(call.services, call.holder, "cases")
     account_ids = visible(call, call.query.account)
     with call.services.db.read() as session:
         conditions = _conditions(call.query)
-        return page(session, RecoveryCase, account_ids, conditions, call.query, wire.CASE, tell)
+        return page(session, RecoveryCase, account_ids, conditions, call.query, payloads.CASE, tell)
 
 
-def _conditions(query: asked.CaseQuery) -> list[ColumnElement[bool]]:
+def _conditions(query: request_models.CaseQuery) -> list[ColumnElement[bool]]:
     wanted = (
         (RecoveryCase.state, eq, query.state),
         (RecoveryCase.stripe_customer_id, eq, query.customer),
@@ -52,37 +55,41 @@ def _conditions(query: asked.CaseQuery) -> list[ColumnElement[bool]]:
     return [compare(column, value) for column, compare, value in wanted if value is not None]
 
 
-@GROUP.operation("GET", "/cases/{case}", scope=READ, answer=told.Case)
+@GROUP.operation("GET", "/cases/{case}", scope=READ, answer=response_models.Case)
 def get_case(call: Call) -> dict[str, Any]:
     """Get a case"""
-    tokens.note_reading(call.services, call.holder, "cases")
+    api_tokens.note_reading(call.services, call.holder, "cases")
     with call.services.db.read() as session:
         return tell(_case(call, session))
 
 
 @GROUP.operation(
-    "GET", "/cases/{case}/timeline", scope=READ, query=asked.TimelineQuery, answer=told.TimelineList
+    "GET",
+    "/cases/{case}/timeline",
+    scope=READ,
+    query=request_models.TimelineQuery,
+    answer=response_models.TimelineList,
 )
 def list_timeline(call: Call) -> dict[str, Any]:
     """List what happened to a case
     Every decision, try and mail with its reason and who took it, newest first.
     """
-    tokens.note_reading(call.services, call.holder, "cases")
+    api_tokens.note_reading(call.services, call.holder, "cases")
     with call.services.db.read() as session:
         case = _case(call, session)
         of_case = [RecordEntry.case_id == case.id]
         accounts = [case.account_id]
-        return page(session, RecordEntry, accounts, of_case, call.query, wire.ENTRY, _entry)
+        return page(session, RecordEntry, accounts, of_case, call.query, payloads.ENTRY, _entry)
 
 
 def _entry(row: RecordEntry) -> dict[str, Any]:
     return {
-        "id": wire.public_id(wire.ENTRY, row.id),
+        "id": payloads.public_id(payloads.ENTRY, row.id),
         "object": "timeline_entry",
         "verb": row.verb,
         "actor": row.actor,
         "reason": row.reason,
-        "at": wire.moment(row.at),
+        "at": payloads.moment(row.at),
     }
 
 
@@ -90,7 +97,7 @@ def _entry(row: RecordEntry) -> dict[str, Any]:
     "POST",
     "/cases/{case}/retry",
     scope=WRITE,
-    answer=told.RetryResult,
+    answer=response_models.RetryResult,
     repeatable=True,
     problems=("conflict", "stripe_away", "stripe_refuses"),
 )
@@ -121,7 +128,7 @@ def retry_case(call: Call) -> dict[str, Any]:
     "POST",
     "/cases/{case}/refresh",
     scope=WRITE,
-    answer=told.Case,
+    answer=response_models.Case,
     repeatable=True,
     problems=("stripe_away", "stripe_refuses"),
 )
@@ -136,7 +143,11 @@ def refresh_case(call: Call) -> dict[str, Any]:
 
 
 @GROUP.operation(
-    "POST", "/cases/{case}/revoke-links", scope=WRITE, answer=told.RevokedLinks, repeatable=True
+    "POST",
+    "/cases/{case}/revoke-links",
+    scope=WRITE,
+    answer=response_models.RevokedLinks,
+    repeatable=True,
 )
 def revoke_links(call: Call) -> dict[str, Any]:
     """Switch off a case's card links
@@ -149,7 +160,7 @@ def revoke_links(call: Call) -> dict[str, Any]:
 
 
 def _case(call: Call, session: Session) -> RecoveryCase:
-    row: RecoveryCase = find(call, session, RecoveryCase, wire.CASE, call.path["case"])
+    row: RecoveryCase = find(call, session, RecoveryCase, payloads.CASE, call.path["case"])
     return row
 
 

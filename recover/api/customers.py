@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from recover import access, wire
-from recover.api import asked, told
-from recover.api.declare import Call, Group
+from recover.api import request_models, response_models
+from recover.api.operations import Call, Group
 from recover.api.paging import visible
-from recover.dunning.access import Entitlement
+from recover.dunning.entitlement import Entitlement
+from recover.integrations import payloads
+from recover.subscribers import entitlement
 
 GROUP = Group("Customers")
 
@@ -17,8 +18,8 @@ GROUP = Group("Customers")
     "GET",
     "/customers/{customer}/access",
     scope="access:read",
-    query=asked.AccessQuery,
-    answer=told.Access,
+    query=request_models.AccessQuery,
+    answer=response_models.Access,
 )
 def get_access(call: Call) -> dict[str, Any]:
     """Ask whether a customer is fine, in grace or limited
@@ -28,7 +29,7 @@ def get_access(call: Call) -> dict[str, Any]:
     every page view; still, keep the answer for a minute.
     """
     with call.services.db.read() as session:
-        found = access.of_customer(
+        found = entitlement.of_customer(
             session,
             visible(call, call.query.account),
             call.path["customer"],
@@ -43,7 +44,7 @@ def get_access(call: Call) -> dict[str, Any]:
         "object": "access",
         "customer": call.path["customer"],
         **_told(found.overall),
-        "cases": [wire.public_id(wire.CASE, one) for one in found.case_ids],
+        "cases": [payloads.public_id(payloads.CASE, one) for one in found.case_ids],
         "subscriptions": each,
     }
 
@@ -52,6 +53,6 @@ def _told(one: Entitlement) -> dict[str, Any]:
     return {
         "state": one.state.value,
         "reason": one.reason,
-        "since": wire.moment(one.since),
-        "until": wire.moment(one.until),
+        "since": payloads.moment(one.since),
+        "until": payloads.moment(one.until),
     }

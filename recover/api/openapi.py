@@ -10,10 +10,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from recover import __doc__ as product
-from recover.api.declare import Operation
-from recover.api.fields import IDEMPOTENCY_KEY, PATHS
+from recover.api.field_types import IDEMPOTENCY_KEY, PATHS
+from recover.api.operations import Operation
 from recover.api.problems import KINDS, MEDIA_TYPE
-from recover.tokens import SCOPES
+from recover.integrations.api_tokens import SCOPES
 
 Json = dict[str, Any]
 VERSION = "1.0.0"

@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from recover import wire
-from recover.api.declare import Call
+from recover.api.operations import Call
 from recover.api.problems import FieldError, Problem
+from recover.integrations import payloads
 from recover.models import Account
 
 Row = Any  # a row of any table that has an id and an account_id
@@ -23,7 +23,7 @@ def visible(call: Call, account: str | None) -> tuple[int, ...]:
     """The accounts that the call is about: the token's, or the one named. Raises Problem."""
     if account is None:
         return call.holder.account_ids
-    found = wire.row_id(wire.ACCOUNT, account)
+    found = payloads.row_id(payloads.ACCOUNT, account)
     if found not in call.holder.account_ids:
         raise Problem("not_found", "This token sees no such account.")
     return (found,)
@@ -40,7 +40,7 @@ def the_account(call: Call, session: Session, account: str | None) -> Account:
 
 def find(call: Call, session: Session, model: Any, prefix: str, public: str) -> Row:
     """The row with that id, if the token may see it; anybody else's does not exist."""
-    number = wire.row_id(prefix, public)
+    number = payloads.row_id(prefix, public)
     row = session.get(model, number) if number is not None else None
     if row is None or row.account_id not in call.holder.account_ids:
         raise Problem("not_found", f"There is no {public} for this token.")
@@ -58,7 +58,7 @@ def page(
 ) -> dict[str, Any]:
     """One page as it is told. Each account is asked by itself, so that its index serves."""
     if asked.after is not None:
-        conditions = [*conditions, model.id < wire.row_id(prefix, asked.after)]
+        conditions = [*conditions, model.id < payloads.row_id(prefix, asked.after)]
     newest = select(model).where(*conditions).order_by(model.id.desc()).limit(asked.limit + 1)
     found = chain.from_iterable(
         session.scalars(newest.where(model.account_id == one)) for one in account_ids
@@ -66,5 +66,5 @@ def page(
     rows = sorted(found, key=lambda row: -row.id)
     more = len(rows) > asked.limit
     rows = rows[: asked.limit]
-    after = wire.public_id(prefix, rows[-1].id) if more else None
+    after = payloads.public_id(prefix, rows[-1].id) if more else None
     return {"object": "list", "data": [tell(row) for row in rows], "next": after}

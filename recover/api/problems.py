@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flask import Flask, Response, current_app
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from recover.errors import StripeAccessLost, StripeUnavailable
+from recover.foundation.errors import StripeAccessLost, StripeUnavailable
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -9,9 +9,9 @@ credit(attempts, winner)               who won an invoice back
 
 from __future__ import annotations
 
-from recover.dunning.budget import Allowance, allowance
+from recover.dunning.assessment import current_rule, rule_of
+from recover.dunning.attribution import Credit, Source, credit
 from recover.dunning.campaign import DEFAULT, Campaign, Step, campaign
-from recover.dunning.credit import Credit, Source, credit
 from recover.dunning.decisions import (
     CaseState,
     CloseReason,
@@ -45,7 +45,7 @@ from recover.dunning.facts import (
 from recover.dunning.network_rules import NetworkRules, rules_for
 from recover.dunning.policy import decide, window_ends_at
 from recover.dunning.preview import plan
-from recover.dunning.reconcile import (
+from recover.dunning.reconciliation import (
     CaseSnapshot,
     Fix,
     InvoiceState,
@@ -56,8 +56,8 @@ from recover.dunning.reconcile import (
     fixes,
     opens_case,
 )
-from recover.dunning.retries import planned_retry
-from recover.dunning.situation import current_rule, rule_of
+from recover.dunning.retry_budget import Allowance, allowance
+from recover.dunning.retry_schedule import planned_retry
 from recover.dunning.timing import FixedTiming, Proposal, Retry, Timing, TimingKind
 
 __all__ = [

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from recover.dunning.budget import SOON_GAP
+from recover.dunning.assessment import attempts_made, rule_of, same_number
 from recover.dunning.declines import TABLE, Pace
 from recover.dunning.facts import Card, Facts, IssuerAnswer, Outcome, PastAttempt
-from recover.dunning.situation import attempts_made, rule_of, same_number
+from recover.dunning.retry_budget import SOON_GAP
 
 TECHNICAL_CODES = frozenset(code for code, rule in TABLE.items() if rule.pace is Pace.SOON)
 MEMORY = timedelta(days=2)

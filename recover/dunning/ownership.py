@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from recover.dunning.budget import STRIPE_GRACE
 from recover.dunning.campaign import Campaign
 from recover.dunning.decisions import CaseState, RetryPayment, SendMessage, Stop, Wait
 from recover.dunning.facts import Facts, RetryMode
 from recover.dunning.preview import plan
-from recover.dunning.reconcile import CaseSnapshot, InvoiceState, fixes, opens_case
-from recover.dunning.retries import why_no_retry
+from recover.dunning.reconciliation import CaseSnapshot, InvoiceState, fixes, opens_case
+from recover.dunning.retry_budget import STRIPE_GRACE
+from recover.dunning.retry_schedule import why_no_retry
 from recover.dunning.timing import Timing
 
 

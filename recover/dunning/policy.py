@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from recover.dunning.budget import STRIPE_GRACE, allowance
 from recover.dunning.campaign import Campaign
 from recover.dunning.decisions import (
     CaseState,
@@ -19,9 +18,9 @@ from recover.dunning.decisions import (
     Wait,
 )
 from recover.dunning.facts import Facts
-from recover.dunning.mails import PlannedMail, due_mail, planned_mail
-from recover.dunning.plausible import saturating_add, time_fault
-from recover.dunning.retries import (
+from recover.dunning.message_schedule import PlannedMail, due_mail, planned_mail
+from recover.dunning.retry_budget import STRIPE_GRACE, allowance
+from recover.dunning.retry_schedule import (
     NoRetry,
     PlannedRetry,
     due_retry,
@@ -29,8 +28,9 @@ from recover.dunning.retries import (
     scheduled_retry,
     wait_for_pending_charge,
 )
+from recover.dunning.stop_conditions import stop_by_stripe
+from recover.dunning.time_sanity import saturating_add, time_fault
 from recover.dunning.timing import Timing
-from recover.dunning.truth import stop_by_stripe
 from recover.dunning.wording import counted, moment
 
 _PAUSE = timedelta(hours=6)

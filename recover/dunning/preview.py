@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from recover.dunning.assessment import latest_failure
 from recover.dunning.campaign import Campaign
 from recover.dunning.decisions import Decision, RetryPayment, SendMessage, Stop, Wait
 from recover.dunning.facts import (
@@ -18,7 +19,6 @@ from recover.dunning.facts import (
     Trigger,
 )
 from recover.dunning.policy import decide
-from recover.dunning.situation import latest_failure
 from recover.dunning.timing import Timing
 
 MAX_DECISIONS = 200

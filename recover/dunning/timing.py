@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from recover.dunning.assessment import attempts_made, current_rule, latest_failure, rule_of
 from recover.dunning.campaign import Campaign
 from recover.dunning.declines import DeclineCategory, DeclineRule, Pace
 from recover.dunning.facts import Facts, Outcome, PastAttempt
-from recover.dunning.hours import days_later, out_of_the_night
-from recover.dunning.plausible import time_fault
-from recover.dunning.situation import attempts_made, current_rule, latest_failure, rule_of
+from recover.dunning.local_time import days_later, out_of_the_night
+from recover.dunning.time_sanity import time_fault
 
 _WHY = {
     Pace.SOON: "the failure was technical and such failures often pass within hours",

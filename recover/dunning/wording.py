@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from recover.dunning.facts import Card
-from recover.dunning.hours import local, zone
+from recover.dunning.local_time import local, zone
 
 # Not strftime: its names follow the process's locale.
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")

@@ -1,10 +1,10 @@
-"""How Alembic reaches the database: the URL comes from `recover.migrate` or from the settings."""
+"""How Alembic reaches the database: the URL of `recover.foundation.upgrade`, or the settings'."""
 
 from alembic import context
 
 import recover.models  # noqa: F401 - registers the tables
-from recover import config
-from recover.db import Base, make_engine
+from recover.foundation import config
+from recover.foundation.database import Base, make_engine
 
 
 def run() -> None:

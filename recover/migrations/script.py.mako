@@ -1,7 +1,7 @@
 """${message}"""
 
 import sqlalchemy as sa
-import recover.db
+import recover.foundation.database
 from alembic import op
 ${imports if imports else ""}
 

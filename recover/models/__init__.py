@@ -1,10 +1,20 @@
 """The tables. Every row that belongs to a company's customers carries its ``account_id``.
 
 A column that holds one of a few words has a StrEnum, beside its model or in the core, and stores
-its plain value (`db.ONE_WORD`).
+its plain value (`database.ONE_WORD`).
 """
 
-from recover.models.api import (
+from recover.models.audit_log import RecordEntry, RecordHead
+from recover.models.cases import Attempt, Ending, EndingStatus, LedgerKind, LedgerLine, RecoveryCase
+from recover.models.imported_history import (
+    HistoryImport,
+    ImportedCharge,
+    ImportedInvoice,
+    ImportedPayment,
+    ImportStage,
+    ImportState,
+)
+from recover.models.integrations import (
     ApiToken,
     Delivery,
     DeliveryStatus,
@@ -12,7 +22,7 @@ from recover.models.api import (
     IdempotentAnswer,
     WebhookEndpoint,
 )
-from recover.models.contact import (
+from recover.models.messages import (
     CardForm,
     CardUpdate,
     CardUpdateStatus,
@@ -23,36 +33,7 @@ from recover.models.contact import (
     Suppression,
     SuppressionReason,
 )
-from recover.models.history import (
-    HistoryImport,
-    ImportedCharge,
-    ImportedInvoice,
-    ImportedPayment,
-    ImportStage,
-    ImportState,
-)
-from recover.models.learning import AccountLesson, RetryModel
-from recover.models.people import (
-    Company,
-    Invitation,
-    Notification,
-    NotificationKind,
-    NotificationStatus,
-    Passkey,
-    SignIn,
-    SignInMethod,
-    User,
-)
-from recover.models.record import RecordEntry, RecordHead
-from recover.models.recovery import (
-    Attempt,
-    Ending,
-    EndingStatus,
-    LedgerKind,
-    LedgerLine,
-    RecoveryCase,
-)
-from recover.models.starting import (
+from recover.models.onboarding import (
     Report,
     ReportKind,
     ReportLine,
@@ -60,7 +41,20 @@ from recover.models.starting import (
     Start,
     StripeMails,
 )
-from recover.models.stripe_side import (
+from recover.models.people import (
+    Company,
+    Invitation,
+    Notification,
+    NotificationKind,
+    NotificationStatus,
+    Passkey,
+    Role,
+    SignIn,
+    SignInMethod,
+    User,
+)
+from recover.models.retry_models import AccountLesson, RetryModel
+from recover.models.stripe_accounts import (
     Account,
     Connection,
     ConnectRequest,
@@ -112,6 +106,7 @@ __all__ = [
     "ReportLine",
     "ReportState",
     "RetryModel",
+    "Role",
     "SignIn",
     "SignInMethod",
     "Start",

@@ -9,11 +9,22 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from recover.db import Base
+from recover.foundation.database import Base
 from recover.models.columns import AccountId, BigId, Id, Long, Short
-from recover.roles import Role
 
 OPEN = text("accepted_at IS NULL AND withdrawn_at IS NULL")
+
+
+class Role(StrEnum):
+    """Each may do what those below it may."""
+
+    OWNER = "owner"  # people, keys, connections and erasure too
+    MEMBER = "member"  # works on cases and changes settings
+    VIEWER = "viewer"  # looks at everything that is no secret, changes nothing
+
+    def may(self, wanted: Role) -> bool:
+        order = list(Role)
+        return order.index(self) <= order.index(wanted)
 
 
 class Company(Base):

@@ -8,56 +8,72 @@ from flask import Blueprint, Flask
 
 from recover.services import Services
 from recover.web import (
-    account_settings,
-    brand,
-    card,
-    case,
-    dashboard,
-    dry_run,
-    go_live,
-    guard,
+    access_control,
+    brand_stylesheet,
+    error_pages,
+    headers,
     health,
-    hooks,
+    live_or_test,
+    template_helpers,
+)
+from recover.web.dashboard import audit_log, case_page, overview, retry_models
+from recover.web.onboarding import checklist, dry_run, go_live
+from recover.web.people import (
+    accept_invitation,
+    company_switch,
     invitations,
     members,
-    mode,
     passkey_sign_in,
     passkeys,
-    personal,
-    places,
-    present,
-    problems,
-    record,
-    retries,
-    security,
     sessions,
-    settings_area,
     sign_in,
-    start,
-    stop,
+    team,
+)
+from recover.web.settings import (
+    api_tokens,
+    navigation,
+    pages,
+    privacy,
     stripe_accounts,
     stripe_connect,
-    team,
-    tokens,
-    welcome,
+    webhook_endpoints,
 )
+from recover.web.subscriber import card_page, unsubscribe
 
-START = (start, dry_run, go_live)
-FOUNDERS = (dashboard, case, retries, settings_area, account_settings, record, personal)
-CONNECTIONS = (mode, stripe_accounts, stripe_connect, tokens, hooks)
-PEOPLE = (passkey_sign_in, welcome, places, team, members, invitations, sessions, passkeys)
-SUBSCRIBERS = (card, stop)
+START = (checklist, dry_run, go_live)
+FOUNDERS = (overview, case_page, retry_models, navigation, pages, audit_log, privacy)
+CONNECTIONS = (live_or_test, stripe_accounts, stripe_connect, api_tokens, webhook_endpoints)
+PEOPLE = (
+    passkey_sign_in,
+    accept_invitation,
+    company_switch,
+    team,
+    members,
+    invitations,
+    sessions,
+    passkeys,
+)
+SUBSCRIBERS = (card_page, unsubscribe)
 
 
 def register(app: Flask, services: Services) -> None:
     """Add every page to ``app``, with the headers, cookies and checks that belong to them."""
-    security.configure(app, services.settings)
-    guard.configure(app)
-    present.configure(app)
-    problems.configure(app)
+    headers.configure(app, services.settings)
+    access_control.configure(app)
+    template_helpers.configure(app)
+    error_pages.configure(app)
     site = Blueprint("web", __name__)
-    site.before_request(partial(guard.check, services))
-    for part in (health, brand, sign_in, *START, *FOUNDERS, *CONNECTIONS, *PEOPLE, *SUBSCRIBERS):
+    site.before_request(partial(access_control.check, services))
+    for part in (
+        health,
+        brand_stylesheet,
+        sign_in,
+        *START,
+        *FOUNDERS,
+        *CONNECTIONS,
+        *PEOPLE,
+        *SUBSCRIBERS,
+    ):
         site.register_blueprint(part.blueprint(services))
-    site.register_blueprint(record.export_blueprint(services))
+    site.register_blueprint(audit_log.export_blueprint(services))
     app.register_blueprint(site)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from recover.dunning.facts import Facts
-from recover.dunning.hours import local
+from recover.dunning.local_time import local
 
 NOMINAL = [0, 1, 2, 3, 4]  # columns without an order
 _HOUR = 3600.0

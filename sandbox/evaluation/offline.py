@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from recover.dunning import DEFAULT, Campaign, Retry
-from recover.dunning.budget import gap_ends_at
+from recover.dunning.assessment import latest_failure, rule_of
 from recover.dunning.facts import Facts
-from recover.dunning.situation import latest_failure, rule_of
+from recover.dunning.retry_budget import gap_ends_at
 from sandbox.chance import Chance
 from sandbox.evaluation.case import Case
 from sandbox.evaluation.invoices import RememberingIssuers, failed_invoices

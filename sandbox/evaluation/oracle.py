@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from recover.dunning import Campaign, Retry
-from recover.dunning.budget import gap_ends_at
-from recover.dunning.situation import latest_failure, rule_of
+from recover.dunning.assessment import latest_failure, rule_of
+from recover.dunning.retry_budget import gap_ends_at
 from sandbox.evaluation.case import Case
 from sandbox.evaluation.proposals import Unlearning
 from sandbox.issuers import Issuers

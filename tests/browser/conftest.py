@@ -16,8 +16,8 @@ from page_town import Town
 from playwright.sync_api import Browser, sync_playwright
 
 from app import create_app
-from recover import config
 from recover import services as composition
+from recover.foundation import config
 from sandbox.api import create_stripe
 from sandbox.consent import CLIENT_ID
 from sandbox.sandbox import Sandbox

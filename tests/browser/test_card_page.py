@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app import create_app
-from recover.links import Links
+from recover.foundation.signed_links import Links
 from sandbox.server import serve
 
 pytest_plugins = ("web_cast",)

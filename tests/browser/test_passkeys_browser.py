@@ -13,9 +13,9 @@ from sqlalchemy import select
 from team_cast import lines, person
 
 from app import create_app
-from recover import sessions
-from recover.links import Links
+from recover.foundation.signed_links import Links
 from recover.models import Passkey
+from recover.people import sessions
 from sandbox.server import serve
 
 pytest_plugins = ("web_cast",)

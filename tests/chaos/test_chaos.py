@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from recover import accounts, changes
+from recover.accounts import connections
+from recover.accounts.settings import changes
 from recover.models import Attempt, Ending, LedgerLine, Message, RecoveryCase
 from sandbox.stage import Stage, stage
 from sandbox.verdict import judge
@@ -86,7 +87,7 @@ def play(directory: Path, killer: Killer | None = None) -> dict[str, object]:
                 scene.director.redis.flushall()
                 flushed = True
 
-        [account] = accounts.connected(scene.services)
+        [account] = connections.connected(scene.services)
         wanted = {"end_of_dunning": "uncollectible"}
         changes.change(scene.services, account.id, wanted, actor="command")
         if killer:

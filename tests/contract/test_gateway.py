@@ -10,11 +10,11 @@ from itertools import islice
 
 import pytest
 
-from recover import stripe_gateway_account
-from recover.errors import StripeRejected
-from recover.key_permissions import NEEDED, NOT_NEEDED
-from recover.stripe_gateway import StripeAccount, StripeGateway
-from recover.stripe_objects import (
+from recover.foundation.errors import StripeRejected
+from recover.stripe_api import account_client
+from recover.stripe_api.gateway import StripeAccount, StripeGateway
+from recover.stripe_api.key_permissions import NEEDED, NOT_NEEDED
+from recover.stripe_api.objects import (
     CardField,
     CardSetup,
     Charge,
@@ -44,7 +44,7 @@ def create_webhook_endpoint(account):
         if "'api_version' validation failed: value is not in enum" not in str(refused):
             raise
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stripe_gateway_account, "API_VERSION", OLDER_VERSION)
+        patch.setattr(account_client, "API_VERSION", OLDER_VERSION)
         return ask()
 
 

@@ -34,11 +34,11 @@ from recover.dunning import (
     rule_of,
     rules_for,
 )
+from recover.dunning.assessment import same_number
 from recover.dunning.decline_table import TABLE
 from recover.dunning.engine import Engine
-from recover.dunning.hours import local
+from recover.dunning.local_time import local
 from recover.dunning.outages import over_since
-from recover.dunning.situation import same_number
 
 START = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
 

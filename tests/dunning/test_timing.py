@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recover.dunning import DEFAULT, FixedTiming, Outcome
-from recover.dunning.hours import local, next_opening, out_of_the_night, zone
+from recover.dunning.local_time import local, next_opening, out_of_the_night, zone
 
 TIMING = FixedTiming()
 

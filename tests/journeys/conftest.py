@@ -15,10 +15,12 @@ from journey import Journey
 from sqlalchemy import event
 
 from app import create_app
-from recover import accounts, config, jobs
 from recover import services as composition
+from recover.accounts import connections
+from recover.entrypoints import jobs
+from recover.foundation import config
 from recover.services import Services
-from recover.stripe_gateway import StripeGateway
+from recover.stripe_api.gateway import StripeGateway
 from sandbox.api import create_stripe
 from sandbox.mailbox import Mailbox
 from sandbox.sandbox import Sandbox
@@ -94,7 +96,7 @@ def begin(
             stack.callback(_give_back, _taken(services))
             monkeypatch.setattr(jobs, "services", lambda: services)
             account = _connect(services, sandbox, mode, connection)
-            accounts.set_retries(services, account.id, {"timing": timing})
+            connections.set_retries(services, account.id, {"timing": timing})
             door.app = create_app(services)
             return Journey(services, account, sandbox, mailbox, stripe.url)
 
@@ -133,17 +135,19 @@ def _platform_endpoint(sandbox: Sandbox, stripe_url: str, web_url: str) -> str:
 
 def _connect(services: Services, sandbox: Sandbox, mode: str, connection: str):
     if connection == "platform":
-        return accounts.connect(
+        return connections.connect(
             services,
             "Fernhill Software",
-            accounts.Keys(stripe_account_id=sandbox.account_id),
+            connections.Keys(stripe_account_id=sandbox.account_id),
             mode=mode,
         )
-    account = accounts.connect(
+    account = connections.connect(
         services,
         "Fernhill Software",
-        accounts.Keys(secret=sandbox.restricted_key, publishable=sandbox.account_publishable_key),
+        connections.Keys(
+            secret=sandbox.restricted_key, publishable=sandbox.account_publishable_key
+        ),
         mode=mode,
     )
-    accounts.add_webhook_endpoint(services, account, HANDLED_TYPES)
+    connections.add_webhook_endpoint(services, account, HANDLED_TYPES)
     return account

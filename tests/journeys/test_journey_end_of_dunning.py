@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 from journey import CLEAN
 
-from recover import cases, endings, jobs, steps
 from recover.dunning import Trigger
+from recover.entrypoints import jobs
+from recover.workflow import end_of_dunning, steps, sync
 
 DONE = {"cancel": ("canceled", "open"), "uncollectible": ("past_due", "uncollectible")}
 UNTOUCHED = ("past_due", "open")
@@ -38,13 +39,13 @@ def on_stripe(journey, invoice):
 def begin(journey, invoice):
     """What a worker does first: the row is begun, and Stripe still to be asked."""
     row, case = journey.ending(invoice), journey.case(invoice)
-    assert endings._begin(journey.services, journey.account, case, row.id)
+    assert end_of_dunning._begin(journey.services, journey.account, case, row.id)
 
 
 def ask(journey, invoice):
     """What a worker does next: Stripe is asked. The answer is lost."""
     row, case = journey.ending(invoice), journey.case(invoice)
-    endings._ask(journey.services, journey.account, case, row)
+    end_of_dunning._ask(journey.services, journey.account, case, row)
 
 
 def assert_done_once(journey, invoice, action):
@@ -139,7 +140,7 @@ def test_it_is_not_done_where_fresh_evidence_speaks_against_it(journey, action, 
         patch.setattr(jobs, "end_dunning", lambda: 0)
         meanwhile(journey, invoice)
     after = on_stripe(journey, invoice)
-    endings.carry_out(journey.services, row)
+    end_of_dunning.carry_out(journey.services, row)
 
     ending = journey.ending(invoice)
     assert (ending.status, why in ending.error) == ("skipped", True), ending.error
@@ -154,7 +155,7 @@ def test_a_subscription_whose_newer_invoice_is_paid_is_not_cancelled(journey):
     subscription = journey.sandbox.store.get(journey.case(invoice).stripe_subscription_id)
     journey.sandbox.store.change(subscription, "customer.subscription.updated", status="active")
 
-    endings.carry_out(journey.services, journey.ending(invoice).id)
+    end_of_dunning.carry_out(journey.services, journey.ending(invoice).id)
 
     assert subscription["status"] == "active"
     assert "not past due" in journey.ending(invoice).error
@@ -215,8 +216,8 @@ def test_two_workers_with_one_row_ask_once(journey):
     invoice = exhausted(journey)
     row, case = journey.ending(invoice), journey.case(invoice)
 
-    first = endings._begin(journey.services, journey.account, case, row.id)
-    second = endings._begin(journey.services, journey.account, case, row.id)
+    first = end_of_dunning._begin(journey.services, journey.account, case, row.id)
+    second = end_of_dunning._begin(journey.services, journey.account, case, row.id)
 
     assert first is not None
     assert second is None
@@ -258,7 +259,7 @@ def test_nobody_can_begin_to_pay_while_stripe_is_being_asked(journey):
     journey.replace_card(journey.case(invoice).stripe_customer_id)
     begin(journey, invoice)
 
-    paid = cases.pay_now(
+    paid = sync.pay_now(
         journey.services,
         journey.account,
         invoice,
@@ -274,7 +275,7 @@ def test_nobody_can_begin_to_pay_while_stripe_is_being_asked(journey):
 def test_who_pays_first_keeps_their_subscription(journey):
     invoice = exhausted(journey)
     journey.replace_card(journey.case(invoice).stripe_customer_id)
-    begun = cases.begin_payment(
+    begun = sync.begin_payment(
         journey.services,
         journey.account,
         invoice,
@@ -284,8 +285,8 @@ def test_who_pays_first_keeps_their_subscription(journey):
     )
     assert begun
 
-    endings.carry_out(journey.services, journey.ending(invoice).id)
-    cases.complete_payment(journey.services, journey.account, invoice, begun)
+    end_of_dunning.carry_out(journey.services, journey.ending(invoice).id)
+    sync.complete_payment(journey.services, journey.account, invoice, begun)
     journey.run(days=1)
 
     assert journey.ending(invoice).status == "skipped"
@@ -297,7 +298,7 @@ def test_a_case_that_is_exhausted_again_is_ended_again(journey):
     invoice = exhausted(journey)
     journey.replace_card(journey.case(invoice).stripe_customer_id)
     journey.sandbox.script(journey.case(invoice).stripe_customer_id, ["do_not_honor"] * 5)
-    begun = cases.begin_payment(
+    begun = sync.begin_payment(
         journey.services,
         journey.account,
         invoice,
@@ -305,10 +306,10 @@ def test_a_case_that_is_exhausted_again_is_ended_again(journey):
         "Somebody asked.",
         actor="user:1",
     )
-    endings.carry_out(journey.services, journey.ending(invoice).id)
+    end_of_dunning.carry_out(journey.services, journey.ending(invoice).id)
     assert journey.ending(invoice).status == "skipped"
 
-    cases.complete_payment(journey.services, journey.account, invoice, begun)
+    sync.complete_payment(journey.services, journey.account, invoice, begun)
     journey.run(days=1)
 
     assert journey.case(invoice).state == "exhausted"

@@ -8,9 +8,9 @@ from itertools import pairwise
 import pytest
 from journey import CLEAN
 
-from recover import accounts
-from recover.errors import PermanentError
-from recover.timings import SHIPPED
+from recover.accounts import connections
+from recover.foundation.errors import PermanentError
+from recover.learning.timing_in_force import SHIPPED
 
 BROKE = ["insufficient_funds"] * 12
 
@@ -66,7 +66,7 @@ def test_where_no_further_try_is_made_the_case_says_why(journey):
 def test_the_account_s_own_limits_hold(begin):
     journey = begin(timing="engine")
     limits = {"max_retries": 2, "min_gap_hours": 100}
-    accounts.set_retries(journey.services, journey.account_id, limits)
+    connections.set_retries(journey.services, journey.account_id, limits)
     invoice = journey.fail(*BROKE)
 
     journey.run(days=25)
@@ -80,7 +80,7 @@ def test_a_change_of_timing_or_limits_in_the_middle_neither_orphans_nor_doubles_
     invoice = journey.fail(*BROKE)
     for wanted in ({"timing": "fixed"}, {"max_retries": 4}, {"timing": "engine"}, {"explore": 0.3}):
         journey.run(days=2)
-        accounts.set_retries(journey.services, journey.account_id, wanted)
+        connections.set_retries(journey.services, journey.account_id, wanted)
         journey.settle()
         assert journey.case(invoice).next_step_at > journey.now
 
@@ -105,7 +105,7 @@ def test_a_change_of_timing_or_limits_in_the_middle_neither_orphans_nor_doubles_
 )
 def test_a_limit_out_of_bounds_is_refused_and_nothing_changes(journey, wanted):
     with pytest.raises(PermanentError):
-        accounts.set_retries(journey.services, journey.account_id, wanted)
+        connections.set_retries(journey.services, journey.account_id, wanted)
 
     account = journey.account
     assert (account.timing, account.max_retries, account.min_gap_hours) == ("engine", None, None)
@@ -125,7 +125,7 @@ def test_while_observing_the_rows_say_what_the_engine_would_have_done(begin):
 
 def test_a_share_of_the_tries_explores_and_says_with_which_probability(begin):
     journey = begin(timing="engine")
-    accounts.set_retries(journey.services, journey.account_id, {"explore": 0.3})
+    connections.set_retries(journey.services, journey.account_id, {"explore": 0.3})
     invoices = [journey.fail(*BROKE) for _ in range(12)]
 
     journey.run(days=25)

@@ -8,7 +8,7 @@ import pytest
 import requests
 from journey import CLEAN
 
-from recover import accounts
+from recover.accounts import connections
 from sandbox.webhooks import signature
 
 ENDINGS = {
@@ -89,10 +89,10 @@ def test_a_first_sweep_takes_up_what_failed_before_the_company_connected(journey
 
 def other_company(journey):
     """A second company, connected with its own key, and the address its events come to."""
-    other = accounts.connect(
+    other = connections.connect(
         journey.services,
         "Another company",
-        accounts.Keys(
+        connections.Keys(
             secret=journey.sandbox.platform_key,
             publishable=journey.sandbox.publishable_key,
             webhook_secrets=["whsec_of_another_company"],

@@ -9,8 +9,8 @@ from itertools import pairwise
 
 from journey import CLEAN
 
-from recover.case_facts import facts_of
-from recover.evidence import fetch_evidence
+from recover.cases.core_facts import facts_of
+from recover.cases.evidence import fetch_evidence
 
 DAY = timedelta(days=1)
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from journey import CLEAN
 
-from recover import accounts, issuers
+from recover.accounts import connections
+from recover.cases import issuer_outages
 from sandbox.objects import customers
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
@@ -120,7 +121,7 @@ def test_hiccups_of_single_cards_change_nothing(journey):
 
 def test_an_end_is_announced_once_also_to_cases_that_may_not_be_tried_yet(journey, monkeypatch):
     woken = []
-    monkeypatch.setattr(issuers, "wake", spied(woken, issuers.wake))
+    monkeypatch.setattr(issuer_outages, "wake", spied(woken, issuer_outages.wake))
     journey.sandbox.break_issuer(BANK)
     invoices = renew(journey, 5)
     journey.sandbox.mend_issuer(BANK)
@@ -168,8 +169,8 @@ def test_one_account_s_answers_move_no_case_of_another(begin):
 
 def second_account(journey):
     store = customers.account(journey.sandbox.state, "Elm Street", timezone="UTC")
-    accounts.connect(
-        journey.services, "Elm Street", accounts.Keys(stripe_account_id=store.id), mode="recover"
+    connections.connect(
+        journey.services, "Elm Street", connections.Keys(stripe_account_id=store.id), mode="recover"
     )
     return store
 

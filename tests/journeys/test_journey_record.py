@@ -8,9 +8,10 @@ from collections import Counter
 
 from sqlalchemy import select
 
-from recover import cases, record, record_check
+from recover.compliance import audit_log, audit_verification
 from recover.dunning import Trigger
 from recover.models import Attempt, Message, RecordEntry
+from recover.workflow import sync
 
 ENDINGS = {"sent": "sent", "refused": "refused", "uncertain": "uncertain", "skipped": "skip"}
 ACTORS = {"schedule": "recover", "card_update": "recover", "subscriber": "subscriber"}
@@ -69,10 +70,10 @@ def test_looking_again_adds_no_line_and_the_chain_holds(journey):
     before = len(lines(journey))
 
     for case in journey.cases:
-        cases.sync(journey.services, journey.account, case.stripe_invoice_id)
+        sync.sync(journey.services, journey.account, case.stripe_invoice_id)
 
     assert len(lines(journey)) == before
-    record.seal(journey.services.db)
+    audit_log.seal(journey.services.db)
     chain = f"account:{journey.account_id}"
-    checked = record_check.check(journey.services.db, chain, journey.now)
+    checked = audit_verification.check(journey.services.db, chain, journey.now)
     assert (checked.lines, checked.fault) == (before, None)

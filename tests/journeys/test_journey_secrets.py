@@ -10,10 +10,12 @@ from sqlalchemy import select
 from webhook_cast import body_of, event
 
 from app import create_app
-from recover import accounts, erasure, people, record, record_export
-from recover.errors import RecoverError
-from recover.links import Purpose
+from recover.accounts import connections
+from recover.compliance import audit_export, audit_log, erasure
+from recover.foundation.errors import RecoverError
+from recover.foundation.signed_links import Purpose
 from recover.models import Account, Company, RecoveryCase
+from recover.people import users
 
 WEBHOOK = "whsec_RECOGNISABLE0123456789"
 
@@ -41,10 +43,10 @@ def test_no_secret_leaves_by_any_door(begin, caplog):
     invoice = journey.fail("insufficient_funds", "approve")
     journey.run(days=4)
     said += _trouble(journey)
-    record.seal(services.db)
+    audit_log.seal(services.db)
     chains = [f"account:{journey.account_id}", f"company:{journey.account.company_id}"]
-    for form in record_export.FORMATS:
-        said += record_export.export(services.db, [*chains, record.INSTALLATION], form)
+    for form in audit_export.FORMATS:
+        said += audit_export.export(services.db, [*chains, audit_log.INSTALLATION], form)
     case = journey.case(invoice)
     copied = erasure.copy(
         services, journey.account.company_id, case.stripe_customer_id, actor="user:1"
@@ -75,8 +77,8 @@ def _trouble(journey) -> list[str]:
         setattr(account, name, value)
     acts = (
         lambda: services.stripe(account),
-        lambda: accounts.connect(
-            services, "Other", accounts.Keys(secret=journey.sandbox.account_key + "x")
+        lambda: connections.connect(
+            services, "Other", connections.Keys(secret=journey.sandbox.account_key + "x")
         ),
     )
     for act in acts:
@@ -102,8 +104,8 @@ def _pages(journey, case: RecoveryCase) -> list[str]:
     services, client = journey.services, _client(journey)
     with services.db.read() as session:
         company = session.scalars(select(Company)).one()
-    user = people.add_user(services, company, "ada@fernhill.test")
-    wanted = people.ask(services, user.email, "a-test")
+    user = users.add_user(services, company, "ada@fernhill.test")
+    wanted = users.ask(services, user.email, "a-test")
     token = services.links.sign(Purpose.SIGN_IN, {"nonce": wanted.nonce}, services.now())
     form = client.get(f"/sign-in/{token}").text
     csrf = form.partition('name="csrf_token" value="')[2].partition('"')[0]

@@ -11,9 +11,12 @@ from journey import CLEAN
 from sqlalchemy import select
 
 from emails.transport import Mailer
-from recover import accounts, attempts, cases, jobs, steps
+from recover.accounts import connections
+from recover.cases import attempts
 from recover.dunning import Outcome, Trigger
+from recover.entrypoints import jobs
 from recover.models import Attempt
+from recover.workflow import steps, sync
 from sandbox.sandbox import CAREFUL
 
 PAY = "POST /v1/invoices"  # of all that Recover asks Stripe, only the charge matches
@@ -192,7 +195,7 @@ def test_a_worker_that_dies_in_the_middle_of_sending_never_doubles_a_mail(
 ):
     invoice = journey.fail("expired_card")
     dying = dataclasses.replace(journey.services, mailer=mailer(journey.mailbox.url))
-    cases.sync(dying, journey.account, invoice)
+    sync.sync(dying, journey.account, invoice)
 
     with pytest.raises(SystemExit):
         steps.step(dying, journey.case(invoice).id)
@@ -255,7 +258,7 @@ def test_a_page_that_dies_before_the_card_is_saved_charges_nothing(journey):
     method = journey.sandbox.add_card(case.stripe_customer_id, journey.sandbox.issue_card())
     chosen = journey.services.stripe(journey.account).payment_method(method)
 
-    cases.begin_payment(
+    sync.begin_payment(
         journey.services,
         journey.account,
         invoice,
@@ -339,10 +342,10 @@ def test_stripe_is_asked_less_and_less_often_while_it_is_away(journey):
 
 
 def test_one_account_without_access_does_not_hold_up_the_mails_of_another(journey):
-    other = accounts.connect(
+    other = connections.connect(
         journey.services,
         "Another company",
-        accounts.Keys(
+        connections.Keys(
             secret=journey.sandbox.platform_key, publishable=journey.sandbox.publishable_key
         ),
         mode="recover",
@@ -373,10 +376,10 @@ def test_a_revoked_key_closes_nothing_and_the_case_goes_on_with_a_new_one(journe
     assert journey.charged(invoice) == [False]
     assert "401" in journey.account.problem
 
-    accounts.connect(
+    connections.connect(
         journey.services,
         "Fernhill Software",
-        accounts.Keys(
+        connections.Keys(
             secret=journey.sandbox.new_key(permissions=CAREFUL),
             publishable=journey.sandbox.account_publishable_key,
         ),

@@ -12,14 +12,14 @@ differences(old, new)                what two models believe differently, in wor
 
 from __future__ import annotations
 
-from recover.dunning.engine.comparing import differences
 from recover.dunning.engine.engine import Engine
-from recover.dunning.engine.learning import FitResult, refit, update_model
 from recover.dunning.engine.model import Model
-from recover.dunning.engine.moves import Move
+from recover.dunning.engine.model_diff import differences
+from recover.dunning.engine.model_distance import Move
 from recover.dunning.engine.outcomes import RetryOutcome
 from recover.dunning.engine.planner import Price
 from recover.dunning.engine.pooling import pool
+from recover.dunning.engine.update import FitResult, refit, update_model
 from recover.dunning.timing import Proposal
 
 __all__ = [

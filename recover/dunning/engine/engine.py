@@ -7,17 +7,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from recover.dunning.assessment import assess, attempts_made, current_rule
 from recover.dunning.campaign import DEFAULT, Campaign
 from recover.dunning.declines import DeclineCategory, Pace
-from recover.dunning.engine.doubts import assumptions, contradictions
-from recover.dunning.engine.learning import update_model
+from recover.dunning.engine.inconsistent_facts import assumptions, contradictions
 from recover.dunning.engine.model import Model
 from recover.dunning.engine.outcomes import RetryOutcome
 from recover.dunning.engine.planner import Price, best_plan
 from recover.dunning.engine.proposal import Exploration, proposal_from, retry_question
+from recover.dunning.engine.update import update_model
 from recover.dunning.facts import Facts
-from recover.dunning.plausible import time_fault
-from recover.dunning.situation import assess, attempts_made, current_rule
+from recover.dunning.time_sanity import time_fault
 from recover.dunning.timing import FixedTiming, Proposal, Retry
 
 _DRAWS = 2**64

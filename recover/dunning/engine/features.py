@@ -12,12 +12,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from recover.dunning.assessment import RuledAttempt
 from recover.dunning.declines import DeclineRule, Pace
 from recover.dunning.engine.arrays import Floats
+from recover.dunning.engine.hour_grid import MAX_DAYS, pays_on
 from recover.dunning.engine.hypotheses import HYPOTHESES, PARAMETERS, Hypothesis
-from recover.dunning.engine.paydays import MAX_DAYS, pays_on
 from recover.dunning.facts import Card, Facts, Outcome
-from recover.dunning.situation import RuledAttempt
 
 GROUPS: Final[tuple[str, ...]] = tuple(PARAMETERS["causes"])
 REGIONS: Final[tuple[str, ...]] = tuple(PARAMETERS["regions"])

@@ -10,7 +10,6 @@ from typing import Final
 import numpy as np
 
 from recover.dunning.engine.arrays import Floats
-from recover.dunning.engine.belief import shift_logits
 from recover.dunning.engine.features import FAMILIES
 from recover.dunning.engine.hypotheses import CAUSES
 from recover.dunning.engine.model import (
@@ -20,8 +19,9 @@ from recover.dunning.engine.model import (
     Model,
     within_causes,
 )
-from recover.dunning.engine.moves import MAX_STEP, limited_counts, limited_step
+from recover.dunning.engine.model_distance import MAX_STEP, limited_counts, limited_step
 from recover.dunning.engine.outcomes import TrainingRows
+from recover.dunning.engine.posterior import shift_logits
 
 _EM_ROUNDS = 8
 _EVIDENCE_ROUNDS = 4

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from recover.dunning.engine.arrays import Bools, Floats, Ints
-from recover.dunning.engine.belief import approval_chances, case_posterior
 from recover.dunning.engine.features import Stratum, case_features, feature_vector, hour_features
 from recover.dunning.engine.model import SHIPPED
+from recover.dunning.engine.posterior import approval_chances, case_posterior
 from recover.dunning.facts import Facts
 
 _HELD_OUT_EVERY = 5  # of the cases

@@ -18,9 +18,9 @@ from typing import NamedTuple
 import numpy as np
 
 from recover.dunning.engine.arrays import Ints
-from recover.dunning.engine.belief import Posterior
-from recover.dunning.engine.masses import ALIVE, DELAY, OPENNESS, removals
-from recover.dunning.engine.paydays import COARSE_HOURS, WAKING_HOURS, hours_at
+from recover.dunning.engine.hour_grid import COARSE_HOURS, WAKING_HOURS, hours_at
+from recover.dunning.engine.posterior import Posterior
+from recover.dunning.engine.state_mass import ALIVE, DELAY, OPENNESS, removals
 
 _FINE_HOURS = 36
 """So long after the last attempt every waking hour is a candidate, where that is asked for."""

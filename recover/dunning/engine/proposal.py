@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from recover.dunning.budget import STRIPE_GRACE, caps_clear_at, gap_ends_at
+from recover.dunning.assessment import Assessment
 from recover.dunning.campaign import Campaign
 from recover.dunning.declines import Pace
 from recover.dunning.engine.arrays import Ints
-from recover.dunning.engine.belief import Posterior, case_posterior
 from recover.dunning.engine.model import Model
 from recover.dunning.engine.planner import Plan, PlanningProblem, candidate_hours
-from recover.dunning.engine.reasons import no_retry_sentence, retry_clause
+from recover.dunning.engine.posterior import Posterior, case_posterior
+from recover.dunning.engine.reason_wording import no_retry_sentence, retry_clause
 from recover.dunning.facts import Facts, Trigger
-from recover.dunning.hours import local
-from recover.dunning.situation import Assessment
+from recover.dunning.local_time import local
+from recover.dunning.retry_budget import STRIPE_GRACE, caps_clear_at, gap_ends_at
 from recover.dunning.timing import Proposal, Retry
 
 _HOUR = timedelta(hours=1)

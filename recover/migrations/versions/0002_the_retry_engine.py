@@ -1,7 +1,7 @@
 """the retry engine"""
 
 import sqlalchemy as sa
-import recover.db
+import recover.foundation.database
 from alembic import op
 
 
@@ -16,7 +16,7 @@ def upgrade() -> None:
     op.create_table('account_lessons',
     sa.Column('account_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('body', sa.Text(), nullable=False),
-    sa.Column('made_at', recover.db.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('made_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_account_lessons_account_id_accounts')),
     sa.PrimaryKeyConstraint('account_id', name=op.f('pk_account_lessons'))
     )
@@ -29,7 +29,7 @@ def upgrade() -> None:
     sa.Column('accepted', sa.Boolean(), nullable=False),
     sa.Column('reason', sa.Text(), nullable=False),
     sa.Column('figures', sa.JSON(), nullable=False),
-    sa.Column('made_at', recover.db.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('made_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_retry_models_account_id_accounts')),
     sa.ForeignKeyConstraint(['parent_id'], ['retry_models.id'], name=op.f('fk_retry_models_parent_id_retry_models')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_retry_models'))

@@ -5,7 +5,7 @@ from hashlib import sha256
 from secrets import token_hex
 
 import sqlalchemy as sa
-import recover.db
+import recover.foundation.database
 from alembic import op
 
 
@@ -60,7 +60,7 @@ def upgrade() -> None:
     sa.Column('details', sa.JSON(), nullable=True),
     sa.Column('salt', sa.String(length=255), nullable=False),
     sa.Column('digest', sa.String(length=64), nullable=False),
-    sa.Column('at', recover.db.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
     sa.Column('seq', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('hash', sa.String(length=64), nullable=True),
     sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_record_account_id_accounts')),
@@ -99,7 +99,7 @@ def downgrade() -> None:
     sa.Column('case_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('verb', sa.String(length=255), nullable=False),
     sa.Column('reason', sa.Text(), nullable=False),
-    sa.Column('at', recover.db.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_timeline_account_id_accounts')),
     sa.ForeignKeyConstraint(['case_id'], ['cases.id'], name=op.f('fk_timeline_case_id_cases')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_timeline'))

@@ -1,7 +1,7 @@
 """erasure and the checked record"""
 
 import sqlalchemy as sa
-import recover.db
+import recover.foundation.database
 from alembic import op
 
 
@@ -24,13 +24,13 @@ def upgrade() -> None:
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('company_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('address_hash', sa.String(length=64), nullable=False),
-    sa.Column('created_at', recover.db.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('created_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['company_id'], ['companies.id'], name=op.f('fk_erased_addresses_company_id_companies')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_erased_addresses')),
     sa.UniqueConstraint('company_id', 'address_hash', name=op.f('uq_erased_addresses_company_id_address_hash'))
     )
     with op.batch_alter_table('cases', schema=None) as batch_op:
-        batch_op.add_column(sa.Column('erased_at', recover.db.UtcDateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column('erased_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True))
 
     with op.batch_alter_table('companies', schema=None) as batch_op:
         batch_op.add_column(sa.Column('keep_days', sa.Integer(), nullable=True))
@@ -40,7 +40,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_record_actor', ['chain', 'actor', 'id'], unique=False)
 
     with op.batch_alter_table('record_heads', schema=None) as batch_op:
-        batch_op.add_column(sa.Column('verified_at', recover.db.UtcDateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column('verified_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column('verified_seq', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False, server_default='0'))
         batch_op.add_column(sa.Column('fault', sa.Text(), nullable=False, server_default=''))
 

@@ -1,7 +1,7 @@
 """People: places at companies, invitations, sessions, passkeys"""
 
 import sqlalchemy as sa
-import recover.db
+import recover.foundation.database
 from alembic import op
 
 
@@ -22,9 +22,9 @@ def upgrade() -> None:
     sa.Column('public_key', sa.Text(), nullable=False),
     sa.Column('sign_count', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('backed_up', sa.Boolean(), nullable=False),
-    sa.Column('created_at', recover.db.UtcDateTime(timezone=True), nullable=False),
-    sa.Column('used_at', recover.db.UtcDateTime(timezone=True), nullable=True),
-    sa.Column('suspect_at', recover.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('created_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('used_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('suspect_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_passkeys')),
     sa.UniqueConstraint('credential_id', name=op.f('uq_passkeys_credential_id'))
     )
@@ -39,12 +39,12 @@ def upgrade() -> None:
     sa.Column('mailed_nonce', sa.String(length=64), nullable=False),
     sa.Column('shown_nonce', sa.String(length=64), nullable=False),
     sa.Column('invited_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
-    sa.Column('created_at', recover.db.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('created_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
     sa.Column('mails', sa.Integer(), nullable=False),
-    sa.Column('mailed_at', recover.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('mailed_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
     sa.Column('mail_trouble', sa.String(length=255), nullable=False),
-    sa.Column('accepted_at', recover.db.UtcDateTime(timezone=True), nullable=True),
-    sa.Column('withdrawn_at', recover.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('accepted_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('withdrawn_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['company_id'], ['companies.id'], name=op.f('fk_invitations_company_id_companies')),
     sa.ForeignKeyConstraint(['invited_by'], ['users.id'], name=op.f('fk_invitations_invited_by_users')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_invitations')),
@@ -62,13 +62,13 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('proof', sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column('device', sa.String(length=255), server_default='', nullable=False))
         batch_op.add_column(sa.Column('seen_hash', sa.String(length=64), server_default='', nullable=False))
-        batch_op.add_column(sa.Column('last_seen_at', recover.db.UtcDateTime(timezone=True), nullable=True))
-        batch_op.add_column(sa.Column('ended_at', recover.db.UtcDateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column('last_seen_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column('ended_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True))
         batch_op.create_unique_constraint(batch_op.f('uq_sign_ins_proof'), ['proof'])
 
     with op.batch_alter_table('users', schema=None) as batch_op:
-        batch_op.add_column(sa.Column('removed_at', recover.db.UtcDateTime(timezone=True), nullable=True))
-        batch_op.add_column(sa.Column('sessions_ended_at', recover.db.UtcDateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column('removed_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column('sessions_ended_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True))
         batch_op.drop_constraint(batch_op.f('uq_users_email'), type_='unique')
         batch_op.create_index(batch_op.f('ix_users_email'), ['email'], unique=False)
         batch_op.create_unique_constraint(batch_op.f('uq_users_company_id_email'), ['company_id', 'email'])

@@ -1,7 +1,7 @@
 """companies connect by themselves"""
 
 import sqlalchemy as sa
-import recover.db
+import recover.foundation.database
 from alembic import op
 
 
@@ -20,8 +20,8 @@ def upgrade() -> None:
     sa.Column('state_hash', sa.String(length=64), nullable=False),
     sa.Column('session_hash', sa.String(length=255), nullable=False),
     sa.Column('livemode', sa.Boolean(), nullable=False),
-    sa.Column('created_at', recover.db.UtcDateTime(timezone=True), nullable=False),
-    sa.Column('used_at', recover.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('created_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('used_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['company_id'], ['companies.id'], name=op.f('fk_connect_requests_company_id_companies')),
     sa.ForeignKeyConstraint(['user_id'], ['users.id'], name=op.f('fk_connect_requests_user_id_users')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_connect_requests')),
@@ -33,7 +33,7 @@ def upgrade() -> None:
 
     with op.batch_alter_table('accounts', schema=None) as batch_op:
         batch_op.add_column(sa.Column('test_mail', sa.String(length=255), nullable=False, server_default='everyone'))
-        batch_op.add_column(sa.Column('leaving_at', recover.db.UtcDateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column('leaving_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True))
 
     # ### end Alembic commands ###
 

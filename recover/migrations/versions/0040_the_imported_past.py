@@ -1,7 +1,7 @@
 """the imported past, and the way to a live account"""
 
 import sqlalchemy as sa
-import recover.db
+import recover.foundation.database
 from alembic import op
 
 
@@ -17,10 +17,10 @@ def upgrade() -> None:
     sa.Column('account_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('state', sa.String(length=255), nullable=False),
     sa.Column('stage', sa.String(length=255), nullable=False),
-    sa.Column('since', recover.db.UtcDateTime(timezone=True), nullable=False),
-    sa.Column('until', recover.db.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('since', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('until', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
     sa.Column('cursor', sa.String(length=255), nullable=False),
-    sa.Column('cursor_at', recover.db.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('cursor_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
     sa.Column('invoices', sa.Integer(), nullable=False),
     sa.Column('charges', sa.Integer(), nullable=False),
     sa.Column('sorted', sa.Integer(), nullable=False),
@@ -28,9 +28,9 @@ def upgrade() -> None:
     sa.Column('requests', sa.Integer(), nullable=False),
     sa.Column('error', sa.Text(), nullable=False),
     sa.Column('failures', sa.Integer(), nullable=False),
-    sa.Column('due_at', recover.db.UtcDateTime(timezone=True), nullable=False),
-    sa.Column('started_at', recover.db.UtcDateTime(timezone=True), nullable=False),
-    sa.Column('finished_at', recover.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('due_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('started_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('finished_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_history_imports_account_id_accounts')),
     sa.PrimaryKeyConstraint('account_id', name=op.f('pk_history_imports'))
     )
@@ -66,7 +66,7 @@ def upgrade() -> None:
     sa.Column('network_status', sa.String(length=255), nullable=False),
     sa.Column('amount_refunded_minor', sa.BigInteger(), nullable=False),
     sa.Column('disputed', sa.Boolean(), nullable=False),
-    sa.Column('created_at', recover.db.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('created_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_imported_charges_account_id_accounts')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_imported_charges')),
     sa.UniqueConstraint('account_id', 'stripe_charge_id', name=op.f('uq_imported_charges_account_id_stripe_charge_id'))
@@ -91,11 +91,11 @@ def upgrade() -> None:
     sa.Column('attempted', sa.Boolean(), nullable=False),
     sa.Column('attempt_count', sa.Integer(), nullable=False),
     sa.Column('paid_out_of_band', sa.Boolean(), nullable=False),
-    sa.Column('created_at', recover.db.UtcDateTime(timezone=True), nullable=False),
-    sa.Column('paid_at', recover.db.UtcDateTime(timezone=True), nullable=True),
-    sa.Column('ended_at', recover.db.UtcDateTime(timezone=True), nullable=True),
-    sa.Column('next_payment_attempt_at', recover.db.UtcDateTime(timezone=True), nullable=True),
-    sa.Column('failed_at', recover.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('created_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('paid_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('ended_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('next_payment_attempt_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('failed_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_imported_invoices_account_id_accounts')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_imported_invoices')),
     sa.UniqueConstraint('account_id', 'stripe_invoice_id', name=op.f('uq_imported_invoices_account_id_stripe_invoice_id'))
@@ -125,9 +125,9 @@ def upgrade() -> None:
     sa.Column('summary', sa.JSON(), nullable=False),
     sa.Column('error', sa.Text(), nullable=False),
     sa.Column('failures', sa.Integer(), nullable=False),
-    sa.Column('due_at', recover.db.UtcDateTime(timezone=True), nullable=False),
-    sa.Column('asked_at', recover.db.UtcDateTime(timezone=True), nullable=False),
-    sa.Column('finished_at', recover.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('due_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('asked_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('finished_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_reports_account_id_accounts')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_reports'))
     )
@@ -137,19 +137,19 @@ def upgrade() -> None:
 
     op.create_table('starts',
     sa.Column('account_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
-    sa.Column('webhook_at', recover.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('webhook_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
     sa.Column('webhook_type', sa.String(length=255), nullable=False),
-    sa.Column('retries_off_at', recover.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('retries_off_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
     sa.Column('stripe_mails', sa.String(length=255), nullable=False),
-    sa.Column('stripe_mails_at', recover.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('stripe_mails_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
     sa.Column('sender_asked', sa.String(length=255), nullable=False),
-    sa.Column('sender_asked_at', recover.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('sender_asked_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
     sa.Column('sender_confirmed', sa.String(length=255), nullable=False),
-    sa.Column('sender_confirmed_at', recover.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('sender_confirmed_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
     sa.Column('dns', sa.JSON(), nullable=False),
-    sa.Column('campaign_at', recover.db.UtcDateTime(timezone=True), nullable=True),
-    sa.Column('dry_run_at', recover.db.UtcDateTime(timezone=True), nullable=True),
-    sa.Column('live_at', recover.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('campaign_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('dry_run_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('live_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_starts_account_id_accounts')),
     sa.PrimaryKeyConstraint('account_id', name=op.f('pk_starts'))
     )

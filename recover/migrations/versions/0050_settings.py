@@ -1,7 +1,7 @@
 """settings, ends of dunning, notifications"""
 
 import sqlalchemy as sa
-import recover.db
+import recover.foundation.database
 from alembic import op
 
 
@@ -23,9 +23,9 @@ def upgrade() -> None:
     sa.Column('details', sa.JSON(), nullable=False),
     sa.Column('error', sa.Text(), nullable=False),
     sa.Column('failures', sa.Integer(), nullable=False),
-    sa.Column('due_at', recover.db.UtcDateTime(timezone=True), nullable=False),
-    sa.Column('created_at', recover.db.UtcDateTime(timezone=True), nullable=False),
-    sa.Column('sent_at', recover.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('due_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('created_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('sent_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_notifications_account_id_accounts')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_notifications')),
     sa.UniqueConstraint('account_id', 'dedup_key', name=op.f('uq_notifications_account_id_dedup_key'))
@@ -44,9 +44,9 @@ def upgrade() -> None:
     sa.Column('idempotency_key', sa.String(length=255), nullable=False),
     sa.Column('error', sa.Text(), nullable=False),
     sa.Column('failures', sa.Integer(), nullable=False),
-    sa.Column('due_at', recover.db.UtcDateTime(timezone=True), nullable=False),
-    sa.Column('created_at', recover.db.UtcDateTime(timezone=True), nullable=False),
-    sa.Column('settled_at', recover.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('due_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('created_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('settled_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_endings_account_id_accounts')),
     sa.ForeignKeyConstraint(['case_id'], ['cases.id'], name=op.f('fk_endings_case_id_cases')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_endings')),

@@ -1,7 +1,7 @@
 """the api and outgoing webhooks"""
 
 import sqlalchemy as sa
-import recover.db
+import recover.foundation.database
 from alembic import op
 
 
@@ -23,11 +23,11 @@ def upgrade() -> None:
     sa.Column('last4', sa.String(length=255), nullable=False),
     sa.Column('scopes', sa.JSON(), nullable=False),
     sa.Column('created_by', sa.String(length=255), nullable=False),
-    sa.Column('created_at', recover.db.UtcDateTime(timezone=True), nullable=False),
-    sa.Column('expires_at', recover.db.UtcDateTime(timezone=True), nullable=True),
-    sa.Column('revoked_at', recover.db.UtcDateTime(timezone=True), nullable=True),
-    sa.Column('used_at', recover.db.UtcDateTime(timezone=True), nullable=True),
-    sa.Column('read_noted_at', recover.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('created_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('expires_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('revoked_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('used_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('read_noted_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_api_tokens_account_id_accounts')),
     sa.ForeignKeyConstraint(['company_id'], ['companies.id'], name=op.f('fk_api_tokens_company_id_companies')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_api_tokens')),
@@ -43,14 +43,14 @@ def upgrade() -> None:
     sa.Column('events', sa.JSON(), nullable=False),
     sa.Column('secret_sealed', sa.Text(), nullable=False),
     sa.Column('old_secret_sealed', sa.Text(), nullable=False),
-    sa.Column('old_secret_until', recover.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('old_secret_until', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
     sa.Column('enabled', sa.Boolean(), nullable=False),
     sa.Column('trouble', sa.String(length=255), nullable=False),
-    sa.Column('failing_since', recover.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('failing_since', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
     sa.Column('unanswered', sa.Integer(), nullable=False),
-    sa.Column('resting_until', recover.db.UtcDateTime(timezone=True), nullable=True),
-    sa.Column('created_at', recover.db.UtcDateTime(timezone=True), nullable=False),
-    sa.Column('deleted_at', recover.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('resting_until', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('created_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('deleted_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_webhook_endpoints_account_id_accounts')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_webhook_endpoints'))
     )
@@ -64,7 +64,7 @@ def upgrade() -> None:
     sa.Column('request_hash', sa.String(length=64), nullable=False),
     sa.Column('status', sa.Integer(), nullable=False),
     sa.Column('body_sealed', sa.Text(), nullable=False),
-    sa.Column('created_at', recover.db.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('created_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['token_id'], ['api_tokens.id'], name=op.f('fk_idempotent_answers_token_id_api_tokens')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_idempotent_answers')),
     sa.UniqueConstraint('token_id', 'key', name=op.f('uq_idempotent_answers_token_id_key'))
@@ -81,11 +81,11 @@ def upgrade() -> None:
     sa.Column('event_type', sa.String(length=255), nullable=False),
     sa.Column('body', sa.Text(), nullable=False),
     sa.Column('status', sa.String(length=255), nullable=False),
-    sa.Column('due_at', recover.db.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('due_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
     sa.Column('failures', sa.Integer(), nullable=False),
-    sa.Column('keep_trying_until', recover.db.UtcDateTime(timezone=True), nullable=False),
-    sa.Column('created_at', recover.db.UtcDateTime(timezone=True), nullable=False),
-    sa.Column('delivered_at', recover.db.UtcDateTime(timezone=True), nullable=True),
+    sa.Column('keep_trying_until', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('created_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('delivered_at', recover.foundation.database.UtcDateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_webhook_deliveries_account_id_accounts')),
     sa.ForeignKeyConstraint(['case_id'], ['cases.id'], name=op.f('fk_webhook_deliveries_case_id_cases')),
     sa.ForeignKeyConstraint(['endpoint_id'], ['webhook_endpoints.id'], name=op.f('fk_webhook_deliveries_endpoint_id_webhook_endpoints')),
@@ -101,7 +101,7 @@ def upgrade() -> None:
     op.create_table('webhook_tries',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('delivery_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
-    sa.Column('at', recover.db.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('at', recover.foundation.database.UtcDateTime(timezone=True), nullable=False),
     sa.Column('took_ms', sa.Integer(), nullable=False),
     sa.Column('status_code', sa.Integer(), nullable=False),
     sa.Column('answer', sa.Text(), nullable=False),
@@ -120,7 +120,7 @@ def upgrade() -> None:
 
     with op.batch_alter_table('cases', schema=None) as batch_op:
         batch_op.add_column(sa.Column('subscription_status', sa.String(length=255), nullable=False, server_default=''))
-        batch_op.add_column(sa.Column('paid_until', recover.db.UtcDateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column('paid_until', recover.foundation.database.UtcDateTime(timezone=True), nullable=True))
         batch_op.create_index('ix_cases_by_id', ['account_id', 'id'], unique=False)
         batch_op.create_index('ix_cases_state_by_id', ['account_id', 'state', 'id'], unique=False)
 

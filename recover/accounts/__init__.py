@@ -1,0 +1,1 @@
+"""A connected Stripe account, from connecting to disconnecting."""

@@ -1,0 +1,232 @@
+"""A company connects its Stripe account by itself: on Stripe's page of consent, or by a key.
+
+Either ends with everything in place, or with nothing changed and a sentence that says why. The one
+thing that may be left to do is the webhook endpoint; the account's page then says so.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from secrets import token_urlsafe
+
+from sqlalchemy import select, update
+
+from recover.accounts import connections
+from recover.accounts.disconnecting import remove_endpoints
+from recover.accounts.health import listen
+from recover.accounts.settings.catalogue import TestMail
+from recover.foundation.errors import (
+    PermanentError,
+    RecoverError,
+    StripeRejected,
+    StripeUnavailable,
+)
+from recover.models import Account, Connection, ConnectRequest, User
+from recover.services import Services
+from recover.stripe_api.gateway import StripeConnect
+from recover.stripe_api.oauth import SCOPE
+from recover.stripe_api.objects import OAuthGrant
+
+log = logging.getLogger(__name__)
+
+RETURN_PATH = "/settings/stripe/return"
+LIFE = timedelta(minutes=30)  # time to sign in at Stripe, and to find the one who may
+
+
+class NotConnected(PermanentError):
+    """Nothing was connected and nothing changed. The text says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """``trouble``: why Stripe does not send events yet; "" where it does."""
+
+    account: Account
+    trouble: str = ""
+
+
+def offers_oauth(services: Services) -> bool:
+    return bool(services.settings.stripe_client_id)
+
+
+def platform_livemode(services: Services) -> bool:
+    """The mode in which OAuth connects: that of the platform's key."""
+    return "_live_" in services.settings.stripe_secret_key
+
+
+def _platform(services: Services) -> StripeConnect:
+    settings = services.settings
+    return services.gateway.connect(settings.stripe_secret_key, settings.stripe_client_id)
+
+
+def begin(services: Services, user: User, session_token: str) -> str:
+    """Stripe's page of consent for this user in this session; its answer is good for `LIFE`."""
+    state = token_urlsafe(32)
+    with services.db.begin() as session:
+        session.add(
+            ConnectRequest(
+                company_id=user.company_id,
+                user_id=user.id,
+                state_hash=_hashed(state),
+                session_hash=_hashed(session_token),
+                livemode=platform_livemode(services),
+                created_at=services.now(),
+            )
+        )
+    return _platform(services).authorize_url(state, services.settings.base_url + RETURN_PATH)
+
+
+def _hashed(secret: str) -> str:
+    return sha256(secret.encode()).hexdigest()
+
+
+def use_up(services: Services, user: User, session_token: str, state: str) -> ConnectRequest:
+    """The request that ``state`` stands for, which is used up. Raises NotConnected."""
+    now = services.now()
+    mine = (
+        ConnectRequest.state_hash == _hashed(state),
+        ConnectRequest.session_hash == _hashed(session_token),
+        ConnectRequest.user_id == user.id,
+        ConnectRequest.company_id == user.company_id,
+    )
+    fresh = (ConnectRequest.used_at.is_(None), ConnectRequest.created_at > now - LIFE)
+    use = update(ConnectRequest).where(*mine, *fresh).values(used_at=now)
+    with services.db.begin() as session:
+        request: ConnectRequest | None = session.scalar(use.returning(ConnectRequest))
+        if request is None:
+            raise NotConnected(_useless(session.scalar(select(ConnectRequest).where(*mine))))
+    return request
+
+
+def _useless(request: ConnectRequest | None) -> str:
+    if request is None:
+        return (
+            "This answer does not belong to a connection that you began in this browser. Nothing"
+            " was changed. If you meant to connect an account, begin again."
+        )
+    if request.used_at:
+        return "This answer was used already, and counts once. Nothing more was changed."
+    return "This answer came too late. Nothing was changed; begin again."
+
+
+def finish(services: Services, user: User, session_token: str, state: str, code: str) -> Connected:
+    """Take up what Stripe's page allowed. Raises NotConnected, StripeUnavailable."""
+    request = use_up(services, user, session_token, state)
+    grant = _exchanged(services, code)
+    _check(services, grant, request)
+    before = _known(services, user.company_id, grant.stripe_account_id, grant.livemode)
+    try:
+        account = connections.connect(
+            services,
+            "",
+            connections.Keys(
+                stripe_account_id=grant.stripe_account_id, publishable=grant.publishable_key
+            ),
+            company_id=user.company_id,
+            test_mail=TestMail.TEAM,
+            actor=f"user:{user.id}",
+        )
+    except connections.ConnectedElsewhere as error:
+        raise NotConnected(str(error)) from None
+    if before and before.connection == Connection.KEY and not before.disconnected_at:
+        _tidy(services, before)
+    return Connected(account)
+
+
+def _exchanged(services: Services, code: str) -> OAuthGrant:
+    try:
+        return _platform(services).exchange(code)
+    except StripeRejected as error:
+        raise NotConnected(
+            f"Stripe did not accept its own answer again: {error} Nothing was changed; begin again."
+        ) from None
+    except StripeUnavailable as error:
+        raise StripeUnavailable(
+            f"{error} Nothing was connected here. Begin again: Stripe will ask you once more."
+        ) from None
+
+
+def _check(services: Services, grant: OAuthGrant, request: ConnectRequest) -> None:
+    fault = ""
+    if not grant.stripe_account_id:
+        fault = "Stripe did not say which account it is."
+    elif grant.livemode != request.livemode:
+        got, asked = ("live", "test") if grant.livemode else ("test", "live")
+        fault = (
+            f"Stripe gave access in {got} mode, and {asked} mode was asked for: STRIPE_CLIENT_ID"
+            " and STRIPE_SECRET_KEY are not of the same mode."
+        )
+    elif grant.scope != SCOPE:
+        fault = f"Stripe allowed only {grant.scope}: Recover could not pay an invoice with it."
+    if fault:
+        _give_back(services, grant)
+        raise NotConnected(f"{fault} Nothing was connected.")
+
+
+def _give_back(services: Services, grant: OAuthGrant) -> None:
+    """Access we cannot use; but where the account is connected here, it lives by that access."""
+    query = select(Account.id).where(
+        Account.stripe_account_id == grant.stripe_account_id,
+        Account.connection == Connection.PLATFORM,
+        Account.disconnected_at.is_(None),
+    )
+    with services.db.read() as session:
+        in_use = session.scalar(query.limit(1)) is not None
+    if grant.stripe_account_id and not in_use:
+        try:
+            _platform(services).deauthorize(grant.stripe_account_id)
+        except RecoverError as error:
+            log.warning("access that is of no use could not be given back: %s", error)
+
+
+def _known(
+    services: Services, company_id: int, stripe_account_id: str, livemode: bool
+) -> Account | None:
+    """The company's own account of that id, if it was connected before."""
+    query = select(Account).where(
+        Account.company_id == company_id,
+        Account.stripe_account_id == stripe_account_id,
+        Account.livemode == livemode,
+    )
+    with services.db.read() as session:
+        return session.scalar(query)
+
+
+def _tidy(services: Services, before: Account) -> None:
+    """The account's own endpoint is of no use beside the platform's; its old key removes it."""
+    try:
+        remove_endpoints(services, before)
+    except RecoverError as error:
+        log.warning("an old webhook endpoint of account %s stays: %s", before.id, error)
+
+
+def connect_key(services: Services, user: User, key: str, publishable_key: str) -> Connected:
+    """Store a key that was checked, and have Stripe send its events.
+
+    Raises NotConnected, StripeAccessLost, StripeUnavailable; nothing is stored then.
+    """
+    try:
+        account = connections.connect(
+            services,
+            "",
+            connections.Keys(secret=key, publishable=publishable_key),
+            company_id=user.company_id,
+            test_mail=TestMail.TEAM,
+            actor=f"user:{user.id}",
+        )
+    except connections.ConnectedElsewhere as error:
+        raise NotConnected(str(error)) from None
+    return Connected(account, try_to_listen(services, account, f"user:{user.id}"))
+
+
+def try_to_listen(services: Services, account: Account, actor: str) -> str:
+    """Why the webhook endpoint could not be made; "" where it was."""
+    try:
+        listen(services, account, actor)
+    except RecoverError as error:
+        log.warning("account %s is not listening: %s", account.id, error)
+        return str(error)
+    return ""

@@ -1,0 +1,130 @@
+"""Does Stripe reach us, and do we reach Stripe? One account's connection, and how to mend it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from recover.accounts.disconnecting import remove_endpoints
+from recover.compliance.audit_log import Subject, write
+from recover.foundation.errors import RecoverError
+from recover.models import Account, Connection, StripeEvent, SweepReport
+from recover.services import Services
+from recover.stripe_api import event_types
+from recover.stripe_api.gateway import API_VERSION
+from recover.stripe_api.objects import WebhookEndpoint
+
+SECRETS_KEPT = 2  # what Stripe sends while an endpoint is replaced may be signed by the old one
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """``faults`` are sentences about the endpoint, none where all is well."""
+
+    last_event_at: datetime | None
+    last_sweep_at: datetime | None
+    key_problem: str
+    faults: tuple[str, ...] = ()
+    asked: bool = True  # False: Stripe could not be asked about the endpoint
+
+
+def listening(account: Account) -> bool:
+    """Do we hold what it takes to believe this account's events? (Stripe is not asked.)"""
+    return account.connection == Connection.PLATFORM or bool(account.webhook_secrets_sealed)
+
+
+def health(services: Services, account: Account) -> Health:
+    """Asks Stripe about the endpoint, in one request."""
+    with services.db.read() as session:
+        seen, swept = _last_event(session, account), _last_sweep(session, account)
+    faults: tuple[str, ...] = ()
+    asked, problem = True, account.problem
+    if not account.disconnected_at:
+        try:
+            faults = endpoint_faults(services, account)
+        except RecoverError as error:
+            asked, problem = False, problem or str(error)
+    return Health(seen, swept, problem, faults, asked)
+
+
+def _last_event(session: Session, account: Account) -> datetime | None:
+    query = select(StripeEvent.received_at).where(StripeEvent.account_id == account.id)
+    return session.scalar(query.order_by(StripeEvent.id.desc()).limit(1))
+
+
+def _last_sweep(session: Session, account: Account) -> datetime | None:
+    query = select(SweepReport.finished_at).where(
+        SweepReport.account_id == account.id, SweepReport.finished_at.is_not(None)
+    )
+    return session.scalar(query.order_by(SweepReport.id.desc()).limit(1))
+
+
+def endpoint_url(services: Services, account: Account) -> str:
+    """Where Stripe is to send this account's events; the platform's come to one address."""
+    base = f"{services.settings.base_url}/webhooks/stripe"
+    return base if account.connection == Connection.PLATFORM else f"{base}/{account.hook_token}"
+
+
+def endpoint_faults(services: Services, account: Account) -> tuple[str, ...]:
+    """What is wrong with the endpoint at Stripe. Raises StripeUnavailable, StripeAccessLost."""
+    settings = services.settings
+    if account.connection == Connection.PLATFORM:
+        if not settings.stripe_webhook_secrets:
+            return ("The installation has no signing secret: set STRIPE_WEBHOOK_SECRETS.",)
+        stripe = services.gateway.account(settings.stripe_secret_key)
+        wanted = set(event_types.OF_THE_PLATFORM)
+    else:
+        if not account.webhook_secrets_sealed:
+            return ("Not listening yet: there is no webhook endpoint at Stripe.",)
+        stripe, wanted = services.stripe(account), set(event_types.OF_AN_ACCOUNT)
+    url = endpoint_url(services, account)
+    ours = [one for one in stripe.list_webhook_endpoints() if one.url == url]
+    if not ours:
+        return (f"Stripe has no webhook endpoint with the address {url}.",)
+    return _faults(ours, wanted)
+
+
+def _faults(ours: list[WebhookEndpoint], wanted: set[str]) -> tuple[str, ...]:
+    faults = []
+    endpoint, heard = ours[0], set(ours[0].events)
+    if len(ours) > 1:
+        faults.append(f"Stripe has {len(ours)} webhook endpoints with our address; one is enough.")
+    if endpoint.status != "enabled":
+        faults.append("The webhook endpoint is switched off at Stripe.")
+    if lacking := sorted(wanted - heard if "*" not in heard else ()):
+        faults.append(f"The webhook endpoint does not send {', '.join(lacking)}.")
+    if extra := sorted(heard - set(event_types.OF_THE_PLATFORM)):
+        faults.append(f"The webhook endpoint sends more than is needed: {', '.join(extra)}.")
+    if endpoint.api_version != API_VERSION:
+        has = endpoint.api_version or "the account's own version"
+        faults.append(f"The webhook endpoint speaks {has}; Recover is made for {API_VERSION}.")
+    return tuple(faults)
+
+
+def listen(services: Services, account: Account, actor: str) -> None:
+    """Have one right endpoint at Stripe for an account with its own key; old ones of ours go.
+
+    The new one is made and its secret stored before an old one is removed, so that no event is
+    lost on the way. Raises StripeRejected, StripeAccessLost, StripeUnavailable.
+    """
+    url = endpoint_url(services, account)
+    endpoint_id, secret = services.stripe(account).create_webhook_endpoint(
+        url, event_types.OF_AN_ACCOUNT
+    )
+    with services.db.begin() as session:
+        row = session.get_one(Account, account.id)
+        old = services.vault.open(row.webhook_secrets_sealed).split(",")
+        kept = [secret, *(one for one in old if one)][:SECRETS_KEPT]
+        row.webhook_secrets_sealed = services.vault.seal(",".join(kept))
+        write(
+            session,
+            "listen",
+            "A webhook endpoint was made at Stripe.",
+            services.now(),
+            Subject(f"account:{account.id}", account_id=account.id),
+            actor=actor,
+        )
+    remove_endpoints(services, account, but=endpoint_id)

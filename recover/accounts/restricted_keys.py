@@ -1,0 +1,111 @@
+"""A key before it is stored: is it one, of which account, and does it fit?
+
+Everything is asked of Stripe with the key itself, and nothing is kept. What is wrong is said in one
+sentence with the way out; the key is in none of them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from recover.foundation.errors import PermanentError, StripeAccessLost
+from recover.services import Services
+from recover.stripe_api.gateway import StripeAccount
+from recover.stripe_api.key_permissions import NEEDED, NOT_NEEDED, Permission
+
+FORM = re.compile(r"(sk|rk)_(live|test)_\w{8,}")
+SAID = re.compile(r"'(?:rak_)?([a-z0-9_]+_(?:read|write))'")
+
+# What people paste by mistake, by its beginning.
+NOT_A_KEY = {
+    "pk_": "This is a publishable key. Recover needs the secret one beside it: it begins with rk_.",
+    "whsec_": "This is a webhook's signing secret, not a key. A restricted key begins with rk_.",
+    "acct_": "This is the id of an account, not a key. A restricted key begins with rk_.",
+    "ca_": "This is the id of an application, not a key. A restricted key begins with rk_.",
+    "mk_": "This is the id of a key, not the key. Stripe shows the key itself once, when you make"
+    " it.",
+    "sk_org": "This is the key of an organisation. Make a key in the account itself.",
+}
+
+
+class KeyRefused(PermanentError):
+    """A key that cannot be used at all. The text says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """``said``: Stripe's own name of what it wants, where that is not the row's."""
+
+    permission: Permission
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How a key fits. ``full``: an unrestricted key, which may do everything."""
+
+    missing: tuple[Missing, ...]
+    excess: tuple[Permission, ...] = ()
+    full: bool = False
+
+    @property
+    def more_than_needed(self) -> bool:
+        return self.full or bool(self.excess)
+
+
+def check(services: Services, key: str, *, livemode: bool | None = None) -> Fit:
+    """What the key lacks and what it has too much of; about twenty requests, which change nothing.
+
+    ``livemode``: the mode that is wanted; None takes the key's. Raises KeyRefused, and
+    StripeUnavailable where Stripe could not be asked.
+    """
+    _looks_right(services, key, livemode)
+    account = services.gateway.account(key)
+    try:
+        missing = tuple(found for one in NEEDED if (found := _lacks(account, one)))
+        if key.startswith("sk_"):
+            return Fit(missing, full=True)
+        excess = tuple(one for one in NOT_NEEDED if not account.permitted(one.probe))
+    except StripeAccessLost as refused:
+        raise KeyRefused(_unusable(refused)) from None
+    return Fit(missing, excess)
+
+
+def _looks_right(services: Services, key: str, livemode: bool | None) -> None:
+    for beginning, words in NOT_A_KEY.items():
+        if key.startswith(beginning):
+            raise KeyRefused(words)
+    if not FORM.fullmatch(key):
+        raise KeyRefused(
+            "This is not a key of Stripe's. A restricted key begins with rk_live_ or rk_test_;"
+            " copy all of it."
+        )
+    live = "_live_" in key
+    if livemode is not None and live != livemode:
+        have, want = ("live", "test") if live else ("test", "live")
+        raise KeyRefused(
+            f"This is a {have} key, and you are connecting the account in {want} mode. Choose"
+            f" {have} mode, or make a key in Stripe's {want} mode."
+        )
+    if live and not services.settings.base_url.startswith("https://"):
+        raise KeyRefused(
+            "A live account needs this installation to have an https:// address: set BASE_URL."
+        )
+
+
+def _lacks(account: StripeAccount, permission: Permission) -> Missing | None:
+    for probe in permission.probes:
+        if words := account.permitted(probe):
+            names = SAID.findall(words)
+            return Missing(permission, ", ".join(n for n in names if n != permission.slug))
+    return None
+
+
+def _unusable(refused: StripeAccessLost) -> str:
+    if refused.code == "api_key_expired":
+        return "Stripe says that this key was revoked or has expired. Make a new one and paste it."
+    return (
+        "Stripe does not know this key, or does not take it from this machine's address. Copy all"
+        f" of it, or make a new one. {refused}"
+    )

@@ -1,0 +1,197 @@
+"""Changing an account's settings: all together or not at all, on record, and undone the same way.
+
+Pages and commands both come through `change`, so that there is no other way to change one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from recover.accounts.settings.catalogue import SETTINGS, contradictions
+from recover.accounts.settings.field_types import Value
+from recover.cases.lifecycle import plan_anew
+from recover.compliance import audit_log
+from recover.dunning import campaign
+from recover.foundation.errors import PermanentError
+from recover.models import Account, RecordEntry
+from recover.services import Services
+
+VERB, ABOUT = "set", "setting:"
+SHOWN = 30  # changes on a page
+
+
+class SettingsRefused(PermanentError):
+    """One or more values are wrong, and nothing was changed. ``faults`` are clauses, by name."""
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name} {fault}" for name, fault in faults.items()))
+        self.faults = dict(faults)
+
+
+class ChangedMeanwhile(PermanentError):
+    """Somebody else changed these settings since they were shown; nothing was overwritten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the record about a setting."""
+
+    entry: RecordEntry
+    name: str
+    before: Value
+    after: Value
+    undoable: bool  # it is the setting's latest, and its value still stands
+
+
+def values_of(account: Account, names: Iterable[str]) -> dict[str, Value]:
+    return {name: getattr(account, name) for name in names}
+
+
+def seal_of(account: Account, names: Iterable[str]) -> str:
+    """A mark of what these settings are now, for `change` to tell whether they still are."""
+    values = json.dumps(values_of(account, names), sort_keys=True)
+    return sha256(values.encode()).hexdigest()[:16]
+
+
+def change(
+    services: Services,
+    account_id: int,
+    wanted: Mapping[str, Value],
+    *,
+    actor: str,
+    seen: str = "",
+) -> list[int]:
+    """Give settings new values, by name. The ids of the lines on record, one for each that differs.
+
+    ``seen`` is the `seal_of` the wanted settings when they were shown; "" for whoever does not
+    mind what they were. Raises SettingsRefused, ChangedMeanwhile; then nothing has changed.
+    """
+    with services.db.begin() as session:
+        account = _held(session, account_id)
+        if seen and seen != seal_of(account, wanted):
+            raise ChangedMeanwhile("Somebody else changed these settings meanwhile.")
+        return _apply(session, account, wanted, actor, services.now())
+
+
+def _held(session: Session, account_id: int) -> Account:
+    """The account, against other writers until the transaction ends."""
+    return session.get_one(Account, account_id, with_for_update=True, populate_existing=True)
+
+
+def _apply(
+    session: Session,
+    account: Account,
+    wanted: Mapping[str, Value],
+    actor: str,
+    now: datetime,
+    **details: Any,
+) -> list[int]:
+    changed = {k: v for k, v in wanted.items() if v != getattr(account, k)}
+    if faults := faults_of(account, changed):
+        raise SettingsRefused(faults)
+    lines = [_set(session, account, name, changed[name], actor, now, details) for name in changed]
+    if any(SETTINGS[name].replans for name in changed):
+        plan_anew(session, account.id, now)
+    session.flush()
+    return [line.id for line in lines]
+
+
+def faults_of(account: Account, changed: Mapping[str, Value]) -> dict[str, str]:
+    """What is wrong with new values, by name: each alone, then with those that stay."""
+    faults = {name: SETTINGS[name].kind.fault(value) for name, value in changed.items()}
+    faults = {name: fault for name, fault in faults.items() if fault}
+    if faults or not changed:
+        return faults
+    steps = campaign(account.campaign_key, account.campaign_version)
+    return contradictions(values_of(account, SETTINGS) | dict(changed), steps)
+
+
+def _set(
+    session: Session,
+    account: Account,
+    name: str,
+    value: Value,
+    actor: str,
+    now: datetime,
+    details: Mapping[str, Any],
+) -> RecordEntry:
+    setting, before = SETTINGS[name], getattr(account, name)
+    setattr(account, name, value)
+    told = f"{setting.title}: from {setting.kind.words(before)} to {setting.kind.words(value)}."
+    return audit_log.write(
+        session,
+        VERB,
+        told,
+        now,
+        audit_log.Subject(ABOUT + name, account_id=account.id),
+        actor=actor,
+        details={"before": before, "after": value, **details},
+    )
+
+
+def undo(services: Services, account_id: int, entry_ids: Sequence[int], *, actor: str) -> list[str]:
+    """Give each setting the value it had before these changes, as a change of its own.
+
+    The names of the settings. Raises ChangedMeanwhile where one of them has changed since or
+    cannot be undone, SettingsRefused; then nothing has changed.
+    """
+    with services.db.begin() as session:
+        account = _held(session, account_id)
+        found = listed(session, account, entry_ids)
+        names = [one.name for one in found]
+        whole = len(set(names)) == len(set(entry_ids)) > 0  # each of a setting of its own
+        if not whole or not all(one.undoable for one in found):
+            raise ChangedMeanwhile("These settings have changed since; nothing was undone.")
+        wanted = {one.name: one.before for one in found}
+        undone = sorted(one.entry.id for one in found)
+        _apply(session, account, wanted, actor, services.now(), undoes=undone)
+    return names
+
+
+def history(
+    session: Session, account: Account, before: int | None = None
+) -> tuple[list[Change], int]:
+    """The newest `SHOWN` changes, or those below an id; and the id below which there are more, or
+    0. Lines whose words were erased are left out.
+    """
+    older = RecordEntry.id < before if before is not None else RecordEntry.id > 0
+    entries = _entries(session, account, older, limit=SHOWN + 1)
+    rest = entries[SHOWN - 1].id if len(entries) > SHOWN else 0
+    return _changes(session, account, entries[:SHOWN]), rest
+
+
+def listed(session: Session, account: Account, entry_ids: Sequence[int]) -> list[Change]:
+    """These changes, of those that are this account's."""
+    entries = _entries(session, account, RecordEntry.id.in_(entry_ids), limit=len(SETTINGS))
+    return _changes(session, account, entries)
+
+
+def _entries(
+    session: Session, account: Account, condition: ColumnElement[bool], limit: int
+) -> list[RecordEntry]:
+    mine = RecordEntry.account_id == account.id, RecordEntry.verb == VERB
+    query = select(RecordEntry).where(*mine, condition).order_by(RecordEntry.id.desc())
+    return list(session.scalars(query.limit(limit)))
+
+
+def _changes(session: Session, account: Account, entries: list[RecordEntry]) -> list[Change]:
+    mine = RecordEntry.account_id == account.id, RecordEntry.verb == VERB
+    last = select(func.max(RecordEntry.id)).where(*mine).group_by(RecordEntry.about)
+    latest = set(session.scalars(last)) if entries else set()
+    return [found for entry in entries if (found := _of(account, entry, latest))]
+
+
+def _of(account: Account, entry: RecordEntry, latest: set[int]) -> Change | None:
+    name, said = entry.about.removeprefix(ABOUT), entry.details or {}
+    if name not in SETTINGS or "after" not in said:  # retired, or erased
+        return None
+    still = entry.id in latest and getattr(account, name) == said["after"]
+    return Change(entry, name, said["before"], said["after"], undoable=still)

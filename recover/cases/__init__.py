@@ -1,0 +1,1 @@
+"""One failed invoice as we know it: evidence, payment attempts, state, timeline, ledger."""

@@ -1,0 +1,218 @@
+"""Payment tries: seen, written as pending, made once, settled. A decline is a value.
+
+The order that makes a crash harmless: the row is committed with its idempotency key, Stripe is
+asked with no transaction open, the row is settled. A pending row is resumed with the same key,
+within the day for which Stripe remembers it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from recover.cases import attempt_log
+from recover.cases.charge_import import put_card
+from recover.cases.evidence import Evidence, still_owed
+from recover.cases.timeline import note
+from recover.compliance.audit_log import RECOVER
+from recover.dunning import Outcome, Proposal, RetryMode, RetryPayment, Trigger
+from recover.foundation.errors import StripeRejected
+from recover.models import Account, Attempt, RecoveryCase
+from recover.services import Services
+from recover.stripe_api.objects import Payment
+
+# How long one worker may be busy with a request before another takes the row over.
+IN_FLIGHT = timedelta(minutes=5)
+DEBIT_CHECK = timedelta(hours=6)
+# Stripe forgets an idempotency key after 24 hours; beyond that a repeat would charge again.
+KEY_LIFE = timedelta(hours=23)
+
+OUTCOMES = {
+    "succeeded": Outcome.SUCCEEDED,
+    "declined": Outcome.FAILED,
+    "requires_action": Outcome.REQUIRES_ACTION,
+    "processing": Outcome.PENDING,  # a bank debit: days may pass; its PaymentIntent is noted
+}
+
+
+def begin(
+    session: Session,
+    account: Account,
+    case: RecoveryCase,
+    evidence: Evidence,
+    decision: RetryPayment,
+    *,
+    actor: str = RECOVER,
+) -> Attempt | None:
+    """Write the row of a try about to be made, and its line on record. None where another try is
+    already under way.
+
+    While the account observes, only a subscriber's own wish is carried out: any other row is
+    written as observed, and never made.
+    """
+    observing = account.mode == RetryMode.OBSERVE and decision.trigger != Trigger.SUBSCRIBER
+    row = Attempt(
+        account_id=case.account_id,
+        case_id=case.id,
+        trigger=decision.trigger,
+        outcome=Outcome.OBSERVED if observing else Outcome.PENDING,
+        reason=decision.reason,
+        proposal=_as_kept(decision.proposal),
+        idempotency_key=f"recover-{case.id}-{secrets.token_hex(12)}",
+        amount_minor=case.amount_remaining_minor,
+        currency=case.currency,
+        attempted_at=evidence.at,
+    )
+    put_card(row, evidence.method)
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return None
+    verb = "observe" if observing else "attempt"
+    note(session, case, verb, decision.reason, evidence.at, actor=actor)
+    return row
+
+
+def _as_kept(proposal: Proposal | None) -> dict[str, Any] | None:
+    """A proposal as it is kept with its attempt, for learning and for off-policy estimates."""
+    if proposal is None:
+        return None
+    return {
+        "model": proposal.model,
+        "chance": proposal.chance,
+        "propensity": proposal.propensity,
+        "choices": proposal.choices,
+        "plan": [at.isoformat() for at in proposal.plan],
+        "plan_chance": proposal.plan_chance,
+        "warnings": list(proposal.warnings),
+    }
+
+
+def pending(session: Session, case: RecoveryCase) -> Attempt | None:
+    query = select(Attempt).where(
+        Attempt.account_id == case.account_id,
+        Attempt.case_id == case.id,
+        Attempt.outcome == Outcome.PENDING,
+    )
+    return session.scalar(query)
+
+
+def make(services: Services, account: Account, attempt_id: int) -> Payment | None:
+    """Ask Stripe for the pending try, once, and settle its row.
+
+    None where the invoice could not be paid at all any more (paid or voided meanwhile): the row
+    is abandoned, no authorisation was made. Raises StripeUnavailable with the row left pending.
+    """
+    with services.db.read() as session:
+        row = session.get_one(Attempt, attempt_id)
+        case = session.get_one(RecoveryCase, row.case_id)
+    try:
+        payment = services.stripe(account).pay(
+            case.stripe_invoice_id,
+            payment_method_id=row.payment_method_id or None,
+            off_session=row.trigger != Trigger.SUBSCRIBER,
+            idempotency_key=row.idempotency_key or "",
+        )
+    except StripeRejected as error:
+        settle(services, attempt_id, Outcome.ABANDONED, {"error_code": error.code})
+        return None
+    settle(services, attempt_id, OUTCOMES[payment.status], _answer(payment))
+    return payment
+
+
+def _answer(payment: Payment) -> dict[str, str | None]:
+    return {
+        "stripe_payment_intent_id": payment.payment_intent_id,
+        "stripe_charge_id": payment.charge_id or None,
+        "error_code": payment.error_code,
+        "decline_code": payment.decline_code,
+        "advice_code": payment.advice_code,
+        "network_decline_code": payment.network_decline_code,
+        "network_advice_code": payment.network_advice_code,
+    }
+
+
+def settle(
+    services: Services, attempt_id: int, outcome: Outcome, answer: dict[str, str | None]
+) -> bool:
+    """Write Stripe's answer, unless a webhook about the same charge was quicker.
+
+    Where the bank first asks for the customer, no charge is made, and Stripe names the one before.
+    """
+    charge_id = answer.get("stripe_charge_id")
+    with services.db.begin() as session:
+        row = session.get_one(Attempt, attempt_id)
+        another = select(Attempt.id).where(
+            Attempt.account_id == row.account_id,
+            Attempt.stripe_charge_id == charge_id,
+            Attempt.id != attempt_id,
+        )
+        if charge_id and session.scalar(another) is not None:
+            answer = answer | {"stripe_charge_id": None}
+        query = (
+            update(Attempt)
+            .where(Attempt.id == attempt_id, Attempt.outcome == Outcome.PENDING)
+            .values(outcome=outcome, settled_at=services.now(), **answer)
+        )
+        settled = session.execute(query).rowcount == 1  # type: ignore[attr-defined]
+        if settled:
+            session.refresh(row)
+            case = session.get_one(RecoveryCase, row.case_id)
+            attempt_log.changed(session, case, row, Outcome.PENDING, services.now())
+        return bool(settled)
+
+
+def overtaken(session: Session, case: RecoveryCase, evidence: Evidence) -> bool:
+    """Somebody paid after this evidence was fetched: what it says is owed is owed no more."""
+    query = select(Attempt.id).where(
+        Attempt.account_id == case.account_id,
+        Attempt.case_id == case.id,
+        Attempt.outcome == Outcome.SUCCEEDED,
+        Attempt.settled_at >= evidence.at,
+    )
+    return still_owed(evidence) and session.scalar(query.limit(1)) is not None
+
+
+def patience(row: Attempt) -> timedelta:
+    """How long to wait before looking at an unanswered try again: a bank takes days."""
+    return DEBIT_CHECK if row.stripe_payment_intent_id else IN_FLIGHT
+
+
+class Standing(StrEnum):
+    """What can be said of a try whose answer is missing."""
+
+    WAIT = "wait"  # another process is waiting for the answer, or a bank is
+    REPEAT = "repeat"  # ask again with the same key: Stripe answers as it did, or charges once
+    LOST = "lost"  # no charge came of it, and it must not be repeated
+
+
+def standing(row: Attempt, evidence: Evidence, mode: str) -> Standing:
+    """Decide about a pending row for which Stripe shows no charge.
+
+    ``mode`` is the account's by now: while it only observes, nothing of ours is tried again.
+    """
+    invoice, age = evidence.invoice, evidence.at - row.attempted_at
+    if row.stripe_payment_intent_id and invoice and invoice.payment_intent_status == "processing":
+        return Standing.WAIT
+    if age < IN_FLIGHT:
+        return Standing.WAIT
+    unchanged = evidence.method is not None and evidence.method.id == row.payment_method_id
+    fresh = age < KEY_LIFE and not row.stripe_payment_intent_id
+    wanted = mode != RetryMode.OBSERVE or row.trigger == Trigger.SUBSCRIBER
+    if still_owed(evidence) and unchanged and fresh and wanted:
+        return Standing.REPEAT
+    return Standing.LOST
+
+
+def abandon(session: Session, case: RecoveryCase, row: Attempt, now: datetime) -> None:
+    """Give up on a try that left no charge behind."""
+    row.outcome, row.settled_at = Outcome.ABANDONED, now
+    note(session, case, "abandon", "A try was interrupted and left no charge at Stripe.", now)
+    session.flush()

@@ -1,0 +1,155 @@
+"""Tries as Stripe shows them: every charge of an invoice, by anyone, becomes a settled row.
+
+Ours are recognised and settled, whatever the order in which answer and webhook come; the others
+are Stripe's own or the customer's, and are counted too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from recover.cases import attempt_log, issuer_outages
+from recover.cases.core_facts import attempts_of
+from recover.cases.core_values import issuer_of
+from recover.cases.evidence import Evidence
+from recover.dunning import Outcome, Trigger
+from recover.models import Attempt, RecoveryCase
+from recover.stripe_api.objects import Charge, PaymentMethod
+
+# Stripe's clock counts whole seconds and need not agree with ours to the last of them.
+CLOCK_SKEW = timedelta(seconds=60)
+NO_METHOD = "missing"
+
+
+def absorb(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
+    """Bring our rows in line with the charges Stripe shows: settle ours, add Stripe's own."""
+    rows = attempts_of(session, case)
+    known = {row.stripe_charge_id: row for row in rows}
+    for charge in evidence.invoice_charges():
+        row = known.get(charge.id)
+        if charge.status == "pending" or (row and _complete(row)):
+            continue  # a bank debit not yet answered; or nothing new
+        row = row or _ours(rows, charge)
+        if row is None:
+            row = _seen(case, charge)
+            session.add(row)
+            rows.append(row)
+        before = row.outcome or ""
+        _settle_with_charge(row, charge, evidence.at)
+        attempt_log.changed(session, case, row, before, evidence.at)
+        issuer_outages.heard(session, case, row, rows, evidence.at)
+    _settle_unconfirmed(session, case, rows, evidence)
+    session.flush()
+
+
+def _complete(row: Attempt) -> bool:
+    """The row says all that the charge does. The answer to `pay` leaves out some of it."""
+    return row.outcome != Outcome.PENDING and bool(row.network_status)
+
+
+def _ours(rows: Iterable[Attempt], charge: Charge) -> Attempt | None:
+    """The try of ours that this charge belongs to: asked for before it, and still without one."""
+    waiting = (Outcome.PENDING, Outcome.REQUIRES_ACTION, Outcome.ABANDONED)
+    candidates = [
+        row
+        for row in rows
+        if row.idempotency_key
+        and row.stripe_charge_id is None
+        and row.outcome in waiting
+        and not (row.outcome == Outcome.ABANDONED and row.error_code)  # refused: never a charge
+        and row.attempted_at - CLOCK_SKEW <= charge.created_at
+        and _same_method(row, charge)
+    ]
+    return max(candidates, key=lambda row: row.attempted_at, default=None)
+
+
+def _same_method(row: Attempt, charge: Charge) -> bool:
+    """Our tries name what they charge; a charge on anything else is somebody else's."""
+    charged = charge.method.id if charge.method else ""
+    return not (charged and row.payment_method_id) or charged == row.payment_method_id
+
+
+def _seen(case: RecoveryCase, charge: Charge) -> Attempt:
+    return Attempt(
+        account_id=case.account_id,
+        case_id=case.id,
+        trigger=Trigger.STRIPE,
+        reason="Made by Stripe or by the customer, not by Recover.",
+        amount_minor=charge.amount_minor,
+        currency=charge.currency,
+        attempted_at=charge.created_at,
+    )
+
+
+def _settle_unconfirmed(
+    session: Session, case: RecoveryCase, rows: Iterable[Attempt], evidence: Evidence
+) -> None:
+    """The bank asked and the subscriber did not confirm: Stripe wants another payment method."""
+    invoice = evidence.invoice
+    if invoice is None or invoice.payment_intent_status != "requires_payment_method":
+        return
+    for row in rows:
+        if row.outcome == Outcome.REQUIRES_ACTION:
+            row.outcome, row.settled_at = Outcome.FAILED, evidence.at
+            row.error_code = row.error_code or "authentication_required"
+            attempt_log.changed(session, case, row, Outcome.REQUIRES_ACTION, evidence.at)
+
+
+def record_chargeless_failure(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
+    """A renewal can fail without any charge: for want of a card, or while the bank waits for the
+    customer. The core has to know, or it would take the first card to come for an old one.
+    """
+    if evidence.method is None:
+        outcome, error_code = Outcome.FAILED, NO_METHOD
+    elif evidence.invoice and evidence.invoice.payment_intent_status == "requires_action":
+        outcome, error_code = Outcome.REQUIRES_ACTION, "authentication_required"
+    else:
+        return
+    row = Attempt(
+        account_id=case.account_id,
+        case_id=case.id,
+        trigger=Trigger.STRIPE,
+        outcome=outcome,
+        reason="The renewal itself; Stripe made no charge.",
+        error_code=error_code,
+        amount_minor=case.amount_minor,
+        currency=case.currency,
+        attempted_at=evidence.at,
+        settled_at=evidence.at,
+    )
+    put_card(row, evidence.method)
+    session.add(row)
+    attempt_log.changed(session, case, row, "", evidence.at)
+
+
+def _settle_with_charge(row: Attempt, charge: Charge, now: datetime) -> None:
+    row.outcome = Outcome.SUCCEEDED if charge.status == "succeeded" else Outcome.FAILED
+    row.stripe_charge_id = charge.id
+    row.stripe_payment_intent_id = charge.payment_intent_id
+    row.settled_at = row.settled_at or now
+    row.error_code = charge.failure_code
+    row.decline_code = charge.decline_code
+    row.advice_code = charge.advice_code
+    row.network_decline_code = charge.network_decline_code
+    row.network_advice_code = charge.network_advice_code
+    row.outcome_type = charge.outcome_type
+    row.network_status = charge.network_status
+    put_card(row, charge.method)
+
+
+def put_card(row: Attempt, method: PaymentMethod | None) -> None:
+    if method is None:
+        return
+    row.payment_method_id = method.id
+    row.card_type = method.type
+    row.card_fingerprint = method.fingerprint
+    row.card_brand = method.brand
+    row.card_funding = method.funding
+    row.card_country = method.country
+    row.card_issuer = issuer_of(method)
+    row.card_last4 = method.last4
+    row.card_exp_month = method.exp_month
+    row.card_exp_year = method.exp_year

@@ -1,0 +1,126 @@
+"""The facts that the core decides on: fresh evidence joined with our rows. Nothing here writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from recover.cases.core_values import card_of, issuer_answers, past_attempt
+from recover.cases.evidence import Evidence
+from recover.dunning import (
+    Card,
+    CardUse,
+    Facts,
+    IssuerAnswer,
+    Outcome,
+    PastMessage,
+    RetryMode,
+)
+from recover.dunning.outages import MEMORY as OUTAGE_MEMORY
+from recover.dunning.outages import technical_failures
+from recover.models import Account, Attempt, Message, RecoveryCase
+
+# The longest window of any network rule is 30 days; the rest is slack for late events.
+MEMORY = timedelta(days=60)
+NOT_AUTHORISED = (Outcome.PENDING, Outcome.ABANDONED, Outcome.OBSERVED)
+
+
+def attempts_of(session: Session, case: RecoveryCase) -> list[Attempt]:
+    query = (
+        select(Attempt)
+        .where(Attempt.account_id == case.account_id, Attempt.case_id == case.id)
+        .order_by(Attempt.attempted_at, Attempt.id)
+    )
+    return list(session.scalars(query))
+
+
+def facts_of(
+    session: Session, account: Account, case: RecoveryCase, evidence: Evidence, *, suppressed: bool
+) -> Facts:
+    """Everything `decide` may look at, for one case. ``suppressed``: the customer gets no mail."""
+    invoice, subscription = evidence.invoice, evidence.subscription
+    card, rows = card_of(evidence.method), attempts_of(session, case)
+    return Facts(
+        mode=RetryMode(account.mode),
+        failed_at=case.failed_at,
+        invoice_status=invoice.status if invoice else "deleted",
+        amount_remaining_minor=invoice.amount_remaining_minor if invoice else 0,
+        currency=case.currency,
+        collection_method=invoice.collection_method if invoice else "charge_automatically",
+        subscription_status=subscription.status if subscription else "canceled",
+        pause_collection=bool(subscription and subscription.pause_collection),
+        card=card,
+        next_stripe_attempt_at=invoice.next_payment_attempt_at if invoice else None,
+        attempts=tuple(past_attempt(row) for row in rows),
+        card_uses=_card_uses(session, account, card, evidence),
+        issuer_answers=_issuer_answers(session, card, rows, evidence.at),
+        messages=_messages(session, case, evidence.at),
+        has_email=bool(case.customer_email),
+        suppressed=suppressed,
+        disputed=any(charge.disputed for charge in evidence.invoice_charges()),
+        timezone=case.timezone or account.timezone or "UTC",
+        paid_hours=tuple(map(datetime.fromisoformat, case.paid_hours or ())),
+    )
+
+
+def _card_uses(
+    session: Session, account: Account, card: Card | None, evidence: Evidence
+) -> tuple[CardUse, ...]:
+    """Every authorisation on this card, from our rows and from Stripe's charges, each once."""
+    if card is None or not card.fingerprint:
+        return ()
+    query = select(Attempt).where(
+        Attempt.account_id == account.id,
+        Attempt.card_fingerprint == card.fingerprint,
+        Attempt.attempted_at > evidence.at - MEMORY,
+        Attempt.outcome.not_in(NOT_AUTHORISED),
+    )
+    rows = list(session.scalars(query))
+    known = {row.stripe_charge_id for row in rows}
+    uses = [
+        CardUse(row.attempted_at, row.amount_minor, row.outcome == Outcome.SUCCEEDED)
+        for row in rows
+    ]
+    uses += [
+        CardUse(charge.created_at, charge.amount_minor, charge.status == "succeeded")
+        for charge in evidence.charges
+        if charge.method
+        and charge.method.fingerprint == card.fingerprint
+        and charge.created_at > evidence.at - MEMORY
+        and charge.id not in known
+        and charge.network_status != "not_sent_to_network"
+    ]
+    return tuple(sorted(uses, key=lambda use: use.at))
+
+
+def _issuer_answers(
+    session: Session, card: Card | None, rows: Sequence[Attempt], now: datetime
+) -> tuple[IssuerAnswer, ...]:
+    """Nothing, and no query, unless a recent technical failure is the card's latest news."""
+    failures = technical_failures([past_attempt(row) for row in rows], card)
+    if not failures or now - failures[-1] > OUTAGE_MEMORY:
+        return ()
+    failed = next(row for row in reversed(rows) if row.attempted_at == failures[-1])
+    return issuer_answers(session, failed, failures)
+
+
+def _messages(session: Session, case: RecoveryCase, now: datetime) -> tuple[PastMessage, ...]:
+    query = (
+        select(Message)
+        .where(
+            Message.account_id == case.account_id,
+            Message.stripe_customer_id == case.stripe_customer_id,
+            Message.created_at > now - MEMORY,
+        )
+        .order_by(Message.created_at)
+    )
+    rows: Sequence[Message] = session.scalars(query).all()
+    return tuple(
+        PastMessage(
+            row.sent_at or row.created_at, row.template, row.step if row.case_id == case.id else ""
+        )
+        for row in rows
+    )

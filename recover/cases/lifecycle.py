@@ -1,0 +1,242 @@
+"""How a case changes inside one transaction: open, take in the evidence, reopen, finish.
+
+Nothing here talks to Stripe; `cases` brings the evidence and carries out what follows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from recover.cases import charge_import, ledger, subscriber_timezone
+from recover.cases.core_facts import attempts_of
+from recover.cases.core_values import invoice_state, past_attempt
+from recover.cases.evidence import ENDED, Evidence, paid_until
+from recover.cases.timeline import note
+from recover.compliance.audit_log import RECOVER
+from recover.compliance.erasure_list import customer_erased
+from recover.dunning import (
+    DEFAULT,
+    CaseState,
+    CloseReason,
+    EndOfDunning,
+    InvoiceState,
+    Outcome,
+    Stop,
+    opens_case,
+    rule_of,
+)
+from recover.integrations import webhook_events
+from recover.models import Account, Ending, EndingStatus, RecoveryCase
+from recover.services import Services
+from recover.stripe_api.objects import Charge, Invoice, Subscription
+
+OUR_HAND = {
+    CloseReason.SUBSCRIPTION_ENDED: EndOfDunning.CANCEL,
+    CloseReason.UNCOLLECTIBLE: EndOfDunning.UNCOLLECTIBLE,
+}
+OPENED = "A renewal could not be charged."
+
+
+def current(
+    session: Session, services: Services, account: Account, evidence: Evidence
+) -> RecoveryCase | None:
+    """The invoice's case, held as by `locked` and opened where one is due, with what Stripe shows
+    now written down. None where the invoice is no concern of ours.
+    """
+    case = locked(session, account, evidence.invoice_id)
+    created = False
+    if case is None:
+        case, created = open_case(session, services, account, evidence)
+    if case:
+        absorb(session, account, case, evidence)
+    if case and created:  # only now does the case say why it failed
+        webhook_events.announce(session, case, "open", OPENED, evidence.at)
+    return case
+
+
+def locked(session: Session, account: Account, invoice_id: str) -> RecoveryCase | None:
+    """The invoice's case, held against other writers until the transaction ends."""
+    query = (
+        select(RecoveryCase)
+        .where(RecoveryCase.account_id == account.id, RecoveryCase.stripe_invoice_id == invoice_id)
+        .with_for_update()
+    )
+    return session.scalar(query)
+
+
+def open_case(
+    session: Session, services: Services, account: Account, evidence: Evidence
+) -> tuple[RecoveryCase | None, bool]:
+    """Open a case, once, for the first failed renewal, and say whether it was opened just now.
+    None where the invoice is no such thing.
+
+    One whose subscription Stripe has ended over it already opens too, and closes as lost at once:
+    the ledger hides no failure. Only who left by choice is nobody's loss.
+    """
+    invoice, subscription = evidence.invoice, evidence.subscription
+    if invoice is None or subscription is None or _left_by_choice(subscription):
+        return None, False
+    failures = [charge for charge in evidence.invoice_charges() if charge.status == "failed"]
+    failed = _as_it_failed(invoice, failures)
+    if not opens_case(failed):
+        return None, False
+    values = {
+        "account_id": account.id,
+        "stripe_invoice_id": invoice.id,
+        "stripe_subscription_id": subscription.id,
+        "stripe_customer_id": subscription.customer.id,
+        "currency": invoice.currency,
+        "amount_minor": failed.amount_remaining_minor,
+        "amount_remaining_minor": invoice.amount_remaining_minor,
+        "state": CaseState.OPEN,
+        "campaign_key": account.campaign_key or DEFAULT.key,
+        "campaign_version": account.campaign_version or DEFAULT.version,
+        "failed_at": failures[0].created_at if failures else evidence.at,
+        "opened_at": evidence.at,
+    }
+    if customer_erased(session, account.id, subscription.customer.id):
+        values["erased_at"] = evidence.at
+    insert = services.db.insert_ignoring_duplicates(RecoveryCase.__table__).values(values)
+    created = session.execute(insert.returning(RecoveryCase.id)).scalar() is not None
+    case = locked(session, account, invoice.id)
+    if case and created:
+        reason = f"Renewal invoice {invoice.number or invoice.id} could not be charged."
+        # announced by `current`, once the case says why it failed
+        note(session, case, "open", reason, evidence.at, announce=False)
+        if not failures:
+            charge_import.record_chargeless_failure(session, case, evidence)
+    return case, created
+
+
+def _as_it_failed(invoice: Invoice, failures: list[Charge]) -> InvoiceState:
+    """The invoice before anybody paid it: one that was paid before we heard of its failure has
+    failed and come back all the same, if not by us.
+    """
+    state = invoice_state(invoice)
+    if invoice.status != "paid" or not failures:
+        return state
+    return replace(state, status="open", amount_remaining_minor=invoice.amount_due_minor)
+
+
+def _left_by_choice(subscription: Subscription) -> bool:
+    return (
+        subscription.status in ENDED
+        and subscription.cancellation_reason == "cancellation_requested"
+    )
+
+
+def absorb(session: Session, account: Account, case: RecoveryCase, evidence: Evidence) -> None:
+    """Write down what Stripe shows now: what is owed, by whom, and every authorisation."""
+    invoice, subscription = evidence.invoice, evidence.subscription
+    if invoice:
+        case.amount_remaining_minor = invoice.amount_remaining_minor
+        case.invoice_number = invoice.number
+        if invoice.status == "open":  # once paid, Stripe forgets what it had planned; we do not
+            case.stripe_next_attempt_at = invoice.next_payment_attempt_at
+    if case.erased_at is None:
+        _name(account, case, evidence)
+    if subscription:
+        case.product = subscription.product_name or (invoice.description if invoice else "")
+        case.subscription_status = subscription.status
+    if invoice and subscription:
+        case.paid_until = paid_until(invoice, subscription) or case.paid_until
+    case.paid_hours = [at.isoformat() for at in evidence.paid_hours(case.failed_at)]
+    charge_import.absorb(session, case, evidence)
+    _describe_latest_failure(session, case)
+
+
+def _name(account: Account, case: RecoveryCase, evidence: Evidence) -> None:
+    """Whose case it is. Stripe goes on knowing an erased person; that must not come back here."""
+    if evidence.invoice:
+        case.hosted_invoice_url = evidence.invoice.hosted_invoice_url
+    if evidence.subscription:
+        customer = evidence.subscription.customer
+        case.customer_email, case.customer_name = customer.email, customer.name
+        card_country = evidence.method.country if evidence.method else ""
+        countries = (customer.country, card_country)
+        case.locale = customer.locale
+        case.timezone = subscriber_timezone.timezone_of(
+            customer.timezone, countries, account.timezone
+        )
+
+
+def _describe_latest_failure(session: Session, case: RecoveryCase) -> None:
+    failures = (Outcome.FAILED, Outcome.REQUIRES_ACTION)
+    failed = [row for row in attempts_of(session, case) if row.outcome in failures]
+    if not failed:
+        return
+    case.decline_code = failed[-1].decline_code or failed[-1].error_code
+    case.decline_category = rule_of(past_attempt(failed[-1])).category
+    case.card_brand, case.card_last4 = failed[-1].card_brand, failed[-1].card_last4
+    case.card_issuer = failed[-1].card_issuer
+
+
+def reopen(
+    session: Session,
+    case: RecoveryCase,
+    now: datetime,
+    reason: str = "Stripe shows this invoice open again.",
+    actor: str = RECOVER,
+) -> None:
+    """The invoice is open and owed although the case had ended: it goes on."""
+    ledger.take_back(session, case)
+    case.state, case.close_reason, case.closed_at = CaseState.OPEN, "", None
+    if case.erased_at and not customer_erased(session, case.account_id, case.stripe_customer_id):
+        case.erased_at = None  # it was only old; to go on with it their address is needed
+    note(session, case, "reopen", reason, now, actor=actor)
+
+
+def plan_anew(session: Session, account_id: int, now: datetime) -> None:
+    """Have every open case looked at again now."""
+    session.execute(
+        update(RecoveryCase)
+        .where(RecoveryCase.account_id == account_id, RecoveryCase.state == CaseState.OPEN)
+        .values(next_step_at=now)
+    )
+
+
+def close_all(session: Session, account_id: int, stop: Stop, now: datetime, *, actor: str) -> None:
+    """End every open case of an account, whatever Stripe shows of their invoices."""
+    open_cases = select(RecoveryCase).where(
+        RecoveryCase.account_id == account_id, RecoveryCase.state == CaseState.OPEN
+    )
+    for case in session.scalars(open_cases).all():
+        _end(case, stop, now)
+        note(session, case, "close", stop.reason, now, actor=actor)
+
+
+def _end(case: RecoveryCase, stop: Stop, at: datetime) -> None:
+    case.state, case.close_reason = stop.state, stop.close_reason or ""
+    case.closed_at = at
+    case.next_step_at, case.next_step_reason = None, ""
+
+
+def finish(session: Session, case: RecoveryCase, evidence: Evidence, stop: Stop) -> bool:
+    """End the case as the core says. False where it had already ended that way."""
+    if case.state == stop.state and case.closed_at is not None:
+        return False
+    if case.state == CaseState.EXHAUSTED and _by_our_hand(session, case, stop):
+        return False
+    _end(case, stop, evidence.at)
+    if stop.state == CaseState.RECOVERED:
+        ledger.recover(session, case, evidence)
+        note(session, case, "recover", stop.reason, evidence.at)
+    else:
+        verb = "exhaust" if stop.close_reason == CloseReason.WINDOW_OVER else "close"
+        note(session, case, verb, stop.reason, evidence.at)
+    return True
+
+
+def _by_our_hand(session: Session, case: RecoveryCase, stop: Stop) -> bool:
+    """Stripe shows what the end of dunning did there: the case stays exhausted for it."""
+    action = OUR_HAND.get(stop.close_reason) if stop.close_reason else None
+    query = select(Ending.id).where(
+        Ending.case_id == case.id,
+        Ending.action == action,
+        Ending.status.in_((EndingStatus.BEGUN, EndingStatus.DONE)),
+    )
+    return action is not None and session.scalar(query) is not None

@@ -1,0 +1,63 @@
+"""Where a subscriber's clock stands: what the company noted, else what their country tells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from babel.core import get_global
+
+from recover.dunning.local_time import zone
+
+# Where most people of a country with several zones live. Babel knows the zones, not the people.
+MOST_PEOPLE = {
+    "AR": "America/Argentina/Buenos_Aires",
+    "AU": "Australia/Sydney",
+    "BR": "America/Sao_Paulo",
+    "CA": "America/Toronto",
+    "CD": "Africa/Kinshasa",
+    "CL": "America/Santiago",
+    "CN": "Asia/Shanghai",
+    "CY": "Asia/Nicosia",
+    "DE": "Europe/Berlin",
+    "EC": "America/Guayaquil",
+    "ES": "Europe/Madrid",
+    "FM": "Pacific/Chuuk",
+    "GL": "America/Nuuk",
+    "ID": "Asia/Jakarta",
+    "KI": "Pacific/Tarawa",
+    "KZ": "Asia/Almaty",
+    "MH": "Pacific/Majuro",
+    "MN": "Asia/Ulaanbaatar",
+    "MX": "America/Mexico_City",
+    "MY": "Asia/Kuala_Lumpur",
+    "NZ": "Pacific/Auckland",
+    "PF": "Pacific/Tahiti",
+    "PG": "Pacific/Port_Moresby",
+    "PS": "Asia/Gaza",
+    "PT": "Europe/Lisbon",
+    "RU": "Europe/Moscow",
+    "UA": "Europe/Kyiv",
+    "US": "America/New_York",
+    "UZ": "Asia/Tashkent",
+}
+
+
+def timezone_of(noted: str, countries: Iterable[str], ours: str) -> str:
+    """The zone of a subscriber; "" where nothing is known of it.
+
+    ``noted`` is the company's own word, and ``countries`` (ISO 3166, upper case) the rest that is
+    known, the surest first. A country with several zones is taken to be lived in as the company
+    itself does (``ours``), if it is there too, and otherwise as most people do.
+    """
+    if noted and zone(noted).key == noted:  # `zone` knows no wrong names: they become UTC
+        return noted
+    found = (_zone_in(country, ours) for country in countries)
+    return next((name for name in found if name), "")
+
+
+def _zone_in(country: str, ours: str) -> str:
+    zones: list[str] = get_global("territory_zones").get(country) or []
+    if len(zones) == 1:
+        return zones[0]
+    modern = get_global("zone_aliases").get(ours, ours)  # such as "US/Pacific"
+    return modern if modern in zones else MOST_PEOPLE.get(country, "")

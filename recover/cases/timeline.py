@@ -1,0 +1,39 @@
+"""A case's timeline: what happens to it goes on record, and out to the company's own endpoints."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from recover.compliance.audit_log import RECOVER, note_customer
+from recover.integrations import webhook_events
+from recover.models import RecoveryCase
+
+
+def note(
+    session: Session,
+    case: RecoveryCase,
+    verb: str,
+    reason: str,
+    at: datetime,
+    *,
+    actor: str = RECOVER,
+    announce: bool = True,
+) -> None:
+    """Add a line about a case and the webhook events for it, in the caller's transaction.
+
+    Without ``announce`` only the line is written. Endpoints that want no such verb get no event.
+    """
+    if announce:
+        webhook_events.announce(session, case, verb, reason, at)
+    note_customer(
+        session,
+        verb,
+        reason,
+        at,
+        actor=actor,
+        account_id=case.account_id,
+        case_id=case.id,
+        customer_id=case.stripe_customer_id,
+    )

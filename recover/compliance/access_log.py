@@ -1,0 +1,73 @@
+"""Who looked at whose data: a line for each person, case and hour, however often they look."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, select
+
+from recover.compliance import audit_log
+from recover.models import RecordEntry, RecoveryCase
+from recover.services import Services
+
+VIEW, SEARCH = "view", "search"
+
+
+def viewed(services: Services, actor: str, case: RecoveryCase) -> None:
+    """Somebody (a user, a token) was shown a case, with the customer's name and address."""
+    if _noted(services, RecordEntry.case_id == case.id, actor, VIEW):
+        return
+    with services.db.begin() as session:
+        reason = "Looked at the case, with the customer's name and address."
+        audit_log.note_customer(
+            session,
+            VIEW,
+            reason,
+            services.now(),
+            actor=actor,
+            account_id=case.account_id,
+            customer_id=case.stripe_customer_id,
+            case_id=case.id,
+        )
+
+
+def searched(services: Services, actor: str, company_id: int) -> None:
+    """Somebody searched among the customers of a company.
+
+    What they typed is not kept: it may name a person, and an erasure could not find it here.
+    """
+    if _noted(services, RecordEntry.chain == f"company:{company_id}", actor, SEARCH):
+        return
+    with services.db.begin() as session:
+        audit_log.write(
+            session,
+            SEARCH,
+            "Searched the cases by name, mail address or invoice.",
+            services.now(),
+            audit_log.Subject("cases", company_id=company_id),
+            actor=actor,
+        )
+
+
+def read_record(services: Services, actor: str, company_id: int) -> None:
+    """Somebody read the company's record, whose words may name its customers."""
+    mine = (RecordEntry.chain == f"company:{company_id}") & (RecordEntry.about == "record")
+    if _noted(services, mine, actor, VIEW):
+        return
+    with services.db.begin() as session:
+        audit_log.write(
+            session,
+            VIEW,
+            "Read the record.",
+            services.now(),
+            audit_log.Subject("record", company_id=company_id),
+            actor=actor,
+        )
+
+
+def _noted(services: Services, where: ColumnElement[bool], actor: str, verb: str) -> bool:
+    """One look at an index: this hour has its line already."""
+    hour = services.now().replace(minute=0, second=0, microsecond=0)
+    query = select(RecordEntry.id).where(
+        where, RecordEntry.actor == actor, RecordEntry.verb == verb, RecordEntry.at >= hour
+    )
+    with services.db.read() as session:
+        return session.scalar(query.limit(1)) is not None

@@ -1,0 +1,218 @@
+"""A person asks to be erased, or for a copy of what is kept about them.
+
+Erasing empties what names them, cancels their open mails, switches off their links and ends all
+mail to them. The ledger, the figures and the record's chain stay exactly as they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.orm import Session
+
+from recover.compliance import anonymization, audit_log
+from recover.compliance.anonymization import Emptied
+from recover.compliance.erasure_list import address_hash, customer_erased
+from recover.dunning import CaseState
+from recover.foundation.mail_addresses import normal_email
+from recover.models import (
+    Account,
+    Attempt,
+    Company,
+    ErasedAddress,
+    Link,
+    Message,
+    RecordEntry,
+    RecoveryCase,
+    Suppression,
+    SuppressionReason,
+)
+from recover.services import Services
+
+REASON = "Erased on request: name, address, mails, links and words. Money and dates stay."
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    account_id: int
+    stripe_customer_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is meant: as one or more of a company's customers, under these addresses."""
+
+    company_id: int
+    customers: tuple[Customer, ...]
+    addresses: tuple[str, ...]
+    cases: int
+    open_cases: int
+    messages: int
+
+
+def find(session: Session, company_id: int, who: str) -> Person | None:
+    """By a customer's id (``cus_...``) or a mail address. None where nothing is kept about them."""
+    accounts = list(session.scalars(select(Account.id).where(Account.company_id == company_id)))
+    customers = tuple(
+        sorted(
+            {
+                Customer(*row)
+                for table, address in ((RecoveryCase, "customer_email"), (Message, "to_email"))
+                for row in session.execute(_customers(table, address, accounts, who))
+            },
+            key=lambda one: (one.account_id, one.stripe_customer_id),
+        )
+    )
+    if not customers:
+        return None
+    states = [state for one in customers for state in session.scalars(_states(one))]
+    mails = sum(session.scalar(_mails(one)) or 0 for one in customers)
+    addresses = sorted({text for one in customers for text in _addresses(session, one)})
+    return Person(
+        company_id, customers, tuple(addresses), len(states), states.count(CaseState.OPEN), mails
+    )
+
+
+def _customers(table: Any, address: str, accounts: Sequence[int], who: str) -> Any:
+    column = getattr(table, address)
+    same = table.stripe_customer_id == who.strip()
+    if "@" in who:
+        same = func.lower(column) == normal_email(who)
+    known = table.account_id.in_(accounts), table.stripe_customer_id != ""
+    return select(table.account_id, table.stripe_customer_id).where(same, *known).distinct()
+
+
+def _states(one: Customer) -> Any:
+    return select(RecoveryCase.state).where(_of(RecoveryCase, one))
+
+
+def _mails(one: Customer) -> Any:
+    return select(func.count(Message.id)).where(_of(Message, one))
+
+
+def _of(table: Any, one: Customer) -> Any:
+    return (table.account_id == one.account_id) & (
+        table.stripe_customer_id == one.stripe_customer_id
+    )
+
+
+def _addresses(session: Session, one: Customer) -> set[str]:
+    cases = select(RecoveryCase.customer_email).where(_of(RecoveryCase, one)).distinct()
+    mails = select(Message.to_email).where(_of(Message, one)).distinct()
+    return {
+        normal_email(text) for query in (cases, mails) for text in session.scalars(query) if text
+    }
+
+
+def erase(services: Services, company_id: int, who: str, *, actor: str) -> Emptied | None:
+    """Erase a person. None where nothing is kept about them. Harmless to repeat."""
+    now, done = services.now(), Emptied()
+    with services.db.begin() as session:
+        person = find(session, company_id, who)
+        if person is None:
+            return None
+        _write_no_more(session, services, person)
+        for account_id in sorted({one.account_id for one in person.customers}):
+            emptied = Emptied()
+            for one in person.customers:
+                if one.account_id == account_id:
+                    where = anonymization.of_customer(account_id, one.stripe_customer_id)
+                    emptied += anonymization.empty(session, where, now)
+            anonymization.own_up(session, account_id, emptied, REASON, now, actor)
+            done += emptied
+    return done
+
+
+def _write_no_more(session: Session, services: Services, person: Person) -> None:
+    """To these customers, nor to these addresses, of which only a keyed hash is kept."""
+    now = services.now()
+    insert = services.db.insert_ignoring_duplicates
+    company = session.get_one(Company, person.company_id, with_for_update=True)
+    for address in person.addresses:
+        hashed = address_hash(services.vault, company, address)
+        row = {"company_id": company.id, "address_hash": hashed, "created_at": now}
+        session.execute(insert(ErasedAddress.__table__).values(row))
+    for one in person.customers:
+        session.execute(
+            insert(Suppression.__table__).values(
+                account_id=one.account_id,
+                stripe_customer_id=one.stripe_customer_id,
+                reason=SuppressionReason.ERASED,
+                created_at=now,
+            )
+        )
+        stays = update(Suppression).where(_of(Suppression, one))
+        session.execute(stays.values(reason=SuppressionReason.ERASED))
+
+
+HIDDEN = {
+    "public_id",  # the key to a page of theirs
+    "hosted_invoice_url",
+    "idempotency_key",
+    "proposal",
+    "salt",
+    "digest",
+    "hash",
+    "seq",
+}
+"""Columns that say nothing about the person, or that would open doors."""
+
+
+def copy(services: Services, company_id: int, who: str, *, actor: str) -> dict[str, Any] | None:
+    """All that is kept about a person, as JSON. None where nothing is. Goes on record."""
+    with services.db.begin() as session:
+        person = find(session, company_id, who)
+        if person is None:
+            return None
+        for one in person.customers:
+            audit_log.note_customer(
+                session,
+                "export",
+                "A copy of all that is kept about them was made.",
+                services.now(),
+                actor=actor,
+                account_id=one.account_id,
+                customer_id=one.stripe_customer_id,
+            )
+        session.flush()
+        return {
+            "asked_for": who,
+            "addresses": list(person.addresses),
+            "customers": [_everything(session, one) for one in person.customers],
+        }
+
+
+def _everything(session: Session, one: Customer) -> dict[str, Any]:
+    tables = {
+        "cases": RecoveryCase,
+        "messages": Message,
+        "links": Link,
+        "suppressions": Suppression,
+        "record": RecordEntry,
+    }
+    found: dict[str, Any] = {
+        name: [_told(row) for row in session.scalars(select(table).where(_of(table, one)))]
+        for name, table in tables.items()
+    }
+    theirs = select(RecoveryCase.id).where(_of(RecoveryCase, one))
+    tries = select(Attempt).where(or_(Attempt.case_id.in_(theirs)))
+    found["attempts"] = [_told(row) for row in session.scalars(tries)]
+    return {
+        "account_id": one.account_id,
+        "stripe_customer_id": one.stripe_customer_id,
+        "erased": customer_erased(session, one.account_id, one.stripe_customer_id),
+        **found,
+    }
+
+
+def _told(row: Any) -> dict[str, Any]:
+    return {
+        column.key: value.isoformat() if hasattr(value, "isoformat") else value
+        for column in row.__table__.columns
+        if column.key not in HIDDEN
+        for value in [getattr(row, column.key)]
+        if value not in (None, "", [], {})
+    }

@@ -1,0 +1,156 @@
+"""How long a company keeps what names its customers: so many days after their case has closed.
+
+Every night what is older is emptied, as on a person's request, but for the mail: a customer whose
+payment fails again is written to again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, false, func, select
+from sqlalchemy.orm import Session
+
+from recover.compliance import anonymization, audit_log
+from recover.compliance.anonymization import Emptied, Where
+from recover.dunning import CaseState
+from recover.foundation.errors import PermanentError
+from recover.models import Account, Company, Link, Message, RecordEntry, RecoveryCase
+from recover.services import Services
+
+LEAST_DAYS, MOST_DAYS = 400, 3650
+"""A year's books are closed, and the time to dispute a charge is over, before 400 days are."""
+
+CASES_AT_ONCE = 500
+REASON = "Older than the company keeps such things: names, addresses and words were emptied."
+
+
+def keep_for(services: Services, company_id: int, days: int | None, *, actor: str) -> None:
+    """Change how long; None: for good. Raises PermanentError outside of the bounds."""
+    if days is not None and not LEAST_DAYS <= days <= MOST_DAYS:
+        raise PermanentError(
+            f"Keep personal data for {LEAST_DAYS} to {MOST_DAYS} days: until then the books and"
+            " disputes still need it."
+        )
+    with services.db.begin() as session:
+        company = session.get_one(Company, company_id)
+        before, company.keep_days = company.keep_days, days
+        if before != days:
+            audit_log.write(
+                session,
+                "setting",
+                "How long personal data is kept was changed.",
+                services.now(),
+                audit_log.Subject("setting:keep_days", company_id=company_id),
+                actor=actor,
+                details={"before": before, "after": days},
+            )
+
+
+def due(session: Session, company: Company, now: datetime, days: int | None = None) -> Emptied:
+    """What would go if it ran now, with ``days`` instead of the company's own. Changes nothing."""
+    days = days or company.keep_days
+    total = Emptied()
+    for account_id in _accounts(session, company.id) if days else []:
+        old = _old_cases(account_id, _cutoff(now, days or 0))
+        ids = select(RecoveryCase.id).where(old)
+        cases = session.scalar(select(func.count(RecoveryCase.id)).where(old)) or 0
+        of_cases = Emptied(
+            cases,
+            _count(session, Message, Message.case_id.in_(ids)),
+            _count(session, Link, Link.case_id.in_(ids), Link.revoked_at.is_(None)),
+            _count(session, RecordEntry, RecordEntry.case_id.in_(ids), RecordEntry.salt != ""),
+        )
+        loose = _loose(account_id, _cutoff(now, days or 0))
+        total += of_cases + Emptied(
+            0,
+            _count(session, Message, loose.messages),
+            _count(session, Link, loose.links, Link.revoked_at.is_(None)),
+            _count(session, RecordEntry, loose.lines, RecordEntry.salt != ""),
+        )
+    return total
+
+
+def run(services: Services, company_id: int) -> Emptied:
+    """Empty all that is due, some cases at a time. Harmless to repeat or to break off."""
+    with services.db.read() as session:
+        company = session.get_one(Company, company_id)
+        accounts = _accounts(session, company_id) if company.keep_days else []
+    total = Emptied()
+    for account_id in accounts:
+        cutoff = _cutoff(services.now(), company.keep_days or 0)
+        while done := _batch(services, account_id, cutoff):
+            total += done
+        total += _empty(services, account_id, _loose(account_id, cutoff))
+    return total
+
+
+def companies(session: Session) -> Sequence[int]:
+    """Those that keep personal data for a limited time."""
+    return session.scalars(select(Company.id).where(Company.keep_days.is_not(None))).all()
+
+
+def _accounts(session: Session, company_id: int) -> Sequence[int]:
+    return session.scalars(select(Account.id).where(Account.company_id == company_id)).all()
+
+
+def _cutoff(now: datetime, days: int) -> datetime:
+    return now - timedelta(days=days)
+
+
+def _old_cases(account_id: int, cutoff: datetime) -> ColumnElement[bool]:
+    return and_(
+        RecoveryCase.account_id == account_id,
+        RecoveryCase.state != CaseState.OPEN,
+        RecoveryCase.closed_at < cutoff,
+        RecoveryCase.erased_at.is_(None),
+    )
+
+
+def _batch(services: Services, account_id: int, cutoff: datetime) -> Emptied:
+    old = select(RecoveryCase.id).where(_old_cases(account_id, cutoff)).limit(CASES_AT_ONCE)
+    with services.db.read() as session:
+        ids = list(session.scalars(old))
+    if not ids:
+        return Emptied()
+    where = Where(
+        cases=and_(RecoveryCase.id.in_(ids), RecoveryCase.state != CaseState.OPEN),
+        messages=Message.case_id.in_(ids),
+        links=Link.case_id.in_(ids),
+        lines=RecordEntry.case_id.in_(ids),
+    )
+    return _empty(services, account_id, where)
+
+
+def _loose(account_id: int, cutoff: datetime) -> Where:
+    """What is about a customer and no case, such as the notice of a card that expires."""
+    return Where(
+        cases=false(),
+        messages=and_(
+            Message.account_id == account_id, Message.case_id.is_(None), Message.created_at < cutoff
+        ),
+        links=and_(Link.account_id == account_id, Link.case_id.is_(None), Link.created_at < cutoff),
+        lines=and_(
+            RecordEntry.account_id == account_id,
+            RecordEntry.case_id.is_(None),
+            RecordEntry.stripe_customer_id != "",
+            RecordEntry.at < cutoff,
+        ),
+    )
+
+
+def _empty(services: Services, account_id: int, where: Where) -> Emptied:
+    with services.db.begin() as session:
+        done = anonymization.empty(session, where, services.now())
+        if done:
+            anonymization.own_up(
+                session, account_id, done, REASON, services.now(), audit_log.RECOVER
+            )
+    return done
+
+
+def _count(
+    session: Session, table: type[Message | Link | RecordEntry], *where: ColumnElement[bool]
+) -> int:
+    return session.scalar(select(func.count(table.id)).where(*where)) or 0

@@ -1,0 +1,1 @@
+"""The processes: web application, jobs, clock, command line."""

@@ -1,0 +1,47 @@
+"""What every command that opens the database begins with: it goes on record, by name."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import click
+
+from recover.compliance import audit_log
+from recover.foundation import config
+from recover.services import Services, build
+
+
+@contextmanager
+def opened() -> Iterator[Services]:
+    """Services for one command, and its line on record."""
+    with closing(build(config.load())) as services:
+        note(services)
+        yield services
+
+
+def note(services: Services) -> None:
+    """Which command was run, by which user of this machine. Of what was typed only numbers are
+    kept, such as an account's: the rest may be a key or name a person.
+    """
+    context = click.get_current_context()
+    asked = {k: v for k, v in context.params.items() if isinstance(v, int) and v is not None}
+    with services.db.begin() as session:
+        audit_log.write(
+            session,
+            "command",
+            f"Run at the command line by {_user()}.",
+            services.now(),
+            audit_log.Subject(f"command:{context.command_path}"[:255]),
+            actor=audit_log.COMMAND,
+            details=asked,
+        )
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user need not have a name
+        return f"user number {os.getuid()}"

@@ -1,0 +1,229 @@
+"""`recover retries` and `recover account set`: how an account's tries are timed and limited."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from recover.accounts import connections
+from recover.dunning import TimingKind, campaign
+from recover.foundation import config
+from recover.foundation.locales import english_day
+from recover.learning import timing_in_force, training, versions
+from recover.models import Account, AccountLesson, RetryModel
+from recover.services import Services, build
+
+console = Console()
+
+
+class OwnOrDefault(click.ParamType[str | int]):
+    """A whole number, or "default" (None) for what the campaign says."""
+
+    name = "number|default"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | int:
+        text = str(value).strip().lower()
+        if text == "default":
+            return text
+        try:
+            return int(text)
+        except ValueError:
+            self.fail(f'"{value}" is neither a whole number nor "default".', param, ctx)
+
+
+@click.command("set")
+@click.argument("account_id", type=int)
+@click.option(
+    "--timing",
+    type=click.Choice([kind.value for kind in TimingKind]),
+    help="Who chooses the moments.",
+)
+@click.option("--max-retries", type=OwnOrDefault(), help="Scheduled tries on one invoice at most.")
+@click.option("--min-gap", type=OwnOrDefault(), help="Hours between two tries on a card at least.")
+@click.option("--explore", type=float, help="Share of tries at a random hour, such as 0.05.")
+def account_set(
+    account_id: int,
+    timing: str | None,
+    max_retries: str | int | None,
+    min_gap: str | int | None,
+    explore: float | None,
+) -> None:
+    """Change how the tries of ACCOUNT_ID are timed and limited, then show what is in force.
+
+    Open cases are planned anew at once. Without an option nothing changes.
+    """
+    asked = {
+        "timing": timing,
+        "max_retries": max_retries,
+        "min_gap_hours": min_gap,
+        "explore": explore,
+    }
+    wanted = {k: None if v == "default" else v for k, v in asked.items() if v is not None}
+    with _account(account_id) as (services, found):
+        if wanted:
+            connections.set_retries(services, found.id, wanted)
+    with _account(account_id) as (services, found):
+        _say(_who(services, found), *_limits(found))
+
+
+@click.group("retries")
+def group() -> None:
+    """What the retry engine has learned: its versions, and which of them is used."""
+
+
+_named = click.option(
+    "--account", "account_id", type=int, help="Which account, where there are several."
+)
+
+
+@group.command("versions")
+@_named
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+def list_versions(account_id: int | None, limit: int) -> None:
+    """List the versions, newest first, with what came of each."""
+    table = Table("id", "version", "made", "tries", "", "what came of it")
+    with _account(account_id) as (services, found), services.db.read() as session:
+        for row in training.versions(session, found.id, limit):
+            table.add_row(
+                str(row.id),
+                versions.short(row) if row.accepted else "",
+                _day(row),
+                str(row.figures.get("used") or 0),
+                _state(found, row),
+                escape(" ".join(filter(None, (row.reason, versions.judged(row))))),
+            )
+        _say(_who(services, found))
+    console.print(table if table.row_count else "No version yet: every night learns, if it can.")
+
+
+@group.command("compare")
+@click.argument("old")
+@click.argument("new")
+@_named
+def compare(old: str, new: str, account_id: int | None) -> None:
+    """Say what NEW believes differently from OLD, the biggest difference first.
+
+    Each is an id, the beginning of a version's name, or "shipped".
+    """
+    with _account(account_id) as (services, found), services.db.read() as session:
+        before, after = (versions.named(session, found.id, name) for name in (old, new))
+    told = training.compare(before, after)
+    _say(*(told or ["Both believe the same, to the point."]))
+
+
+@group.command("use")
+@click.argument("version")
+@_named
+def use(version: str, account_id: int | None) -> None:
+    """Use VERSION from now on: an id, the beginning of its name, or "shipped".
+
+    The nights go on learning but change nothing, until `recover retries follow`.
+    """
+    with _account(account_id) as (services, found):
+        with services.db.read() as session:
+            row = versions.named(session, found.id, version)
+        training.use(services, found.id, row.id if row else None)
+    _say("Open cases are planned anew.")
+    _say_who(account_id)
+
+
+@group.command("follow")
+@_named
+def follow(account_id: int | None) -> None:
+    """Let the nights choose again: the newest accepted version is used."""
+    with _account(account_id) as (services, found):
+        training.follow(services, found.id)
+    _say("The nights choose again. Open cases are planned anew.")
+    _say_who(account_id)
+
+
+@group.command("learn")
+@_named
+def learn(account_id: int | None) -> None:
+    """Learn now, as the clock does every night."""
+    with _account(account_id) as (services, found):
+        with Console(stderr=True).status(f"Learning from the tries of {found.name}..."):
+            row = training.learn(services, found)
+        _say(_came_of_it(services, found, row))
+
+
+def _came_of_it(services: Services, account: Account, row: RetryModel | None) -> str:
+    if row is not None:
+        used = "It is used from now on."
+        if account.model_pinned:
+            used = "It is not used, for somebody chose another: recover retries follow"
+        if not row.accepted:
+            return f"Refused: {row.reason}"
+        return " ".join(
+            filter(
+                None,
+                (
+                    f"Version {versions.short(row)} ({row.id}).",
+                    row.reason,
+                    versions.judged(row),
+                    used,
+                ),
+            )
+        )
+    with services.db.read() as session:
+        lesson = session.get(AccountLesson, account.id)
+    if lesson is not None:
+        return "Nothing changed: all that the outcomes say is known already."
+    return "There is nothing to learn from yet: no case with a retry is past its window."
+
+
+@contextmanager
+def _account(account_id: int | None) -> Iterator[tuple[Services, Account]]:
+    """The account named, or the only one. Raises PermanentError without such."""
+    with closing(build(config.load())) as services:
+        yield services, connections.named_or_only(services, account_id)
+
+
+def _say_who(account_id: int | None) -> None:
+    with _account(account_id) as (services, found):
+        _say(_who(services, found))
+
+
+def _who(services: Services, account: Account) -> str:
+    with services.db.read() as session:
+        row = versions.in_use(session, account)
+        warning = timing_in_force.warning(session, account)
+    told = versions.standing(account, row, _day(row) if row else "")
+    return f"{account.name}: {' '.join(filter(None, (told, warning)))}"
+
+
+def _limits(account: Account) -> Iterator[str]:
+    own = campaign(account.campaign_key, account.campaign_version)
+    steps = timing_in_force.within_limits(account, own)
+    hours = f"{steps.min_gap.total_seconds() / 3600:.0f} hours"
+    yield f"Tries on one invoice: at most {steps.max_retries}{_whose(account.max_retries)}."
+    yield f"Between two tries on one card: at least {hours}{_whose(account.min_gap_hours)}."
+    if account.timing != TimingKind.FIXED:
+        yield f"At a random hour, to learn from it: {account.explore:.1%} of the tries."
+
+
+def _whose(own: int | None) -> str:
+    return ", as the campaign says" if own is None else ""
+
+
+def _state(account: Account, row: RetryModel) -> str:
+    if row.id == account.model_id:
+        return "in use"
+    return "" if row.accepted else "refused"
+
+
+def _day(row: RetryModel) -> str:
+    return english_day(row.made_at, "d MMM y")
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        click.echo(line)

@@ -1,0 +1,234 @@
+"""What RQ runs: ids in, one call each. Every job may be lost, repeated or late; none minds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import cache
+
+from recover.accounts import connections, disconnecting
+from recover.compliance import audit_log, audit_verification, key_rotation, retention
+from recover.foundation import config
+from recover.foundation.errors import RecoverError, StripeAccessLost, TransientError
+from recover.integrations import idempotency_keys, webhook_delivery
+from recover.learning import training
+from recover.messages.company import alerts
+from recover.messages.company import delivery as company_delivery
+from recover.messages.subscriber import delivery as subscriber_delivery
+from recover.messages.subscriber import expiring_cards
+from recover.models import Account, ReportKind
+from recover.onboarding import dry_run, history_import
+from recover.onboarding.checklist import going_live, stripe_signs
+from recover.reporting import background_reports
+from recover.services import CHORES, Services, build
+from recover.workflow import end_of_dunning, reconciliation, steps
+from webhooks import inbox
+
+log = logging.getLogger(__name__)
+
+
+@cache
+def services() -> Services:
+    """This process's services, built at its first job: nothing is shared across a fork."""
+    loaded = config.load()
+    logging.basicConfig(level=loaded.log_level, format="%(levelname)s %(name)s %(message)s")
+    built = build(loaded)
+    for text in key_rotation.warnings(built.db, built.vault):
+        log.warning(text)
+    return built
+
+
+def drain_inbox() -> int:
+    """Handle what Stripe sent. How many events were settled."""
+    here = services()
+    drained = inbox.drain(here)
+    if drained.left:
+        here.enqueue("drain_inbox")
+    return drained.done
+
+
+def forget_events() -> int:
+    """Delete Stripe's events that were handled long ago. How many."""
+    return inbox.forget(services())
+
+
+def run_due() -> int:
+    """Claim the cases that are due and put each on the queue. How many."""
+    here, count = services(), 0
+    while claimed := steps.claim_due(here):
+        for case_id in claimed:
+            here.enqueue("run_step", case_id)
+        count += len(claimed)
+    return count
+
+
+def run_step(case_id: int) -> None:
+    here = services()
+    try:
+        steps.step(here, case_id)
+    except StripeAccessLost as error:
+        connections.note_trouble(here, steps.account_id_of(here, case_id), str(error))
+        steps.back_off(here, case_id, error)
+    except Exception as error:
+        steps.back_off(here, case_id, error)  # or it would come back every few minutes for ever
+        raise
+
+
+def send_messages() -> int:
+    here = services()
+    here.enqueue.silence("send_messages")
+    return subscriber_delivery.send_due(here)
+
+
+def end_dunning() -> int:
+    """Do on Stripe what exhausted cases call for. How many were looked at."""
+    here = services()
+    here.enqueue.silence("end_dunning")
+    found = end_of_dunning.due(here)
+    for ending_id in found:
+        try:
+            end_of_dunning.carry_out(here, ending_id)
+        except StripeAccessLost as error:
+            connections.note_trouble(
+                here, end_of_dunning.account_id_of(here, ending_id), str(error)
+            )
+    return len(found)
+
+
+def sweep_all() -> None:
+    _for_each_account("sweep_account")
+
+
+def sweep_account(account_id: int) -> None:
+    _with_account(account_id, reconciliation.sweep)
+
+
+def scan_all() -> None:
+    _for_each_account("scan_account")
+
+
+def scan_account(account_id: int) -> None:
+    _with_account(account_id, expiring_cards.scan)
+
+
+def learn_all() -> None:
+    _for_each_account("learn_account")
+
+
+def learn_account(account_id: int) -> None:
+    _with_account(account_id, training.learn)
+
+
+def notify() -> int:
+    """Tell companies' own people of trouble. How many mails were handled."""
+    return _notify(digests=False)
+
+
+def notify_mornings() -> int:
+    """Tell them the rest too, wherever it is morning."""
+    return _notify(digests=True)
+
+
+def _notify(*, digests: bool) -> int:
+    here = services()
+    alerts.write_due(here, digests=digests)
+    return company_delivery.send_due(here)
+
+
+def import_histories() -> None:
+    """Ring for every past that is still to be read, also after a worker's death."""
+    here = services()
+    for account_id in history_import.due(here):
+        here.enqueue("import_history", account_id, queue=CHORES)
+
+
+def import_history(account_id: int) -> None:
+    here = services()
+    if history_import.slice_(here, account_id):
+        here.enqueue("import_history", account_id, queue=CHORES)
+    else:
+        dry_run.first(here, account_id)
+
+
+def work_reports() -> None:
+    """Ring for every report that nobody works on; note first webhooks before they are forgotten."""
+    here = services()
+    stripe_signs.keep_first_webhooks(here)
+    for report_id in background_reports.due(here):
+        here.enqueue("work_report", report_id, queue=CHORES)
+
+
+def work_report(report_id: int) -> None:
+    here = services()
+    report = background_reports.claim(here, report_id)
+    if report is None:
+        return
+    try:
+        (dry_run if report.kind == ReportKind.DRY_RUN else going_live).work(here, report)
+    except RecoverError as error:
+        background_reports.failed(here, report, error)
+
+
+def seal_record() -> int:
+    return audit_log.seal(services().db)
+
+
+def finish_leaving() -> int:
+    return disconnecting.finish_leaving(services())
+
+
+def verify_record() -> None:
+    here = services()
+    for chain in audit_verification.chains(here.db):
+        here.enqueue("verify_chain", chain, queue=CHORES)
+
+
+def verify_chain(chain: str) -> None:
+    here = services()
+    found = audit_verification.check(here.db, chain, here.now())
+    audit_verification.keep(here.db, found, here.now())
+    if found.fault:
+        log.error("the record does not hold: %s", found.fault)
+
+
+def retain_all() -> None:
+    """Empty what companies keep no longer."""
+    here = services()
+    with here.db.read() as session:
+        ids = retention.companies(session)
+    for company_id in ids:
+        here.enqueue("retain_company", company_id, queue=CHORES)
+
+
+def retain_company(company_id: int) -> None:
+    retention.run(services(), company_id)
+
+
+def send_events() -> int:
+    """To the companies' own endpoints. How many were tried."""
+    return webhook_delivery.send_due(services())
+
+
+def forget_calls() -> int:
+    """Delete what nobody asks about any more: events sent long ago, kept answers. How many."""
+    here = services()
+    return webhook_delivery.forget(here) + idempotency_keys.forget(here)
+
+
+def _for_each_account(job: str) -> None:
+    here = services()
+    for account in connections.connected(here):
+        here.enqueue(job, account.id, queue=CHORES)
+
+
+def _with_account(account_id: int, work: Callable[[Services, Account], object]) -> None:
+    here = services()
+    with here.db.read() as session:
+        account = session.get_one(Account, account_id)
+    try:
+        work(here, account)
+        connections.note_trouble(here, account_id, "")
+    except StripeAccessLost as error:
+        connections.note_trouble(here, account_id, str(error))
+    except TransientError as error:
+        log.warning("account %s: %s; the next round tries again", account_id, error)

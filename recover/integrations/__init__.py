@@ -1,0 +1,1 @@
+"""What the company's own programs get: tokens, payloads, outgoing webhooks."""

@@ -1,0 +1,184 @@
+"""The company's own endpoints: made, changed, given another secret, removed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from secrets import token_hex
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from recover.compliance import audit_log
+from recover.foundation.errors import PermanentError
+from recover.integrations import payloads, webhook_events
+from recover.integrations.webhook_http import AddressRefused, check_url
+from recover.models import Account, Delivery, DeliveryStatus, WebhookEndpoint
+from recover.services import Services
+
+BOTH_SECRETS = timedelta(hours=24)  # how long the old secret signs too after a rotation
+MOST = 16  # endpoints of one account
+
+
+class EndpointFault(PermanentError):
+    """What was asked for cannot be. ``field`` names what is wrong: url, events or ""."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def check(services: Services, url: str, events: Sequence[str]) -> None:
+    """Raises EndpointFault for an address or for events that cannot be."""
+    try:
+        check_url(url, loopback=services.settings.rehearsing)
+    except AddressRefused as error:
+        raise EndpointFault("url", str(error)) from None
+    if not events:
+        raise EndpointFault("events", "Choose at least one event.")
+    if unknown := sorted(set(events) - set(webhook_events.EVENTS)):
+        raise EndpointFault("events", f"There is no event {unknown[0]!r}.")
+
+
+def create(
+    services: Services, account: Account, url: str, events: Sequence[str], *, actor: str
+) -> tuple[WebhookEndpoint, str]:
+    """A new endpoint and its signing secret, which is shown this once. Raises EndpointFault."""
+    check(services, url, events)
+    secret, now = _new_secret(), services.now()
+    with services.db.begin() as session:
+        if len(of_account(session, account.id)) >= MOST:
+            raise EndpointFault("", f"There are {MOST} endpoints already; remove one first.")
+        row = WebhookEndpoint(
+            account_id=account.id,
+            url=url,
+            events=_ordered(events),
+            secret_sealed=services.vault.seal(secret),
+            created_at=now,
+        )
+        session.add(row)
+        session.flush()
+        _note(session, row, "create", f"Events will be sent to {url}.", now, actor)
+    return row, secret
+
+
+def change(
+    services: Services,
+    endpoint: WebhookEndpoint,
+    *,
+    actor: str,
+    url: str | None = None,
+    events: Sequence[str] | None = None,
+    enabled: bool | None = None,
+) -> WebhookEndpoint:
+    """What is None stays. Switching on forgets past trouble. Raises EndpointFault."""
+    with services.db.begin() as session:
+        row = session.get_one(WebhookEndpoint, endpoint.id, with_for_update=True)
+        before = _told(row)
+        row.url = row.url if url is None else url
+        row.events = row.events if events is None else _ordered(events)
+        check(services, row.url, row.events)
+        row.enabled = row.enabled if enabled is None else enabled
+        if enabled or url is not None:
+            row.trouble, row.failing_since = "", None
+            row.unanswered, row.resting_until = 0, None
+        if _told(row) != before:
+            details = {"before": before, "after": _told(row)}
+            reason = "The endpoint was changed."
+            _note(session, row, "change", reason, services.now(), actor, details)
+    return row
+
+
+def rotate(services: Services, endpoint: WebhookEndpoint, *, actor: str) -> str:
+    """A new signing secret, shown this once. Events carry both signatures for a day."""
+    secret, now = _new_secret(), services.now()
+    with services.db.begin() as session:
+        row = session.get_one(WebhookEndpoint, endpoint.id, with_for_update=True)
+        row.old_secret_sealed, row.old_secret_until = row.secret_sealed, now + BOTH_SECRETS
+        row.secret_sealed = services.vault.seal(secret)
+        reason = "A new signing secret was made; the old one signs too for a day."
+        _note(session, row, "rotate", reason, now, actor)
+    return secret
+
+
+def remove(services: Services, endpoint: WebhookEndpoint, *, actor: str) -> None:
+    now = services.now()
+    with services.db.begin() as session:
+        row = session.get_one(WebhookEndpoint, endpoint.id, with_for_update=True)
+        row.enabled, row.deleted_at = False, now
+        row.secret_sealed = row.old_secret_sealed = ""
+        _note(session, row, "remove", f"Nothing more is sent to {row.url}.", now, actor)
+
+
+def send_test(services: Services, endpoint: WebhookEndpoint) -> Delivery:
+    """Put a test event on its way."""
+    now = services.now()
+    with services.db.begin() as session:
+        account = session.get_one(Account, endpoint.account_id)
+        row = webhook_events.row(endpoint, webhook_events.test_event(account, now), now)
+        session.add(row)
+        _wake(session, endpoint.id)
+    return row
+
+
+def send_again(services: Services, delivery: Delivery) -> Delivery:
+    """The same event once more, whatever came of it before. Its id stays the same."""
+    now = services.now()
+    with services.db.begin() as session:
+        row = session.get_one(Delivery, delivery.id, with_for_update=True)
+        row.status, row.due_at, row.failures = DeliveryStatus.PENDING, now, 0
+        row.keep_trying_until = now + webhook_events.KEEP_TRYING
+        _wake(session, row.endpoint_id)
+    return row
+
+
+def _wake(session: Session, endpoint_id: int) -> None:
+    """Somebody is waiting to see what comes of it: no rest for the endpoint."""
+    session.get_one(WebhookEndpoint, endpoint_id, with_for_update=True).resting_until = None
+
+
+def of_account(session: Session, account_id: int) -> list[WebhookEndpoint]:
+    query = select(WebhookEndpoint).where(
+        WebhookEndpoint.account_id == account_id, WebhookEndpoint.deleted_at.is_(None)
+    )
+    return list(session.scalars(query.order_by(WebhookEndpoint.id)))
+
+
+def secrets(services: Services, endpoint: WebhookEndpoint, now: datetime) -> list[str]:
+    """What signs now, newest first. Raises PermanentError where the vault's key is gone."""
+    both = endpoint.old_secret_until is not None and now < endpoint.old_secret_until
+    sealed = [endpoint.secret_sealed, endpoint.old_secret_sealed if both else ""]
+    return [services.vault.open(one) for one in sealed if one]
+
+
+def _ordered(events: Sequence[str]) -> list[str]:
+    return [one for one in webhook_events.EVENTS if one in events] or list(events)
+
+
+def _new_secret() -> str:
+    return f"rcv_whsec_{token_hex(24)}"
+
+
+def _told(row: WebhookEndpoint) -> dict[str, object]:
+    return {"url": row.url, "events": list(row.events), "enabled": row.enabled}
+
+
+def _note(
+    session: Session,
+    row: WebhookEndpoint,
+    verb: str,
+    reason: str,
+    at: datetime,
+    actor: str,
+    details: Mapping[str, object] | None = None,
+) -> None:
+    about = f"webhook_endpoint:{payloads.public_id(payloads.ENDPOINT, row.id)}"
+    audit_log.write(
+        session,
+        verb,
+        reason,
+        at,
+        audit_log.Subject(about, account_id=row.account_id),
+        actor=actor,
+        details=details,
+    )

@@ -1,0 +1,98 @@
+"""Telling the company's own programs what happens to its cases: the row of each event.
+
+An event is written in the transaction of the act it tells of, one row for each endpoint that wants
+it, so neither can exist without the other. `outbox_delivery` sends them a moment later, at least
+once; their order is not promised.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from secrets import token_hex
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from recover.dunning import RetryMode
+from recover.integrations import payloads
+from recover.models import Account, Delivery, DeliveryStatus, RecoveryCase, WebhookEndpoint
+
+KEEP_TRYING = timedelta(days=3)
+TEST_EVENT: Final = "webhook.test"
+
+EVENTS = {
+    "case.opened": "A renewal could not be charged; a case was opened for it.",
+    "case.step_taken": "The card was tried, or the subscriber was written to.",
+    "case.recovered": "The invoice is paid.",
+    "case.exhausted": "The campaign ran its course, and the invoice is still unpaid.",
+    "case.closed": "The case ended otherwise: voided, paused, the subscription ended, and so on.",
+}
+"""Every type there is, and what it means."""
+
+# By the verb of the line of the record.
+_TYPES = {
+    "open": "case.opened",
+    "attempt": "case.step_taken",
+    "message": "case.step_taken",
+    "recover": "case.recovered",
+    "exhaust": "case.exhausted",
+    "close": "case.closed",
+}
+_STEPS = {"attempt": "payment_attempt", "message": "message"}
+
+
+def announce(session: Session, case: RecoveryCase, verb: str, reason: str, at: datetime) -> None:
+    """Write down, in the caller's transaction, what each endpoint of the account wants to hear."""
+    event_type = _TYPES.get(verb)
+    if event_type is None:
+        return
+    query = select(WebhookEndpoint).where(
+        WebhookEndpoint.account_id == case.account_id, WebhookEndpoint.enabled
+    )
+    wanting = [one for one in session.scalars(query) if event_type in one.events]
+    if not wanting:
+        return
+    account = session.get_one(Account, case.account_id)
+    if verb in _STEPS and account.mode == RetryMode.OBSERVE:
+        return  # nothing left: it is only said what would have been done
+    data = {"object": payloads.case(case), "reason": reason, "step": _STEPS.get(verb)}
+    event = _event(event_type, account, data, at)
+    session.add_all(row(endpoint, event, at, case_id=case.id) for endpoint in wanting)
+
+
+def test_event(account: Account, at: datetime) -> dict[str, Any]:
+    """An event about nothing, to see whether an endpoint works."""
+    data = {"object": None, "reason": "Somebody asked for a test event.", "step": None}
+    return _event(TEST_EVENT, account, data, at)
+
+
+def _event(event_type: str, account: Account, data: dict[str, Any], at: datetime) -> dict[str, Any]:
+    return {
+        "id": f"evt_{token_hex(12)}",
+        "object": "event",
+        "type": event_type,
+        "created": payloads.moment(at),
+        "livemode": account.livemode,
+        "account": payloads.public_id(payloads.ACCOUNT, account.id),
+        "data": data,
+    }
+
+
+def row(
+    endpoint: WebhookEndpoint, event: dict[str, Any], at: datetime, *, case_id: int | None = None
+) -> Delivery:
+    """An event's way to one endpoint, due now. The text kept is the text that will be signed."""
+    return Delivery(
+        account_id=endpoint.account_id,
+        endpoint_id=endpoint.id,
+        case_id=case_id,
+        event_id=event["id"],
+        event_type=event["type"],
+        body=json.dumps(event, ensure_ascii=False, separators=(",", ":")),
+        status=DeliveryStatus.PENDING,
+        due_at=at,
+        keep_trying_until=at + KEEP_TRYING,
+        created_at=at,
+    )

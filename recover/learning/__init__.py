@@ -1,0 +1,1 @@
+"""The retry model: trained, versioned, judged, in force."""

@@ -1,0 +1,104 @@
+"""Versions of an account's model as people name and judge them, on the page and in a terminal."""
+
+from __future__ import annotations
+
+import math
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from recover.dunning import FixedTiming, TimingKind
+from recover.foundation.errors import PermanentError
+from recover.models import Account, RetryModel
+
+SHIPPED = "shipped"
+ENOUGH_HELD_OUT = 30  # as the gate has it, which judges no version by fewer
+_LONGEST_ID = 18  # digits
+
+
+def short(row: RetryModel | None) -> str:
+    """Such as "3f2a9c01", "shipped" for the prior, "refused" for what has no name."""
+    if row is None:
+        return SHIPPED
+    return row.version[:8] or "refused"
+
+
+def named(session: Session, account_id: int, name: str) -> RetryModel | None:
+    """The account's version of this id or of which the name begins so; None for "shipped".
+
+    Raises PermanentError where the account has none such, or several.
+    """
+    wanted = name.strip().lower()
+    if wanted == SHIPPED:
+        return None
+    mine = select(RetryModel).where(RetryModel.account_id == account_id)
+    if wanted.isdecimal() and len(wanted) <= _LONGEST_ID:
+        by_id = session.scalar(mine.where(RetryModel.id == int(wanted)))
+        if by_id is not None:
+            return by_id
+    begins = mine.where(
+        RetryModel.accepted, RetryModel.version.startswith(wanted or "?", autoescape=True)
+    )
+    found = session.scalars(begins.order_by(RetryModel.id.desc()).limit(20)).all()
+    if not found:
+        raise PermanentError(f'Account {account_id} has no version "{name}".')
+    if len({row.version for row in found}) > 1:
+        raise PermanentError(f'Several versions begin with "{name}": give more of it, or the id.')
+    return found[0]
+
+
+def in_use(session: Session, account: Account) -> RetryModel | None:
+    """The version that is used; None where it is the shipped prior."""
+    return session.get(RetryModel, account.model_id) if account.model_id is not None else None
+
+
+def learned_from(row: RetryModel) -> str:
+    """Such as "learned from 412 tries"."""
+    used = row.figures.get("used") or 0
+    if not used:
+        return "begun with what the other accounts here have taught"
+    return f"learned from {used} {'try' if used == 1 else 'tries'}"
+
+
+def standing(account: Account, row: RetryModel | None, made_on: str) -> str:
+    """Who times the tries, in sentences. ``made_on``: the day ``row``, which is in use, was made"""
+    if account.timing == TimingKind.FIXED:
+        days = [str(day) for day in FixedTiming().days]
+        listed = f"{', '.join(days[:-1])} and {days[-1]}"
+        return f"The fixed days time the tries: {listed} days after the first failure."
+    on = "on the shipped prior: it has learned from none of your tries yet."
+    if row is not None:
+        on = f"on version {short(row)}, {learned_from(row)} on {made_on}."
+    elif account.model_pinned:
+        on = "on the shipped prior."
+    chosen = " Somebody chose it, so the nights go on learning but change nothing."
+    return f"The retry engine times the tries, {on}{chosen if account.model_pinned else ''}"
+
+
+def judged(row: RetryModel) -> str:
+    """How a version predicts the tries that no version learns from; "" where it never could.
+
+    The percentages are geometric means of the chance that was given to what then happened.
+    """
+    before, after = row.figures.get("loss_before"), row.figures.get("loss_after")
+    count = row.figures.get("held_out") or 0
+    if before is None or after is None or not count:
+        return "No try was kept to judge by yet." if row.figures.get("used") else ""
+    tries = f"{count} held-out {'try' if count == 1 else 'tries'}"
+    if count < ENOUGH_HELD_OUT:
+        return f"{tries} to judge by: too few to say which version predicts better."
+    predicts = "Predicts" if row.accepted else "Would have predicted"
+    return f"{predicts} {tries} {_verdict(_likely(before), _likely(after), row.accepted)}"
+
+
+def _verdict(before: float, after: float, accepted: bool) -> str:
+    """``before`` and ``after`` in per cent, as they are shown."""
+    if before == after:
+        return f"as well as the one before: both gave what happened a chance of {after}%."
+    gave = f"it gave what happened a chance of {after}%, the one before {before}%."
+    luck = " Luck explains that much." if accepted and after < before else ""
+    return f"{'better' if after > before else 'worse'} than the one before: {gave}{luck}"
+
+
+def _likely(loss: float) -> float:
+    return round(100 * math.exp(-loss), 1)

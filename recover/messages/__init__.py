@@ -1,0 +1,1 @@
+"""Everything we write, to subscribers and to the company."""

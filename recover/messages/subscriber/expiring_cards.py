@@ -1,0 +1,84 @@
+"""Cards about to expire: found by a daily scan and by Stripe's hints, one mail for each card and
+expiry month, and none where the network replaced the card first.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from recover.cases.core_values import card_of
+from recover.dunning.card_expiry import notice_due
+from recover.messages.subscriber import queue, rendering
+from recover.models import Account, Message
+from recover.services import Services
+from recover.stripe_api.objects import Subscription
+
+log = logging.getLogger(__name__)
+
+TEMPLATE = "card_expiring"
+RENEWING = ("active", "trialing")
+
+
+def scan(services: Services, account: Account) -> int:
+    """Look at every renewing subscription's card. How many notices were written.
+
+    Streams Stripe's list, a hundred subscriptions to a request; writes rows only, which
+    `delivery.send_due` sends after asking Stripe once more.
+    """
+    written = 0
+    for status in RENEWING:
+        for subscription in services.stripe(account).subscriptions(status=status):
+            written += check(services, account, subscription)
+    if written:
+        services.enqueue("send_messages", once_for=30)
+    return written
+
+
+def check_customer(services: Services, account: Account, customer_id: str) -> None:
+    """Stripe hinted at a card or a renewal of this customer: look at their subscriptions now."""
+    subscriptions = services.stripe(account).customer_subscriptions(customer_id)
+    if sum(check(services, account, subscription) for subscription in subscriptions):
+        services.enqueue("send_messages", once_for=30)
+
+
+def check(services: Services, account: Account, subscription: Subscription) -> bool:
+    """Write the notice's row where one is due; False where none is, or it is written already."""
+    if not is_due(services, subscription) or not subscription.customer.email:
+        return False
+    card = card_of(subscription.charged_method()[0])  # type: ignore[index]
+    if card is None:
+        return False
+    key = f"expiring:{card.payment_method_id}:{card.exp_year}-{card.exp_month:02d}"
+    with services.db.begin() as session:
+        message = queue.add(
+            session,
+            services,
+            account,
+            queue.Draft(
+                customer_id=subscription.customer.id,
+                to_email=subscription.customer.email,
+                template=TEMPLATE,
+                dedup_key=key,
+                reason=f"The card ending in {card.last4} expires before the next renewal.",
+                details=rendering.expiry_details(subscription, card),
+                subscription_id=subscription.id,
+            ),
+        )
+    return message is not None
+
+
+def is_due(services: Services, subscription: Subscription) -> bool:
+    """The subscription renews, on a card that will have expired by then, and soon."""
+    charged = subscription.charged_method()
+    if charged is None or subscription.status not in RENEWING or subscription.cancel_at_period_end:
+        return False
+    return notice_due(card_of(charged[0]), subscription.current_period_end, services.now())
+
+
+def still_due(services: Services, account: Account, message: Message) -> bool:
+    """Ask again right before sending: the updater or the subscriber may have been quicker."""
+    subscription = services.stripe(account).subscription(message.details["subscription_id"])
+    if subscription is None or not is_due(services, subscription):
+        return False
+    charged = subscription.charged_method()
+    return charged is not None and charged[0].id == message.details["payment_method_id"]

@@ -1,0 +1,44 @@
+"""What the retry engine has learned: every version is kept, and can be gone back to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from recover.foundation.database import Base
+from recover.models.columns import AccountId, BigId, Id, Long, Short
+
+
+class RetryModel(Base):
+    """One version of what is believed of an account's retries, or of one that was refused.
+
+    Never changed once written.
+    """
+
+    __tablename__ = "retry_models"
+    __table_args__ = (Index("ix_retry_models_newest", "account_id", "id"),)
+    id: Mapped[Id]
+    account_id: Mapped[AccountId]
+    version: Mapped[Short]  # sixteen hex digits that name the beliefs; "" where it was refused
+    parent_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("retry_models.id"))
+    body: Mapped[Long]  # the model as JSON with its checksum; "" where it was refused
+    accepted: Mapped[bool]
+    reason: Mapped[Long]  # a sentence: what it was learned from, or why it was refused
+    figures: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # see `learning.figures`
+    made_at: Mapped[datetime]
+
+
+class AccountLesson(Base):
+    """What one account alone taught, on the shipped prior.
+
+    Overwritten every night that finds sound outcomes. Other accounts of the installation begin
+    from these, pooled.
+    """
+
+    __tablename__ = "account_lessons"
+    account_id: Mapped[int] = mapped_column(BigId, ForeignKey("accounts.id"), primary_key=True)
+    body: Mapped[Long]
+    made_at: Mapped[datetime]

@@ -1,0 +1,1 @@
+"""From a connected account to a live one."""

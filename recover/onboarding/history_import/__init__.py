@@ -1,0 +1,11 @@
+"""An account's past, read from Stripe into the database.
+
+`reading` takes one page after the other, each stored together with the place it leads to; `sorting`
+then finds the renewals that failed at first; `work` does a bounded slice of either and says what
+comes next. A worker that is killed loses the page it was reading, and nothing is stored twice.
+"""
+
+from recover.onboarding.history_import.progress import Progress, progress_of
+from recover.onboarding.history_import.runner import begin, due, go_on, slice_
+
+__all__ = ["Progress", "begin", "due", "go_on", "progress_of", "slice_"]

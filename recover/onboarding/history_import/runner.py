@@ -1,0 +1,230 @@
+"""Beginning an import, and doing a bounded slice of it: what a worker and the command both call."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from recover.compliance import audit_log
+from recover.foundation.errors import (
+    PermanentError,
+    StripeAccessLost,
+    StripeRejected,
+    TransientError,
+)
+from recover.foundation.locales import english_day
+from recover.models import Account, HistoryImport, ImportStage, ImportState
+from recover.onboarding.backtest.wording import start_of
+from recover.onboarding.history_import.cursor import LEASE, Overtaken, Place, move
+from recover.onboarding.history_import.failed_renewals import sort_some
+from recover.onboarding.history_import.pages import read_page
+from recover.services import Services
+from recover.stripe_api.throttle import Pace
+
+log = logging.getLogger(__name__)
+
+SPAN = "18mo"
+PAGES = 20  # of one slice: some seconds, then other chores of the queue have their turn
+OVERLAP = timedelta(days=60)  # read anew when the past is brought up to date: statuses change
+LONGEST_WAIT = timedelta(minutes=30)
+MISSING = "Stripe refuses our key: {error}. Reading the past needs read access to Invoices and"
+MISSING += " Charges. Once the key has it, go on: what was read stays."
+GONE = "The account was disconnected from Stripe. Reading goes on by itself once it is connected."
+
+
+def begin(services: Services, account: Account, actor: str = audit_log.RECOVER) -> HistoryImport:
+    """Start reading the past, or read what has changed since it was last read.
+
+    An import that is under way, or was interrupted, goes on where it is. Returns the row.
+    """
+    now = services.now().replace(microsecond=0)
+    with services.db.begin() as session:
+        row = session.get(HistoryImport, account.id, with_for_update=True)
+        if row is not None and row.state != ImportState.DONE:
+            return row
+        since = start_of(SPAN, now) if row is None else max(row.since, row.until - OVERLAP)
+        row = row or HistoryImport(account_id=account.id, started_at=now, failed=0)
+        row.state, row.stage = ImportState.RUNNING, ImportStage.INVOICES
+        row.cursor = row.error = ""
+        row.since, row.until, row.cursor_at, row.due_at = since, now, now, now
+        row.invoices = row.charges = row.sorted = row.requests = row.failures = 0
+        row.started_at = now
+        session.add(row)
+        text = f"The past from {english_day(since, 'dd MMMM y')} on is read from Stripe."
+        audit_log.write(
+            session,
+            "import",
+            text,
+            now,
+            audit_log.Subject("history", account_id=account.id),
+            actor=actor,
+        )
+    return row
+
+
+def go_on(services: Services, account_id: int, actor: str) -> None:
+    """Try again after Stripe refused: somebody has mended the key."""
+    now = services.now()
+    waiting = update(HistoryImport).where(
+        HistoryImport.account_id == account_id,
+        HistoryImport.state.in_((ImportState.REFUSED, ImportState.DISCONNECTED)),
+    )
+    with services.db.begin() as session:
+        changed = waiting.values(state=ImportState.RUNNING, due_at=now, failures=0, error="")
+        if session.execute(changed.returning(HistoryImport.account_id)).scalar() is not None:
+            audit_log.write(
+                session,
+                "import",
+                "Reading the past goes on.",
+                now,
+                audit_log.Subject("history", account_id=account_id),
+                actor=actor,
+            )
+
+
+def due(services: Services) -> list[int]:
+    """The accounts whose past is to be read now: never begun, under way, or connected again."""
+    now = services.now()
+    query = (
+        select(Account.id)
+        .outerjoin(HistoryImport, HistoryImport.account_id == Account.id)
+        .where(
+            Account.disconnected_at.is_(None),
+            or_(
+                HistoryImport.account_id.is_(None),
+                HistoryImport.state == ImportState.DISCONNECTED,
+                (HistoryImport.state == ImportState.RUNNING) & (HistoryImport.due_at <= now),
+            ),
+        )
+        .order_by(Account.id)
+    )
+    with services.db.read() as session:
+        return list(session.scalars(query))
+
+
+def slice_(
+    services: Services,
+    account_id: int,
+    *,
+    pace: Pace | None = None,
+    pages: int | None = None,
+    told: Callable[[], object] = lambda: None,
+) -> bool:
+    """Do up to ``pages`` pages (`PAGES`), and say whether another slice should follow at once.
+
+    False also where another worker is at it, or nothing can be done now. ``told`` is called after
+    each page is stored.
+    """
+    account, place = _claim(services, account_id)
+    if place is None:
+        return False
+    stripe, pace = services.stripe(account), pace or Pace()
+    try:
+        for _ in range(pages or PAGES):
+            if place.stage != ImportStage.SORTING:
+                pace.turn()
+                read_page(services.db, stripe, place, services.now())
+            else:
+                sort_some(services.db, place, services.now())
+            told()
+            found = _here(services, account_id)
+            if found is None:
+                return False
+            place = found
+        _put(services, place, due_at=services.now())
+    except Overtaken:
+        return False
+    except (StripeAccessLost, StripeRejected) as error:
+        _stop(services, place, ImportState.REFUSED, MISSING.format(error=str(error).rstrip(".")))
+        return False
+    except TransientError as error:
+        _back_off(services, place, error)
+        return False
+    return True
+
+
+def _claim(services: Services, account_id: int) -> tuple[Account, Place | None]:
+    """Take the import for the length of a lease, beginning or resuming it where that is due."""
+    now = services.now()
+    with services.db.read() as session:
+        account = session.get_one(Account, account_id)
+        row = session.get(HistoryImport, account_id)
+    if account.disconnected_at is None and row is None:
+        begin(services, account)
+    elif account.disconnected_at is None and row and row.state == ImportState.DISCONNECTED:
+        go_on(services, account_id, audit_log.RECOVER)
+    take = (
+        update(HistoryImport)
+        .where(
+            HistoryImport.account_id == account_id,
+            HistoryImport.state == ImportState.RUNNING,
+            HistoryImport.due_at <= now,
+        )
+        .values(due_at=now + LEASE)
+        .returning(HistoryImport.account_id)
+    )
+    with services.db.begin() as session:
+        if session.scalar(take) is None:
+            return account, None
+    return account, _here(services, account_id)
+
+
+def _here(services: Services, account_id: int) -> Place | None:
+    """The place to go on from; None where the import is over, or the account is gone meanwhile."""
+    with services.db.read() as session:
+        row = session.get_one(HistoryImport, account_id)
+        gone = session.get_one(Account, account_id).disconnected_at is not None
+    if row.state != ImportState.RUNNING:
+        return None
+    place = Place.of(row)
+    if gone:
+        _stop(services, place, ImportState.DISCONNECTED, GONE)
+        return None
+    return place
+
+
+def _stop(services: Services, place: Place, state: ImportState, error: str) -> None:
+    log.warning("import of account %s: %s", place.account_id, error)
+    now = services.now()
+    try:
+        with services.db.begin() as session:
+            move(session, place, now, state=state, error=error)
+            audit_log.write(
+                session,
+                "import",
+                error,
+                now,
+                audit_log.Subject("history", account_id=place.account_id),
+                actor=audit_log.RECOVER,
+            )
+    except Overtaken:
+        return
+
+
+def _back_off(services: Services, place: Place, error: TransientError) -> None:
+    """Wait as long as Stripe asks; else a little, and longer each time."""
+    with services.db.read() as session:
+        failures = session.get_one(HistoryImport, place.account_id).failures + 1
+    wait = timedelta(seconds=error.retry_after or min(15 * 2**failures, 1800))
+    until = services.now() + min(wait, LONGEST_WAIT)
+    _put(services, place, due_at=until, failures=failures, error=str(error))
+
+
+def _put(services: Services, place: Place, **values: datetime | int | str) -> None:
+    try:
+        with services.db.begin() as session:
+            move(session, place, services.now(), **values)
+    except Overtaken:
+        return
+
+
+def require(session: Session, account_id: int) -> HistoryImport:
+    """An import that was finished once. Raises PermanentError, with the way there, without it."""
+    row = session.get(HistoryImport, account_id)
+    if row is None or row.finished_at is None:
+        raise PermanentError("The past is not read yet: recover import")
+    return row

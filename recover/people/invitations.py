@@ -1,0 +1,232 @@
+"""Invitations: an owner names a mail address and a role; whoever the mail reaches takes the place.
+
+An invitation has two links. The mailed one is known to the mail alone, so that using it proves the
+address: it begins a session like any other. The one an owner may copy proves nothing but that an
+owner handed it on: it begins a session that is kept to this one company.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from secrets import token_urlsafe
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import Session
+
+from emails import people_mails
+from recover.foundation.errors import DeliveryUncertain, MailRefused, PermanentError, RecoverError
+from recover.foundation.mail_addresses import normal_email, plausible_email
+from recover.foundation.signed_links import MAX_AGE, Purpose
+from recover.models import Company, Invitation, Role, SignInMethod, User
+from recover.people import sessions, team, users
+from recover.people.roles import MEANINGS
+from recover.people.sessions import Visit
+from recover.services import Services
+
+log = logging.getLogger(__name__)
+
+LIFE = MAX_AGE[Purpose.INVITATION]
+A_DAY = timedelta(days=1)
+PER_COMPANY, PER_ADDRESS = 30, 5  # new invitations in a day; those of an address count everywhere
+MAILS = 5  # of one invitation
+UNCERTAIN = "the connection broke before the mail server confirmed it; it may have arrived"
+
+
+class NotInvited(PermanentError):
+    """An invitation that cannot be made or mailed; the text says why and what to do."""
+
+
+class InvitationOver(PermanentError):
+    """The invitation was accepted or withdrawn, or there is none."""
+
+
+class NoInvitation(PermanentError):
+    """The company has no such invitation; another may, which is none of its business."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An invitation that its link stands for, for the page that asks to accept."""
+
+    invitation: Invitation
+    company: Company
+    proves_address: bool
+
+
+def invite(services: Services, owner: User, email: str, role: Role) -> Invitation:
+    """Make an invitation and mail it. Whether the mail server took it stands in the row.
+
+    Raises NotInvited.
+    """
+    email = normal_email(email)
+    if not plausible_email(email):
+        raise NotInvited("That does not look like an e-mail address.")
+    now = services.now()
+    with services.db.begin() as session:
+        session.get(Company, owner.company_id, with_for_update=team.LOCK)
+        _check(session, owner.company_id, email, now)
+        row = Invitation(
+            company_id=owner.company_id,
+            email=email,
+            role=role,
+            invited_by=owner.id,
+            mailed_nonce=token_urlsafe(24),
+            shown_nonce=token_urlsafe(24),
+            created_at=now,
+        )
+        session.add(row)
+        _tell(session, owner, "invite", f"{email} was invited as {role}.", now)
+    return _mail(services, owner, row.id)
+
+
+def _check(session: Session, company_id: int, email: str, now: datetime) -> None:
+    def count(*conditions: ColumnElement[bool]) -> int:
+        return session.scalar(select(func.count(Invitation.id)).where(*conditions)) or 0
+
+    here, recent = Invitation.company_id == company_id, Invitation.created_at > now - A_DAY
+    if there := users.place_at(session, company_id, email):
+        raise NotInvited(f"{email} is on the team already, as {there.role}.")
+    if count(here, Invitation.email == email, _open()):
+        raise NotInvited(f"{email} is invited already. Send that invitation again, or withdraw it.")
+    if count(Invitation.email == email, recent) >= PER_ADDRESS:
+        raise NotInvited(f"{email} was invited often today. Try again tomorrow.")
+    if count(here, recent) >= PER_COMPANY:
+        raise NotInvited(f"Your company invited {PER_COMPANY} people today. Go on tomorrow.")
+
+
+def again(services: Services, owner: User, invitation_id: int) -> Invitation:
+    """Mail it once more; it is good for another week. Raises InvitationOver, NoInvitation,
+    NotInvited.
+    """
+    with services.db.begin() as session:
+        row = _of(session, owner.company_id, invitation_id)
+        if row.mails >= MAILS:
+            raise NotInvited(f"{row.email} was mailed {MAILS} times. Copy the link instead.")
+        reason = f"{row.email} is sent the invitation again."
+        _tell(session, owner, "invite", reason, services.now())
+    return _mail(services, owner, invitation_id)
+
+
+def withdraw(services: Services, owner: User, invitation_id: int) -> Invitation:
+    """From now on neither link works. Raises InvitationOver, NoInvitation."""
+    with services.db.begin() as session:
+        row = _of(session, owner.company_id, invitation_id)
+        row.withdrawn_at = services.now()
+        reason = f"The invitation of {row.email} was withdrawn."
+        _tell(session, owner, "withdraw_invitation", reason, services.now())
+    return row
+
+
+def link_to_copy(services: Services, owner: User, invitation_id: int) -> tuple[Invitation, str]:
+    """For an owner to hand on where mail does not arrive. Raises InvitationOver, NoInvitation."""
+    now = services.now()
+    with services.db.begin() as session:
+        row = _of(session, owner.company_id, invitation_id)
+        reason = f"The link of the invitation of {row.email} was shown, to be handed on."
+        _tell(session, owner, "show_invitation", reason, now)
+    return row, _url(services, row.shown_nonce)
+
+
+def pending(session: Session, company_id: int) -> list[Invitation]:
+    """Those nobody has taken yet, the newest first; also those whose links are too old by now."""
+    query = select(Invitation).where(Invitation.company_id == company_id, _open())
+    return list(session.scalars(query.order_by(Invitation.id.desc())))
+
+
+def find(services: Services, token: str) -> Open:
+    """What a link stands for. Changes nothing. Raises LinkExpired, LinkInvalid, InvitationOver."""
+    with services.db.read() as session:
+        return _find(session, services, token)
+
+
+def accept(
+    services: Services, token: str, visit: Visit, holder: sessions.Current | None = None
+) -> str:
+    """Take the place, once: a session's token. ``holder`` is who is signed in in that browser.
+
+    Raises LinkExpired, LinkInvalid, InvitationOver.
+    """
+    now = services.now()
+    with services.db.begin() as session:
+        found = _find(session, services, token, lock=True)
+        row = found.invitation
+        row.accepted_at = now
+        there = users.place_at(session, row.company_id, row.email)
+        user = there or users.place(session, services, row.company_id, row.email, row.role)
+        users.arrive(session, user, services, "by an invitation")
+        proven = found.proves_address or _known(holder, row.email)
+        way = SignInMethod.INVITATION if proven else SignInMethod.HANDED
+        return sessions.begin(session, user, now, visit, way=way, narrow=not proven)
+
+
+def _known(holder: sessions.Current | None, email: str) -> bool:
+    """Whoever holds a session that proves the address need not prove it again."""
+    return holder is not None and holder.user.email == email and not holder.sign_in.narrow
+
+
+def _find(session: Session, services: Services, token: str, *, lock: bool = False) -> Open:
+    nonce = str(services.links.read(Purpose.INVITATION, token, services.now()).get("nonce", ""))
+    query = (
+        select(Invitation, Company)
+        .join(Company, Company.id == Invitation.company_id)
+        .where(or_(Invitation.mailed_nonce == nonce, Invitation.shown_nonce == nonce))
+    )
+    found = session.execute(query.with_for_update() if lock else query).one_or_none()
+    if found is None or found[0].accepted_at or found[0].withdrawn_at:
+        used = found is not None and found[0].accepted_at
+        raise InvitationOver(
+            "This invitation was accepted already."
+            if used
+            else "This invitation was withdrawn. Ask whoever invited you for a new one."
+        )
+    return Open(found[0], found[1], proves_address=nonce == found[0].mailed_nonce)
+
+
+def _of(session: Session, company_id: int, invitation_id: int) -> Invitation:
+    mine = Invitation.id == invitation_id, Invitation.company_id == company_id
+    row = session.scalar(select(Invitation).where(*mine).with_for_update())
+    if row is None:
+        raise NoInvitation("Your company has no such invitation.")
+    if row.accepted_at or row.withdrawn_at:
+        raise InvitationOver("That invitation is not open any more.")
+    return row
+
+
+def _open() -> ColumnElement[bool]:
+    return Invitation.accepted_at.is_(None) & Invitation.withdrawn_at.is_(None)
+
+
+def _url(services: Services, nonce: str) -> str:
+    return services.links.url("invitation", Purpose.INVITATION, {"nonce": nonce}, services.now())
+
+
+def _mail(services: Services, owner: User, invitation_id: int) -> Invitation:
+    """Send it now, while the owner waits, and note what the mail server said."""
+    with services.db.read() as session:
+        row = session.get_one(Invitation, invitation_id)
+        company = session.get_one(Company, row.company_id)
+    letter = people_mails.invitation(
+        product_name=users.PRODUCT,
+        company=company.name,
+        inviter=owner.email,
+        may=MEANINGS[row.role],
+        link=_url(services, row.mailed_nonce),
+        days=LIFE.days,
+    )
+    trouble = ""
+    try:
+        users.send(services, letter, row.email, f"invitation:{row.mailed_nonce}:{row.mails}")
+    except RecoverError as error:
+        level = logging.INFO if isinstance(error, MailRefused) else logging.ERROR
+        log.log(level, "an invitation could not be sent: %s", error)
+        trouble = UNCERTAIN if isinstance(error, DeliveryUncertain) else str(error)
+    with services.db.begin() as session:
+        row = session.get_one(Invitation, invitation_id, with_for_update=True)
+        row.mails, row.mailed_at, row.mail_trouble = row.mails + 1, services.now(), trouble[:255]
+    return row
+
+
+def _tell(session: Session, owner: User, verb: str, reason: str, at: datetime) -> None:
+    sessions.tell(session, owner, verb, reason, at)

@@ -1,0 +1,211 @@
+"""What Stripe answered: a payment's outcome, an event, or an error, as Recover's own values.
+
+Pure, and without the SDK: an answer here is its HTTP status, its JSON and its headers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from recover.foundation.errors import (
+    BadEvent,
+    BadSignature,
+    RecoverError,
+    StripeAccessLost,
+    StripeRejected,
+    StripeUnavailable,
+)
+from recover.stripe_api.objects import Payment, WebhookEvent
+from recover.stripe_api.parsing import (
+    NOTHING,
+    Json,
+    child,
+    default_intent,
+    id_of,
+    subscription_id_of,
+)
+
+# A PaymentIntent's status, as the outcome of one try. What is absent was refused.
+OUTCOMES = {
+    "succeeded": "succeeded",
+    "processing": "processing",
+    "requires_capture": "processing",
+    "requires_action": "requires_action",
+}
+# The customer has to authenticate, whatever the PaymentIntent's status is called.
+NEEDS_CUSTOMER = frozenset({"authentication_required", "invoice_payment_intent_requires_action"})
+
+# 409 and these mean that another request holds the object, or that we are too fast.
+BUSY = frozenset({"rate_limit", "lock_timeout", "idempotency_key_in_use"})
+SECRET = re.compile(r"\b([sr]k_(?:live|test)|whsec|(?:pi|seti|cs)_\w+?_secret)_[\w*]+")
+
+# An event about a part is filed under what can be fetched and what Recover decides on.
+PART_OF = {"dispute": "charge", "refund": "charge", "invoice_payment": "invoice"}
+
+
+class Declined(StripeRejected):
+    """A 402, or what means the same. ``error`` is Stripe's; only `pay` makes a value of it."""
+
+    def __init__(self, message: str, *, code: str, error: Json) -> None:
+        super().__init__(message, code=code)
+        self.error = error
+
+
+def payment_of_invoice(invoice: Json) -> Payment:
+    """The outcome of paying ``invoice``, read with its default PaymentIntent expanded."""
+    payment = payment_of_intent(default_intent(invoice), invoice_status=invoice.get("status") or "")
+    if payment.invoice_status != "paid" or payment.status == "succeeded":
+        return payment
+    # Nothing was left to charge: a credit balance or a payment made elsewhere covered it.
+    return Payment(
+        status="succeeded", invoice_status="paid", payment_intent_id=payment.payment_intent_id
+    )
+
+
+def payment_of_intent(intent: Json, *, invoice_status: str = "") -> Payment:
+    """The outcome of the latest try on a PaymentIntent; "declined" also before the first one."""
+    status = OUTCOMES.get(intent.get("status") or "", "")
+    error = child(intent, "last_payment_error") if status != "succeeded" else NOTHING
+    return _payment(status or _refused(error, intent), error, intent, invoice_status)
+
+
+def payment_of_error(error: Json, intent: Json, *, invoice_status: str) -> Payment:
+    """A decline: the ``error`` of a 402 answer, with the PaymentIntent it was about.
+
+    What the PaymentIntent has become since does not change that this try was declined.
+    """
+    return _payment(_refused(error, intent), error, intent, invoice_status)
+
+
+def _refused(error: Json, intent: Json) -> str:
+    codes = {error.get("code"), error.get("decline_code")}
+    acts = intent.get("status") == "requires_action" or NEEDS_CUSTOMER & codes
+    return "requires_action" if acts else "declined"
+
+
+def _payment(status: str, error: Json, intent: Json, invoice_status: str) -> Payment:
+    return Payment(
+        status=status,
+        invoice_status=invoice_status,
+        payment_intent_id=id_of(intent),
+        charge_id=id_of(error.get("charge")) or id_of(intent.get("latest_charge")),
+        client_secret=intent.get("client_secret") or "",
+        error_code=error.get("code") or "",
+        decline_code=error.get("decline_code") or "",
+        advice_code=error.get("advice_code") or "",
+        network_decline_code=error.get("network_decline_code") or "",
+        network_advice_code=error.get("network_advice_code") or "",
+        message=redacted(error.get("message") or ""),
+    )
+
+
+def redacted(text: str) -> str:
+    """``text`` without anything that would open an account or a payment."""
+    return SECRET.sub(r"\1_...", text)
+
+
+def refusal(status: int | None, error: Json, headers: Mapping[str, str]) -> RecoverError:
+    """The error to raise for an HTTP ``status``; None where nothing came back."""
+    code = error.get("code") or ("resource_missing" if status == 404 else "")  # noqa: PLR2004
+    text = _text(status, error, headers)
+    if status is not None and status in {401, 403}:
+        return StripeAccessLost(text, status=status, code=code)
+    # A 2xx here is an answer that could not be read: a proxy's page, or half of one.
+    if status is None or status >= 500 or status < 400 or status in {409, 429} or code in BUSY:  # noqa: PLR2004
+        return StripeUnavailable(text, retry_after=_retry_after(headers))
+    if status == 402 or code in NEEDS_CUSTOMER:  # noqa: PLR2004
+        return Declined(text, code=code, error=error)
+    return StripeRejected(text, code=code)
+
+
+def _text(status: int | None, error: Json, headers: Mapping[str, str]) -> str:
+    if status is None:
+        return "Stripe could not be reached."
+    said = redacted(error.get("message") or "no readable answer")
+    request = headers.get("request-id")
+    return f"Stripe answered {status}: {said}" + (f" ({request})" if request else "")
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds; None also for a date, which Stripe does not send."""
+    value = headers.get("retry-after") or ""
+    return float(value) if value.isdecimal() else None
+
+
+def signed_seconds(header: str) -> int:
+    """The time in a Stripe-Signature header, in seconds since 1970. Raises BadSignature."""
+    if not header:
+        raise BadSignature("The Stripe-Signature header is missing.")
+    parts = [part.split("=", 2) for part in header.split(",")]
+    try:
+        seconds = int(next(part[1] for part in parts if part[0] == "t"))
+    except (StopIteration, IndexError, ValueError):
+        raise BadSignature("The Stripe-Signature header is malformed.") from None
+    if not header.isascii():  # the SDK's comparison cannot take it
+        raise BadSignature("The Stripe-Signature header is malformed.")
+    return seconds
+
+
+def check_age(header: str, now: datetime, tolerance: int) -> None:
+    """Raises BadSignature where the header's time is over ``tolerance`` seconds from ``now``."""
+    age = int(now.timestamp()) - signed_seconds(header)
+    if age > tolerance:
+        raise BadSignature(f"The signature is stale: over {tolerance} seconds old.")
+    if age < -tolerance:
+        raise BadSignature(f"The signature is over {tolerance} seconds in the future.")
+
+
+def event(payload: bytes) -> WebhookEvent:
+    """A webhook's body, reduced to ids. Raises BadEvent.
+
+    ``object_type`` and ``object_id`` name what can be fetched: a dispute or refund is filed under
+    its charge, an invoice payment under its invoice, and an upcoming invoice, which does not exist
+    yet, under its subscription.
+    """
+    try:
+        body = json.loads(payload)
+    except (ValueError, RecursionError):
+        raise BadEvent("The webhook's body is not JSON; it may be cut off.") from None
+    if not isinstance(body, dict) or body.get("object") != "event":
+        raise BadEvent("The webhook's body is not a Stripe event (a snapshot, not a thin one).")
+    about = child(body, "data", "object")
+    if not (id_of(body) and isinstance(body.get("type"), str) and about):
+        raise BadEvent("The Stripe event lacks its id, its type or its object.")
+    return _reduced(body, about)
+
+
+def _reduced(body: Json, about: Json) -> WebhookEvent:
+    object_type, object_id = _subject(body["type"], about)
+    created = body.get("created")
+    return WebhookEvent(
+        id=id_of(body),
+        type=body["type"],
+        created_at=datetime.fromtimestamp(created if isinstance(created, int) else 0, UTC),
+        livemode=bool(body.get("livemode")),
+        account_id=id_of(body.get("account")),
+        object_type=object_type,
+        object_id=object_id,
+        customer_id=_customer_id(body, about),
+        api_version=body.get("api_version") or "",
+    )
+
+
+def _subject(event_type: str, about: Json) -> tuple[str, str]:
+    kind = str(about.get("object") or "")
+    whole = PART_OF.get(kind)
+    if whole and id_of(about.get(whole)):
+        return whole, id_of(about[whole])
+    if event_type == "invoice.upcoming":
+        return "subscription", subscription_id_of(about)
+    return kind, id_of(about)
+
+
+def _customer_id(body: Json, about: Json) -> str:
+    """The customer an event is about; a detached payment method names it only as it was before."""
+    if about.get("object") == "customer":
+        return id_of(about)
+    before = child(body, "data", "previous_attributes")
+    return id_of(about.get("customer")) or id_of(before.get("customer"))

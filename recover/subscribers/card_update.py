@@ -1,0 +1,282 @@
+"""What a new card sets off: a SetupIntent within caps, the card saved, open invoices paid.
+
+A SetupIntent is created only for a valid link and after a human act on the page: card testers
+abuse any page that creates them freely. Caps count the rows of the database, so that more web
+processes do not mean more tries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from recover.compliance.audit_log import SUBSCRIBER, note_customer
+from recover.dunning import Trigger
+from recover.foundation.errors import PermanentError
+from recover.models import Account, CardForm, CardUpdate, CardUpdateStatus, Link
+from recover.services import Services
+from recover.stripe_api.gateway import StripeAccount
+from recover.stripe_api.objects import CardField, CardSetup, Payment, PaymentMethod
+from recover.subscribers import card_page
+from recover.subscribers.card_page import PageState
+from recover.workflow import sync
+
+PER_LINK, PER_LINK_FOR = 6, timedelta(hours=24)
+PER_ORIGIN, PER_ORIGIN_FOR = 12, timedelta(hours=1)
+PER_CARD, PER_CARD_FOR = 3, timedelta(hours=24)  # customers one card number may be saved for
+
+# Checkout wants a currency even where nothing is paid: it decides which methods are offered.
+DEFAULT_CURRENCY = "usd"
+REASON = "The subscriber replaced the card on the card page and asked to pay now."
+
+
+class TooManyTries(PermanentError):
+    """The page was used too often from one ``scope``: link, origin or card."""
+
+    def __init__(self, message: str, *, scope: str) -> None:
+        super().__init__(message)
+        self.scope = scope
+
+
+class NotPossible(PermanentError):
+    """The link's state changed meanwhile: nothing to save or pay. The page shows why."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What came of a new card. ``payments`` has an entry for each invoice agreed to; None where
+    it was paid or dropped meanwhile.
+    """
+
+    saved: bool
+    message: str = ""  # Stripe's words where the card could not be saved
+    method: PaymentMethod | None = None
+    payments: tuple[tuple[str, Payment | None], ...] = ()
+
+    @property
+    def needs_action(self) -> Payment | None:
+        """The first payment that waits for the subscriber to authenticate."""
+        found = (p for _, p in self.payments if p and p.status == "requires_action")
+        return next(found, None)
+
+
+def start(
+    services: Services,
+    account: Account,
+    link: Link,
+    *,
+    origin: str,
+    invoice_ids: Sequence[str],
+    return_url: str = "",
+) -> CardSetup:
+    """A SetupIntent for Stripe's Payment Element; with ``return_url``, hosted Checkout instead.
+
+    ``invoice_ids`` are those the visitor agreed to pay with the new card. ``return_url`` gets
+    ``?session_id={CHECKOUT_SESSION_ID}`` added. Raises TooManyTries, NotPossible,
+    StripeUnavailable, StripeAccessLost.
+    """
+    page = card_page.view(services, account, link)
+    if page.state not in (PageState.OWED, PageState.CARD_ONLY, PageState.PAID):
+        raise NotPossible("This link can no longer be used to change a card.")
+    agreed = [owed.invoice_id for owed in page.owed if owed.invoice_id in invoice_ids]
+    via = CardForm.CHECKOUT if return_url else CardForm.ELEMENT
+    with services.db.begin() as session:
+        _check_caps(session, services, link, origin)
+        row = CardUpdate(
+            account_id=account.id,
+            link_id=link.id,
+            via=via,
+            status=CardUpdateStatus.STARTED,
+            origin_hash=origin,
+            invoice_ids=agreed,
+            created_at=services.now(),
+        )
+        session.add(row)
+    currency = page.owed[0].currency if page.owed else DEFAULT_CURRENCY
+    setup = _create(services.stripe(account), link, row, return_url, currency)
+    with services.db.begin() as session:
+        stored = session.get_one(CardUpdate, row.id)
+        stored.stripe_setup_intent_id = setup.id or None
+        stored.stripe_session_id = setup.session_id or None
+    return setup
+
+
+def _create(
+    stripe: StripeAccount, link: Link, row: CardUpdate, return_url: str, currency: str
+) -> CardSetup:
+    key, metadata = f"recover-card-{row.id}-{link.public_id}", {"recover_link": link.public_id}
+    if not return_url:
+        return stripe.create_setup_intent(
+            link.stripe_customer_id, idempotency_key=key, metadata=metadata
+        )
+    return stripe.create_checkout_session(
+        link.stripe_customer_id,
+        success_url=f"{return_url}?session_id={{CHECKOUT_SESSION_ID}}",
+        cancel_url=return_url,
+        idempotency_key=key,
+        metadata=metadata,
+        currency=currency,
+    )
+
+
+def _check_caps(session: Session, services: Services, link: Link, origin: str) -> None:
+    now = services.now()
+    of_link = _count(
+        session, CardUpdate.link_id == link.id, CardUpdate.created_at > now - PER_LINK_FOR
+    )
+    of_origin = _count(
+        session, CardUpdate.origin_hash == origin, CardUpdate.created_at > now - PER_ORIGIN_FOR
+    )
+    if of_link >= PER_LINK:
+        raise TooManyTries("the link was used too often today", scope="link")
+    if of_origin >= PER_ORIGIN:
+        raise TooManyTries("too many tries from one network", scope="origin")
+
+
+def _count(session: Session, *conditions: ColumnElement[bool]) -> int:
+    return session.scalar(select(func.count(CardUpdate.id)).where(*conditions)) or 0
+
+
+def finish(
+    services: Services,
+    account: Account,
+    link: Link,
+    *,
+    setup_intent_id: str = "",
+    session_id: str = "",
+) -> Finished:
+    """The visitor is back from Stripe: save the card where the old one failed, pay what they
+    agreed to.
+
+    Harmless when repeated: a saved card stays saved, a paid invoice is not paid again. Raises
+    NotPossible where the SetupIntent is not of this link, TooManyTries for a card that was saved
+    for too many customers today, StripeUnavailable (a reload goes on where it stopped).
+    """
+    if link.revoked_at or account.disconnected_at:
+        raise NotPossible("This link was switched off.")
+    stripe = services.stripe(account)
+    row = find(services, link, setup_intent_id, session_id)
+    if row.status == CardUpdateStatus.SAVED:
+        return Finished(True, method=stripe.payment_method(row.payment_method_id))
+    setup = (
+        stripe.checkout_session(session_id) if session_id else stripe.setup_intent(setup_intent_id)
+    )
+    if setup is None or setup.customer_id != link.stripe_customer_id:
+        raise NotPossible("This card was not entered on this page.")
+    if setup.status != "succeeded" or not setup.payment_method_id:
+        return Finished(False, message=setup.error_message)
+    method = stripe.payment_method(setup.payment_method_id)
+    if method is None:
+        raise NotPossible("This card was removed again.")
+    _check_card(services, account, link, row, method)
+    payments = _save_and_pay(services, account, link, row, method)
+    return Finished(True, method=method, payments=payments)
+
+
+def find(services: Services, link: Link, setup_intent_id: str, session_id: str) -> CardUpdate:
+    """The use of the page a visitor comes back from. Raises NotPossible for another link's."""
+    same = (
+        CardUpdate.stripe_session_id == session_id
+        if session_id
+        else CardUpdate.stripe_setup_intent_id == setup_intent_id
+    )
+    query = select(CardUpdate).where(
+        CardUpdate.account_id == link.account_id, CardUpdate.link_id == link.id, same
+    )
+    with services.db.read() as session:
+        row = session.scalar(query)
+    if row is None:
+        raise NotPossible("This card was not entered on this page.")
+    return row
+
+
+def _check_card(
+    services: Services, account: Account, link: Link, row: CardUpdate, method: PaymentMethod
+) -> None:
+    """One card number saved for many customers in a day is a tester at work, not a family."""
+    if not method.fingerprint:
+        return
+    query = (
+        select(func.count(func.distinct(Link.stripe_customer_id)))
+        .join(CardUpdate, CardUpdate.link_id == Link.id)
+        .where(
+            CardUpdate.account_id == account.id,
+            CardUpdate.card_fingerprint == method.fingerprint,
+            CardUpdate.created_at > services.now() - PER_CARD_FOR,
+            Link.stripe_customer_id != link.stripe_customer_id,
+        )
+    )
+    with services.db.begin() as session:
+        session.get_one(CardUpdate, row.id).card_fingerprint = method.fingerprint
+        others = session.scalar(query) or 0
+    if others >= PER_CARD:
+        raise TooManyTries("one card was saved for too many customers today", scope="card")
+
+
+def _save_and_pay(
+    services: Services, account: Account, link: Link, row: CardUpdate, method: PaymentMethod
+) -> tuple[tuple[str, Payment | None], ...]:
+    """Rows of the tries first, so that nobody else charges the new card meanwhile; then the card
+    becomes the default; then the invoices are paid.
+    """
+    begun = [
+        (
+            invoice_id,
+            sync.begin_payment(
+                services, account, invoice_id, Trigger.SUBSCRIBER, REASON, method, actor=SUBSCRIBER
+            ),
+        )
+        for invoice_id in row.invoice_ids
+    ]
+    fields = _save(services, account, link, row, method)
+    with services.db.begin() as session:
+        stored = session.get_one(CardUpdate, row.id)
+        stored.status, stored.saved_at = CardUpdateStatus.SAVED, services.now()
+        stored.payment_method_id, stored.field = method.id, ", ".join(fields)
+        note_customer(
+            session,
+            "card",
+            "Another card was saved on the card page.",
+            services.now(),
+            actor=SUBSCRIBER,
+            account_id=account.id,
+            customer_id=link.stripe_customer_id,
+            case_id=link.case_id,
+        )
+    return tuple(
+        (
+            invoice_id,
+            sync.complete_payment(services, account, invoice_id, attempt_id)
+            if attempt_id
+            else None,
+        )
+        for invoice_id, attempt_id in begun
+    )
+
+
+def _save(
+    services: Services, account: Account, link: Link, row: CardUpdate, method: PaymentMethod
+) -> list[CardField]:
+    """Write the card into the field each agreed invoice (or the link's subscription) is charged
+    from; where there is none, the customer's default serves all subscriptions.
+    """
+    stripe = services.stripe(account)
+    invoices = [stripe.invoice(invoice_id) for invoice_id in row.invoice_ids]
+    subscription_ids = {link.stripe_subscription_id} | {i.subscription_id for i in invoices if i}
+    fields = []
+    for subscription_id in sorted(filter(None, subscription_ids)) or [""]:
+        subscription = stripe.subscription(subscription_id) if subscription_id else None
+        charged = subscription.charged_method() if subscription else None
+        field = charged[1] if charged else CardField.CUSTOMER_METHOD
+        stripe.set_default_method(
+            field,
+            customer_id=link.stripe_customer_id,
+            subscription_id=subscription_id,
+            payment_method_id=method.id,
+        )
+        fields.append(field)
+    return fields

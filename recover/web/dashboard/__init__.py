@@ -1,0 +1,1 @@
+"""The founder's pages: overview, cases, retry models, audit log."""

@@ -1,0 +1,1 @@
+"""The pages from a connected account to a live one."""

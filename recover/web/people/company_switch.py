@@ -1,0 +1,31 @@
+"""Which company: for whoever serves several on this installation."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, redirect, render_template, session, url_for
+from werkzeug.wrappers import Response
+
+from recover.people import sessions
+from recover.services import Services
+from recover.web.access_control import current_session
+
+
+def blueprint(services: Services) -> Blueprint:
+    routes = Blueprint("company_switch", __name__)
+
+    @routes.get("/companies")
+    def show() -> str:
+        here = current_session()
+        return render_template(
+            "people/company_switch.html", places=sessions.reachable(services, here)
+        )
+
+    @routes.post("/companies/<int:user_id>")
+    def switch(user_id: int) -> Response:
+        """Turn this session to that place; what was asked for before the sign-in comes next."""
+        here = current_session()
+        if user_id != here.user.id and sessions.move(services, here, user_id) is None:
+            abort(404)
+        return redirect(session.pop("next", "") or url_for("web.dashboard.show"), 303)
+
+    return routes

@@ -1,0 +1,1 @@
+"""What moves a case: sync, steps, the end of dunning, reconciliation."""

@@ -1,0 +1,87 @@
+"""The sweep: compares our books with Stripe's and mends both ways, through the functions the
+webhooks use. What it finds is the drift: lost webhooks, missed crashes, our own mistakes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from recover.cases.core_values import invoice_state
+from recover.dunning import CaseSnapshot, CaseState, CloseReason, InvoiceState, fixes
+from recover.foundation.errors import RecoverError, StripeAccessLost
+from recover.models import Account, RecoveryCase, SweepReport
+from recover.services import Services
+from recover.workflow import sync
+
+log = logging.getLogger(__name__)
+
+LOOK_BACK = timedelta(days=35)  # longer than any campaign's window
+
+
+def sweep(services: Services, account: Account) -> SweepReport:
+    """Compare one account with Stripe and apply every fix. The stored report.
+
+    A fix that fails is named in the report; the others are still applied. Raises
+    StripeUnavailable, StripeAccessLost where Stripe's list itself cannot be had.
+    """
+    report = SweepReport(account_id=account.id, started_at=services.now(), fixes=[])
+    listed = list(_listed(services, account))
+    found = fixes(listed, _our_side(services, account, {i.invoice_id for i in listed}))
+    applied = [_apply(services, account, fix.invoice_id, fix.reason) for fix in found]
+    report.fixes = [fix for fix in applied if fix]
+    report.seen, report.finished_at = len(listed), services.now()
+    with services.db.begin() as session:
+        session.add(report)
+    log.info("sweep of account %s: %s invoices, %s fixes", account.id, len(listed), len(found))
+    return report
+
+
+def _listed(services: Services, account: Account) -> Iterator[InvoiceState]:
+    """All open invoices, and those made since `LOOK_BACK` that are paid, void or given up."""
+    stripe = services.stripe(account)
+    since = services.now() - LOOK_BACK
+    yield from map(invoice_state, stripe.invoices(status="open"))
+    for status in ("paid", "void", "uncollectible"):
+        yield from map(invoice_state, stripe.invoices(status=status, created_since=since))
+
+
+def _our_side(
+    services: Services, account: Account, invoice_ids: set[str]
+) -> dict[str, CaseSnapshot]:
+    since = services.now() - 2 * LOOK_BACK
+    query = select(
+        RecoveryCase.stripe_invoice_id,
+        RecoveryCase.state,
+        RecoveryCase.amount_remaining_minor,
+        RecoveryCase.close_reason,
+    ).where(
+        RecoveryCase.account_id == account.id,
+        (RecoveryCase.state == CaseState.OPEN) | (RecoveryCase.failed_at > since),
+    )
+    with services.db.read() as session:
+        rows = session.execute(query).all()
+    return {
+        invoice_id: CaseSnapshot(
+            invoice_id, CaseState(state), amount, CloseReason(reason) if reason else None
+        )
+        for invoice_id, state, amount, reason in rows
+        if state == CaseState.OPEN or invoice_id in invoice_ids
+    }
+
+
+def _apply(
+    services: Services, account: Account, invoice_id: str, reason: str
+) -> dict[str, str] | None:
+    fix = {"invoice": invoice_id, "reason": reason}
+    try:
+        if sync.sync(services, account, invoice_id) is None:
+            return None  # a second look shows that it is no concern of ours
+    except StripeAccessLost:
+        raise
+    except RecoverError as error:
+        return fix | {"error": str(error)}
+    return fix

@@ -1,0 +1,26 @@
+"""What is kept and logged of an unforeseen error: enough to find the fault, and nobody's data."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+from recover.foundation.errors import RecoverError
+
+LONGEST = 500
+
+
+def failure_text(error: Exception) -> str:
+    """The kind of ``error`` and where it was raised; its own words only where they are ours.
+
+    Messages of other libraries may quote a subscriber's data (a database error quotes the row).
+    """
+    kind = type(error).__name__
+    if isinstance(error, RecoverError):
+        return f"{kind}: {error}"[:LONGEST]
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames:
+        return kind
+    last = frames[-1]
+    place = "/".join(Path(last.filename).parts[-2:])
+    return f"{kind} in {place}:{last.lineno} ({last.name})"[:LONGEST]
