@@ -35,7 +35,7 @@ class _Forms(HTMLParser):
         if tag == "form":
             self.forms.append(Form(values.get("action", ""), values.get("method", "get").lower()))
         elif tag == "input" and self.forms and values.get("name"):
-            ticked = values.get("type") != "checkbox" or "checked" in values
+            ticked = values.get("type") not in ("checkbox", "radio") or "checked" in values
             if ticked:
                 self.forms[-1].fields.append((values["name"], values.get("value", "")))
 

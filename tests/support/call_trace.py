@@ -11,6 +11,7 @@ from types import CodeType, FrameType
 
 ROOT = Path(__file__).parents[2]
 PRODUCT = tuple(f"{ROOT / top}/" for top in ("recover", "webhooks", "emails"))
+TEMPLATES = f"{ROOT}/recover/web/templates/"
 
 
 class Trace:
@@ -28,6 +29,14 @@ class Trace:
             self._seen.add(code)
             if code.co_filename.startswith(PRODUCT) and "<" not in code.co_qualname:
                 self.functions.append(_dotted(code))
+
+
+def _is_ours(code: CodeType) -> bool:
+    """A function that somebody wrote and named: no lambda, comprehension, module or template."""
+    path = code.co_filename
+    return (
+        path.startswith(PRODUCT) and not path.startswith(TEMPLATES) and "<" not in code.co_qualname
+    )
 
 
 def _dotted(code: CodeType) -> str:
