@@ -49,7 +49,7 @@ def host() -> Flask:
     )
     CSRFProtect(app)
 
-    @app.get("/", endpoint="web.dashboard.show")
+    @app.get("/", endpoint="web.overview.show")
     def home():
         session["visits"] = session.get("visits", 0) + 1
         return f"the host's home, {session['visits']}"

@@ -1,4 +1,4 @@
-"""The API for other programs, under /api/v1: declared once, checked and described by it."""
+"""The API for other programs, under /api/v1. Each operation is declared once, in its module."""
 
 from __future__ import annotations
 

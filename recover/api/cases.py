@@ -19,13 +19,13 @@ from recover.integrations import api_tokens, payloads
 from recover.models import Account, RecordEntry, RecoveryCase
 from recover.stripe_api.objects import Payment
 from recover.subscribers import card_page
-from recover.workflow import sync as work
+from recover.workflow import sync
 
 GROUP = Group("Cases")
 READ, WRITE = "cases:read", "cases:write"
 
 
-def tell(row: RecoveryCase) -> dict[str, Any]:
+def case_payload(row: RecoveryCase) -> dict[str, Any]:
     who = {"customer_name": row.customer_name or None, "customer_email": row.customer_email or None}
     return payloads.case(row) | who
 
@@ -41,7 +41,9 @@ def list_cases(call: Call) -> dict[str, Any]:
     account_ids = visible(call, call.query.account)
     with call.services.db.read() as session:
         conditions = _conditions(call.query)
-        return page(session, RecoveryCase, account_ids, conditions, call.query, payloads.CASE, tell)
+        return page(
+            session, RecoveryCase, account_ids, conditions, call.query, payloads.CASE, case_payload
+        )
 
 
 def _conditions(query: request_models.CaseQuery) -> list[ColumnElement[bool]]:
@@ -60,7 +62,7 @@ def get_case(call: Call) -> dict[str, Any]:
     """Get a case"""
     api_tokens.note_reading(call.services, call.holder, "cases")
     with call.services.db.read() as session:
-        return tell(_case(call, session))
+        return case_payload(_case(call, session))
 
 
 @GROUP.operation(
@@ -72,17 +74,19 @@ def get_case(call: Call) -> dict[str, Any]:
 )
 def list_timeline(call: Call) -> dict[str, Any]:
     """List what happened to a case
-    Every decision, try and mail with its reason and who took it, newest first.
+    Every decision, payment attempt and mail with its reason and who took it, newest first.
     """
     api_tokens.note_reading(call.services, call.holder, "cases")
     with call.services.db.read() as session:
         case = _case(call, session)
         of_case = [RecordEntry.case_id == case.id]
         accounts = [case.account_id]
-        return page(session, RecordEntry, accounts, of_case, call.query, payloads.ENTRY, _entry)
+        return page(
+            session, RecordEntry, accounts, of_case, call.query, payloads.ENTRY, _entry_payload
+        )
 
 
-def _entry(row: RecordEntry) -> dict[str, Any]:
+def _entry_payload(row: RecordEntry) -> dict[str, Any]:
     return {
         "id": payloads.public_id(payloads.ENTRY, row.id),
         "object": "timeline_entry",
@@ -104,15 +108,15 @@ def _entry(row: RecordEntry) -> dict[str, Any]:
 def retry_case(call: Call) -> dict[str, Any]:
     """Charge the card now
     As a person at your company would on the case's page. The card networks' rules and the retry
-    budget hold here too: where they forbid a try, the outcome is `not_charged`. Send an
+    budget hold here too: where they forbid it, the outcome is `not_charged`. Send an
     Idempotency-Key, so that a repeat after a broken connection charges nothing.
     """
     account, case = _account_and_case(call)
     if account.mode == RetryMode.OBSERVE:
         raise Problem("conflict", "This account only observes: nothing is charged.")
-    reason = f"The API token {call.holder.name} asked for a try now."
-    _note_asking(call, case, reason)
-    payment = work.pay_now(
+    reason = f"The API token {call.holder.name} asked for a retry now."
+    _log_request(call, case, reason)
+    payment = sync.pay_now(
         call.services,
         account,
         case.stripe_invoice_id,
@@ -120,8 +124,13 @@ def retry_case(call: Call) -> dict[str, Any]:
         reason,
         actor=call.holder.actor,
     )
-    outcome, message = _outcome(payment)
-    return {"object": "retry", "outcome": outcome, "message": message, "case": _again(call, case)}
+    outcome, message = _retry_outcome(payment)
+    return {
+        "object": "retry",
+        "outcome": outcome,
+        "message": message,
+        "case": _fresh_payload(call, case),
+    }
 
 
 @GROUP.operation(
@@ -137,9 +146,11 @@ def refresh_case(call: Call) -> dict[str, Any]:
     Bring the case in line with what Stripe says now, and plan its next step. Charges nothing.
     """
     account, case = _account_and_case(call)
-    _note_asking(call, case, f"The API token {call.holder.name} had Stripe looked at again.")
-    work.sync(call.services, account, case.stripe_invoice_id)
-    return _again(call, case)
+    _log_request(
+        call, case, f"The API token {call.holder.name} asked for a reconciliation with Stripe."
+    )
+    sync.sync(call.services, account, case.stripe_invoice_id)
+    return _fresh_payload(call, case)
 
 
 @GROUP.operation(
@@ -173,20 +184,21 @@ def _account_and_case(call: Call) -> tuple[Account, RecoveryCase]:
     return account, case
 
 
-def _note_asking(call: Call, case: RecoveryCase, reason: str) -> None:
+def _log_request(call: Call, case: RecoveryCase, reason: str) -> None:
     with call.services.db.begin() as session:
         note(session, case, "ask", reason, call.services.now(), actor=call.holder.actor)
 
 
-def _again(call: Call, case: RecoveryCase) -> dict[str, Any]:
+def _fresh_payload(call: Call, case: RecoveryCase) -> dict[str, Any]:
     with call.services.db.read() as session:
-        return tell(session.get_one(RecoveryCase, case.id))
+        return case_payload(session.get_one(RecoveryCase, case.id))
 
 
-def _outcome(payment: Payment | None) -> tuple[str, str]:
+def _retry_outcome(payment: Payment | None) -> tuple[str, str]:
     if payment is None:
         return "not_charged", (
-            "The invoice is settled, another try is under way, or this card must not be tried now."
+            "The invoice is settled, another payment attempt is under way, or this card must not be"
+            " charged now."
         )
     if payment.status == "declined":
         return "declined", classify(decline_of(payment)).text

@@ -1,4 +1,4 @@
-"""Customers: what one may use while an invoice is unpaid."""
+"""Customers: the entitlement of one while an invoice is unpaid."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ def get_access(call: Call) -> dict[str, Any]:
             call.query.subscription or "",
         )
     each = [
-        {"subscription": subscription or None, **_told(one)}
+        {"subscription": subscription or None, **_entitlement_payload(one)}
         for subscription, one in sorted(found.subscriptions.items())
     ]
     return {
         "object": "access",
         "customer": call.path["customer"],
-        **_told(found.overall),
+        **_entitlement_payload(found.overall),
         "cases": [payloads.public_id(payloads.CASE, one) for one in found.case_ids],
         "subscriptions": each,
     }
 
 
-def _told(one: Entitlement) -> dict[str, Any]:
+def _entitlement_payload(one: Entitlement) -> dict[str, Any]:
     return {
         "state": one.state.value,
         "reason": one.reason,

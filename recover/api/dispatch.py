@@ -1,4 +1,4 @@
-"""From a request to an operation and back: who calls, may they, is it well formed, was it done."""
+"""From a request to an operation and back: authenticate, authorize, validate, perform, respond."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def view(operation: Operation, services: Services) -> Callable[..., Response]:
 
     def call(**path: str) -> Response:
         holder = _holder(services)
-        _count(services, holder)
+        _count_call(services, holder)
         if operation.scope not in holder.scopes:
             raise Problem(
                 "forbidden", f"This token lacks the scope {operation.scope}; make one that has it."
@@ -48,10 +48,12 @@ def view(operation: Operation, services: Services) -> Callable[..., Response]:
         for name, value in path.items():
             if not re.fullmatch(PATHS[name].rstrip("$"), value, re.ASCII):
                 raise Problem("not_found", "There is no such id.")
-        query = _query(operation.query)
-        body = _body(operation.body) if operation.body else None
+        query = _validated_query(operation.query)
+        body = _validated_body(operation.body) if operation.body else None
         asked = Call(services, holder, path, query, body)
-        return _once(operation, asked) if operation.repeatable else _act(operation, asked)
+        return (
+            _perform_once(operation, asked) if operation.repeatable else _perform(operation, asked)
+        )
 
     return call
 
@@ -65,8 +67,11 @@ def _holder(services: Services) -> Holder:
         raise Problem("unauthorized", str(error), headers=headers) from None
 
 
-def _count(services: Services, holder: Holder) -> None:
-    """Without Redis nobody is counted: the limit is a courtesy, not a lock."""
+def _count_call(services: Services, holder: Holder) -> None:
+    """Count the call against the token's limit. Raises Problem above it.
+
+    Without Redis no call is counted and none refused: the limit only keeps clients polite.
+    """
     limit = services.settings.api_calls_per_minute
     counted = services.enqueue.count(f"api:{holder.token_id}", SPAN)
     if counted is None:
@@ -82,7 +87,7 @@ def _count(services: Services, holder: Holder) -> None:
         raise Problem("too_many", text, headers={"Retry-After": str(max(left, 1))})
 
 
-def _query(model: type[BaseModel] | None) -> BaseModel:
+def _validated_query(model: type[BaseModel] | None) -> BaseModel:
     doubled = [name for name, values in request.args.lists() if len(values) > 1]
     if doubled:
         errors = [FieldError("query", name, "is given more than once") for name in doubled]
@@ -90,10 +95,10 @@ def _query(model: type[BaseModel] | None) -> BaseModel:
     try:
         return (model or In).model_validate(request.args.to_dict())
     except ValidationError as error:
-        raise Problem("invalid", errors=_errors("query", error)) from None
+        raise Problem("invalid", errors=_field_errors("query", error)) from None
 
 
-def _body(model: type[BaseModel]) -> BaseModel:
+def _validated_body(model: type[BaseModel]) -> BaseModel:
     if request.mimetype != "application/json":
         raise Problem("not_json")
     try:
@@ -101,10 +106,10 @@ def _body(model: type[BaseModel]) -> BaseModel:
     except ValidationError as error:
         if error.errors()[0]["type"] == "json_invalid":
             raise Problem("unreadable", "The body is not JSON.") from None
-        raise Problem("invalid", errors=_errors("body", error)) from None
+        raise Problem("invalid", errors=_field_errors("body", error)) from None
 
 
-def _errors(where: str, error: ValidationError) -> list[FieldError]:
+def _field_errors(where: str, error: ValidationError) -> list[FieldError]:
     return [
         FieldError(
             where,
@@ -115,22 +120,22 @@ def _errors(where: str, error: ValidationError) -> list[FieldError]:
     ]
 
 
-def _act(operation: Operation, call: Call) -> Response:
-    return _told(operation, operation.act(call))
+def _perform(operation: Operation, call: Call) -> Response:
+    return _response(operation, operation.act(call))
 
 
-def _told(operation: Operation, result: Any) -> Response:
+def _response(operation: Operation, result: Any) -> Response:
     if operation.answer is None:
         return Response(status=operation.status)
     body = operation.answer.model_validate(result).model_dump_json()
     return Response(body, operation.status, mimetype="application/json")
 
 
-def _once(operation: Operation, call: Call) -> Response:
-    """Under an Idempotency-Key, done once; a repeat gets the first answer again."""
+def _perform_once(operation: Operation, call: Call) -> Response:
+    """Perform it once for each Idempotency-Key; a repeat gets the first response again."""
     key = request.headers.get(KEY)
     if key is None:
-        return _act(operation, call)
+        return _perform(operation, call)
     if (
         not re.fullmatch(IDEMPOTENCY_KEY.rstrip("$"), key)
         or len(key) > idempotency_keys.LONGEST_KEY
@@ -141,7 +146,7 @@ def _once(operation: Operation, call: Call) -> Response:
     asked = idempotency_keys.fingerprint(request.method, request.path, request.get_data(cache=True))
     before = idempotency_keys.begin(call.services, token_id, key, asked)
     if before is None:
-        return _first(operation, call, key)
+        return _perform_first(operation, call, key)
     if before.differs:
         raise Problem("key_reused")
     if before.under_way:
@@ -153,10 +158,10 @@ def _once(operation: Operation, call: Call) -> Response:
     return response
 
 
-def _first(operation: Operation, call: Call, key: str) -> Response:
+def _perform_first(operation: Operation, call: Call, key: str) -> Response:
     services, token_id = call.services, call.holder.token_id
     try:
-        response = _act(operation, call)
+        response = _perform(operation, call)
     except Problem as problem:
         response = answer(problem, services.settings.base_url)
     except BaseException:

@@ -21,37 +21,37 @@ POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'"
 def add(api: Flask, services: Services, operations: Sequence[Operation], prefix: str) -> None:
     """Both are public: they describe every installation alike, and hold nobody's data."""
     server = services.settings.base_url + prefix
-    described = cache(partial(document, operations, server))  # not before somebody asks for it
+    openapi = cache(partial(document, operations, server))  # not before somebody asks for it
 
-    def machines() -> Response:
-        text = json.dumps(described(), ensure_ascii=False)
-        return _lasting(Response(text, mimetype="application/json"))
+    def openapi_json() -> Response:
+        text = json.dumps(openapi(), ensure_ascii=False)
+        return _cacheable(Response(text, mimetype="application/json"))
 
-    def people() -> Response:
+    def docs() -> Response:
         page = render_template(
             "docs.html",
-            paths=described()["paths"],
+            paths=openapi()["paths"],
             operations=operations,
             server=server,
             scopes=SCOPES,
             events=EVENTS,
             problems=KINDS,
-            schemas=described()["components"]["schemas"],
+            schemas=openapi()["components"]["schemas"],
             sheet=request.script_root + "/static/recover.css",
             json_url=url_for("openapi_json"),
             example=example,
         )
         answer = Response(page, mimetype="text/html")
         answer.headers["Content-Security-Policy"] = POLICY
-        return _lasting(answer)
+        return _cacheable(answer)
 
     def example(operation: Operation) -> str:
         return _curl(operation, server)
 
     api.jinja_env.trim_blocks = api.jinja_env.lstrip_blocks = True
     for path, name, view in (
-        ("/openapi.json", "openapi.json", machines),
-        ("/docs", "docs", people),
+        ("/openapi.json", "openapi.json", openapi_json),
+        ("/docs", "docs", docs),
     ):
         rule = prefix + path
         api.add_url_rule(
@@ -59,7 +59,7 @@ def add(api: Flask, services: Services, operations: Sequence[Operation], prefix:
         )
 
 
-def _lasting(response: Response) -> Response:
+def _cacheable(response: Response) -> Response:
     response.headers["Cache-Control"] = "public, max-age=300"
     return response
 

@@ -1,4 +1,4 @@
-"""The kinds of fields that requests and answers are made of."""
+"""The field types of request and response models."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def _whole(value: Any) -> Any:
     return value
 
 
-def ours(prefix: str, example: int = 12) -> Any:
+def public_id(prefix: str, example: int = 12) -> Any:
     """An id of ours: case_12."""
-    return Field(pattern=pattern_of(prefix), examples=[f"{prefix}_{example}"])
+    return Field(pattern=public_id_pattern(prefix), examples=[f"{prefix}_{example}"])
 
 
-def pattern_of(prefix: str) -> str:
+def public_id_pattern(prefix: str) -> str:
     return rf"^{prefix}_[1-9][0-9]{{0,17}}$"
 
 
@@ -40,15 +40,15 @@ STRIPE_ID = r"^[A-Za-z0-9][A-Za-z0-9_.@:+-]{0,254}$"
 IDEMPOTENCY_KEY = r"^[!-~]([ -~]*[!-~])?$"
 # What stands in a path, by its name there.
 PATHS = {
-    "case": pattern_of("case"),
+    "case": public_id_pattern("case"),
     "customer": STRIPE_ID,
-    "endpoint": pattern_of("we"),
-    "delivery": pattern_of("del"),
+    "endpoint": public_id_pattern("we"),
+    "delivery": public_id_pattern("del"),
 }
-CaseId = Annotated[str, ours("case")]
-AccountId = Annotated[str, ours("acc", 1)]
-EndpointId = Annotated[str, ours("we", 3)]
-DeliveryId = Annotated[str, ours("del")]
+CaseId = Annotated[str, public_id("case")]
+AccountId = Annotated[str, public_id("acc", 1)]
+EndpointId = Annotated[str, public_id("we", 3)]
+DeliveryId = Annotated[str, public_id("del")]
 StripeId = Annotated[str, Field(pattern=STRIPE_ID)]
 CustomerId = Annotated[str, Field(pattern=STRIPE_ID, examples=["cus_NffrFeUfNV2Hib"])]
 MOMENT = {"type": "string", "format": "date-time"}
@@ -63,7 +63,7 @@ EventType = Literal[
     "case.opened", "case.step_taken", "case.recovered", "case.exhausted", "case.closed"
 ]
 AccessState = Literal["fine", "grace", "limited"]
-# Whether the host is one that may be sent to is asked in `outbox_http`, each time.
+# Whether the host is one that may be sent to is checked by `webhook_http` at each delivery.
 WEB_ADDRESS = (
     r"^https?://[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?"
     r"(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}))?(/[!-\"$-~]{0,1500})?$"

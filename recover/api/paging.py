@@ -23,23 +23,23 @@ def visible(call: Call, account: str | None) -> tuple[int, ...]:
     """The accounts that the call is about: the token's, or the one named. Raises Problem."""
     if account is None:
         return call.holder.account_ids
-    found = payloads.row_id(payloads.ACCOUNT, account)
-    if found not in call.holder.account_ids:
+    account_id = payloads.row_id(payloads.ACCOUNT, account)
+    if account_id not in call.holder.account_ids:
         raise Problem("not_found", "This token sees no such account.")
-    return (found,)
+    return (account_id,)
 
 
-def the_account(call: Call, session: Session, account: str | None) -> Account:
+def single_account(call: Call, session: Session, account: str | None) -> Account:
     """The one account meant. Raises Problem where the token sees several and none is named."""
-    found = visible(call, account)
-    if len(found) != 1:
-        text = "is needed: this token sees " + ("several accounts" if found else "no account")
+    account_ids = visible(call, account)
+    if len(account_ids) != 1:
+        text = "is needed: this token sees " + ("several accounts" if account_ids else "no account")
         raise Problem("invalid", errors=[FieldError("body", "account", text)])
-    return session.get_one(Account, found[0])
+    return session.get_one(Account, account_ids[0])
 
 
 def find(call: Call, session: Session, model: Any, prefix: str, public: str) -> Row:
-    """The row with that id, if the token may see it; anybody else's does not exist."""
+    """The row with that id, if the token may see it. Raises Problem otherwise."""
     number = payloads.row_id(prefix, public)
     row = session.get(model, number) if number is not None else None
     if row is None or row.account_id not in call.holder.account_ids:
@@ -54,9 +54,12 @@ def page(
     conditions: Sequence[ColumnElement[bool]],
     asked: Any,
     prefix: str,
-    tell: Callable[[Row], dict[str, Any]],
+    to_payload: Callable[[Row], dict[str, Any]],
 ) -> dict[str, Any]:
-    """One page as it is told. Each account is asked by itself, so that its index serves."""
+    """One page of rows, each as ``to_payload`` makes it.
+
+    Each account has a query of its own, so that its index gives the order.
+    """
     if asked.after is not None:
         conditions = [*conditions, model.id < payloads.row_id(prefix, asked.after)]
     newest = select(model).where(*conditions).order_by(model.id.desc()).limit(asked.limit + 1)
@@ -67,4 +70,4 @@ def page(
     more = len(rows) > asked.limit
     rows = rows[: asked.limit]
     after = payloads.public_id(prefix, rows[-1].id) if more else None
-    return {"object": "list", "data": [tell(row) for row in rows], "next": after}
+    return {"object": "list", "data": [to_payload(row) for row in rows], "next": after}

@@ -1,4 +1,4 @@
-"""What the API says when something is wrong: application/problem+json, RFC 9457, always."""
+"""The API's error responses: always application/problem+json, RFC 9457."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class FieldError:
 
 
 class Problem(Exception):
-    """Raised anywhere below a call, and answered as what it says."""
+    """An error response, raised anywhere below a call."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What callers may ask and send, as pydantic models: they check, and they are the description."""
+"""The request models: they validate each call, and the OpenAPI document describes them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from recover.api.field_types import (
     State,
     StripeId,
     Url,
-    ours,
+    public_id,
 )
 from recover.integrations.webhook_events import EVENTS
 
 
 class In(BaseModel):
-    """What callers send: nothing unknown passes unnoticed."""
+    """The base of every request model: unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -32,7 +32,9 @@ class Paged(In):
 
 
 class CaseQuery(Paged):
-    after: Annotated[str, ours("case")] | None = Field(None, description="The `next` of a page.")
+    after: Annotated[str, public_id("case")] | None = Field(
+        None, description="The `next` of a page."
+    )
     account: AccountId | None = None
     state: State | None = None
     customer: StripeId | None = Field(None, description="Stripe's id: cus_...")
@@ -42,20 +44,26 @@ class CaseQuery(Paged):
 
 
 class AttemptQuery(Paged):
-    after: Annotated[str, ours("att")] | None = Field(None, description="The `next` of a page.")
+    after: Annotated[str, public_id("att")] | None = Field(
+        None, description="The `next` of a page."
+    )
     account: AccountId | None = None
     case: CaseId | None = None
 
 
 class MessageQuery(Paged):
-    after: Annotated[str, ours("msg")] | None = Field(None, description="The `next` of a page.")
+    after: Annotated[str, public_id("msg")] | None = Field(
+        None, description="The `next` of a page."
+    )
     account: AccountId | None = None
     case: CaseId | None = None
     customer: StripeId | None = Field(None, description="Stripe's id: cus_...")
 
 
 class TimelineQuery(Paged):
-    after: Annotated[str, ours("rec")] | None = Field(None, description="The `next` of a page.")
+    after: Annotated[str, public_id("rec")] | None = Field(
+        None, description="The `next` of a page."
+    )
 
 
 class DeliveryQuery(Paged):

@@ -1,4 +1,4 @@
-"""Tries, mails, figures and accounts: what can be read besides the cases."""
+"""Payment attempts, mails, figures and accounts: what can be read besides the cases."""
 
 from __future__ import annotations
 
@@ -25,18 +25,20 @@ GROUP = Group("Records")
     answer=response_models.AttemptList,
 )
 def list_attempts(call: Call) -> dict[str, Any]:
-    """List payment tries
-    Every try on an invoice that has a case, by anyone: Recover, Stripe, the subscriber.
+    """List payment attempts
+    Every attempt on an invoice that has a case, by anyone: Recover, Stripe, the subscriber.
     """
     query, account_ids = call.query, visible(call, call.query.account)
     conditions = []
     if query.case:
         conditions.append(Attempt.case_id == payloads.row_id(payloads.CASE, query.case))
     with call.services.db.read() as session:
-        return page(session, Attempt, account_ids, conditions, query, payloads.ATTEMPT, _attempt)
+        return page(
+            session, Attempt, account_ids, conditions, query, payloads.ATTEMPT, _attempt_payload
+        )
 
 
-def _attempt(row: Attempt) -> dict[str, Any]:
+def _attempt_payload(row: Attempt) -> dict[str, Any]:
     return {
         "id": payloads.public_id(payloads.ATTEMPT, row.id),
         "object": "attempt",
@@ -76,10 +78,12 @@ def list_messages(call: Call) -> dict[str, Any]:
     if query.customer:
         conditions.append(Message.stripe_customer_id == query.customer)
     with call.services.db.read() as session:
-        return page(session, Message, account_ids, conditions, query, payloads.MESSAGE, _message)
+        return page(
+            session, Message, account_ids, conditions, query, payloads.MESSAGE, _message_payload
+        )
 
 
-def _message(row: Message) -> dict[str, Any]:
+def _message_payload(row: Message) -> dict[str, Any]:
     return {
         "id": payloads.public_id(payloads.MESSAGE, row.id),
         "object": "message",
@@ -120,12 +124,12 @@ def get_stats(call: Call) -> dict[str, Any]:
         "object": "stats",
         "period": period,
         "since": payloads.moment(since),
-        "currencies": _currencies(overview),
+        "currencies": _currency_figures(overview),
         "cohort": {name: getattr(cohort, name) for name in names},
     }
 
 
-def _currencies(overview: figures.Overview) -> list[dict[str, Any]]:
+def _currency_figures(overview: figures.Overview) -> list[dict[str, Any]]:
     kinds = {
         "recovered": overview.recovered,
         "given_back": overview.given_back,
@@ -135,7 +139,7 @@ def _currencies(overview: figures.Overview) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for kind, sums in kinds.items():
         for one in sums:
-            figures = found.setdefault(one.currency, _nothing(one.currency))
+            figures = found.setdefault(one.currency, _zero_figures(one.currency))
             figures[f"{kind}_invoices"] = one.invoices
             figures[f"{kind}_minor"] = one.amount_minor
     for won in overview.sources:
@@ -144,11 +148,11 @@ def _currencies(overview: figures.Overview) -> list[dict[str, Any]]:
             "invoices": won.invoices,
             "amount_minor": won.amount_minor,
         }
-        found.setdefault(won.currency, _nothing(won.currency))["sources"].append(source)
+        found.setdefault(won.currency, _zero_figures(won.currency))["sources"].append(source)
     return [found[currency] for currency in sorted(found)]
 
 
-def _nothing(currency: str) -> dict[str, Any]:
+def _zero_figures(currency: str) -> dict[str, Any]:
     kinds = ("recovered", "given_back", "at_risk", "lost")
     zeros = {f"{kind}_{unit}": 0 for kind in kinds for unit in ("invoices", "minor")}
     return {"currency": currency, **zeros, "sources": []}

@@ -1,4 +1,4 @@
-"""What callers are told, as pydantic models. Fields may be added; none is taken away."""
+"""The response models. Fields may be added within a version; none is taken away."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from recover.api.field_types import (
     Minor,
     Moment,
     State,
-    ours,
+    public_id,
 )
 
 
 class Out(BaseModel):
-    """What callers get. Fields may be added later; none is taken away within a version."""
+    """The base of every response model."""
 
 
 class Case(Out):
@@ -54,9 +54,9 @@ class Case(Out):
 
 
 class Attempt(Out):
-    """One try to charge, by anyone."""
+    """One attempt to charge the card, by anyone."""
 
-    id: Annotated[str, ours("att")]
+    id: Annotated[str, public_id("att")]
     object: Literal["attempt"]
     account: AccountId
     case: CaseId
@@ -77,7 +77,7 @@ class Attempt(Out):
 class Message(Out):
     """One mail to a subscriber."""
 
-    id: Annotated[str, ours("msg")]
+    id: Annotated[str, public_id("msg")]
     object: Literal["message"]
     account: AccountId
     case: CaseId | None
@@ -93,9 +93,9 @@ class Message(Out):
 
 
 class TimelineEntry(Out):
-    """One line of a case's record: who did what, and why."""
+    """One audit log entry of a case: who did what, and why."""
 
-    id: Annotated[str, ours("rec")]
+    id: Annotated[str, public_id("rec")]
     object: Literal["timeline_entry"]
     verb: str
     actor: str = Field(description="recover, stripe, subscriber, command, user:1, token:1.")

@@ -1,4 +1,4 @@
-"""Webhook endpoints: where Recover tells your own programs what happens, and how that went."""
+"""Webhook endpoints: where Recover delivers events to, and what came of each delivery."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from recover.api import request_models, response_models
 from recover.api.operations import Call, Group
-from recover.api.paging import find, page, the_account
+from recover.api.paging import find, page, single_account
 from recover.api.problems import FieldError, Problem
 from recover.integrations import payloads, webhook_endpoints
 from recover.integrations.webhook_endpoints import EndpointFault
@@ -17,10 +17,10 @@ from recover.models import Delivery, DeliveryStatus, DeliveryTry, WebhookEndpoin
 
 GROUP = Group("Webhook endpoints")
 MANAGE = "webhooks:manage"
-TRIES_TOLD = 10
+ATTEMPTS_SHOWN = 10
 
 
-def tell(row: WebhookEndpoint) -> dict[str, Any]:
+def endpoint_payload(row: WebhookEndpoint) -> dict[str, Any]:
     return {
         "id": payloads.public_id(payloads.ENDPOINT, row.id),
         "object": "webhook_endpoint",
@@ -45,7 +45,7 @@ def list_webhook_endpoints(call: Call) -> dict[str, Any]:
             for account_id in call.holder.account_ids
             for row in webhook_endpoints.of_account(session, account_id)
         ]
-    return {"object": "list", "data": [tell(row) for row in rows], "next": None}
+    return {"object": "list", "data": [endpoint_payload(row) for row in rows], "next": None}
 
 
 @GROUP.operation(
@@ -63,14 +63,14 @@ def create_webhook_endpoint(call: Call) -> dict[str, Any]:
     shows it again.
     """
     with call.services.db.read() as session:
-        account = the_account(call, session, call.body.account)
+        account = single_account(call, session, call.body.account)
     try:
         row, secret = webhook_endpoints.create(
             call.services, account, call.body.url, call.body.events, actor=call.holder.actor
         )
     except EndpointFault as fault:
         raise _problem(fault) from None
-    return tell(row) | {"secret": secret}
+    return endpoint_payload(row) | {"secret": secret}
 
 
 @GROUP.operation(
@@ -78,7 +78,7 @@ def create_webhook_endpoint(call: Call) -> dict[str, Any]:
 )
 def get_webhook_endpoint(call: Call) -> dict[str, Any]:
     """Get an endpoint"""
-    return tell(_endpoint(call))
+    return endpoint_payload(_own_endpoint(call))
 
 
 @GROUP.operation(
@@ -92,7 +92,7 @@ def change_webhook_endpoint(call: Call) -> dict[str, Any]:
     """Change an endpoint
     What is left out stays. `enabled: true` switches on again what Recover had switched off.
     """
-    endpoint, body = _endpoint(call), call.body
+    endpoint, body = _own_endpoint(call), call.body
     try:
         row = webhook_endpoints.change(
             call.services,
@@ -104,13 +104,13 @@ def change_webhook_endpoint(call: Call) -> dict[str, Any]:
         )
     except EndpointFault as fault:
         raise _problem(fault) from None
-    return tell(row)
+    return endpoint_payload(row)
 
 
 @GROUP.operation("DELETE", "/webhook-endpoints/{endpoint}", scope=MANAGE, answer=None, status=204)
 def delete_webhook_endpoint(call: Call) -> None:
     """Remove an endpoint"""
-    webhook_endpoints.remove(call.services, _endpoint(call), actor=call.holder.actor)
+    webhook_endpoints.remove(call.services, _own_endpoint(call), actor=call.holder.actor)
 
 
 @GROUP.operation(
@@ -123,9 +123,9 @@ def rotate_webhook_secret(call: Call) -> dict[str, Any]:
     """Make a new signing secret
     For 24 hours events are signed with both, so that you can change over at leisure.
     """
-    endpoint = _endpoint(call)
+    endpoint = _own_endpoint(call)
     secret = webhook_endpoints.rotate(call.services, endpoint, actor=call.holder.actor)
-    return tell(endpoint) | {"secret": secret}
+    return endpoint_payload(endpoint) | {"secret": secret}
 
 
 @GROUP.operation(
@@ -140,10 +140,10 @@ def test_webhook_endpoint(call: Call) -> dict[str, Any]:
     """Send a test event
     Of type `webhook.test`, within seconds. Its delivery tells what came of it.
     """
-    endpoint = _endpoint(call)
+    endpoint = _own_endpoint(call)
     if not endpoint.enabled:
         raise Problem("conflict", "This endpoint is switched off.")
-    return _delivery(webhook_endpoints.send_test(call.services, endpoint), [])
+    return _delivery_payload(webhook_endpoints.send_test(call.services, endpoint), [])
 
 
 @GROUP.operation(
@@ -155,9 +155,9 @@ def test_webhook_endpoint(call: Call) -> dict[str, Any]:
 )
 def list_deliveries(call: Call) -> dict[str, Any]:
     """List what was sent
-    Newest first, with the latest tries of each, for 30 days.
+    Newest first, with the latest attempts of each, for 30 days.
     """
-    endpoint = _endpoint(call)
+    endpoint = _own_endpoint(call)
     with call.services.db.read() as session:
         return page(
             session,
@@ -166,7 +166,7 @@ def list_deliveries(call: Call) -> dict[str, Any]:
             [Delivery.endpoint_id == endpoint.id],
             call.query,
             payloads.DELIVERY,
-            lambda row: _delivery(row, _tries(session, row)),
+            lambda row: _delivery_payload(row, _latest_attempts(session, row)),
         )
 
 
@@ -182,18 +182,18 @@ def resend_delivery(call: Call) -> dict[str, Any]:
     """Send an event again
     The same event with the same id, whatever came of it before.
     """
-    endpoint = _endpoint(call)
+    endpoint = _own_endpoint(call)
     with call.services.db.read() as session:
         row: Delivery = find(call, session, Delivery, payloads.DELIVERY, call.path["delivery"])
-        tries = _tries(session, row)
+        attempts = _latest_attempts(session, row)
     if row.endpoint_id != endpoint.id:
         raise Problem("not_found", "This endpoint was sent no such event.")
     if not endpoint.enabled:
         raise Problem("conflict", "This endpoint is switched off.")
-    return _delivery(webhook_endpoints.send_again(call.services, row), tries)
+    return _delivery_payload(webhook_endpoints.send_again(call.services, row), attempts)
 
 
-def _endpoint(call: Call) -> WebhookEndpoint:
+def _own_endpoint(call: Call) -> WebhookEndpoint:
     public = call.path["endpoint"]
     with call.services.db.read() as session:
         row: WebhookEndpoint = find(call, session, WebhookEndpoint, payloads.ENDPOINT, public)
@@ -208,13 +208,13 @@ def _problem(fault: EndpointFault) -> Problem:
     return Problem("invalid", errors=[FieldError("body", fault.field, str(fault))])
 
 
-def _tries(session: Session, row: Delivery) -> list[DeliveryTry]:
+def _latest_attempts(session: Session, row: Delivery) -> list[DeliveryTry]:
     latest = select(DeliveryTry).where(DeliveryTry.delivery_id == row.id)
-    latest = latest.order_by(DeliveryTry.id.desc()).limit(TRIES_TOLD)
+    latest = latest.order_by(DeliveryTry.id.desc()).limit(ATTEMPTS_SHOWN)
     return list(session.scalars(latest))[::-1]
 
 
-def _delivery(row: Delivery, tries: list[DeliveryTry]) -> dict[str, Any]:
+def _delivery_payload(row: Delivery, attempts: list[DeliveryTry]) -> dict[str, Any]:
     return {
         "id": payloads.public_id(payloads.DELIVERY, row.id),
         "object": "webhook_delivery",
@@ -232,6 +232,6 @@ def _delivery(row: Delivery, tries: list[DeliveryTry]) -> dict[str, Any]:
                 "error": one.error or None,
                 "answer": one.answer,
             }
-            for one in tries
+            for one in attempts
         ],
     }

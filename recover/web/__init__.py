@@ -30,9 +30,9 @@ from recover.web.people import (
     team,
 )
 from recover.web.settings import (
+    account_settings,
     api_tokens,
     navigation,
-    pages,
     privacy,
     stripe_accounts,
     stripe_connect,
@@ -41,7 +41,7 @@ from recover.web.settings import (
 from recover.web.subscriber import card_page, unsubscribe
 
 START = (checklist, dry_run, go_live)
-FOUNDERS = (overview, case_page, retry_models, navigation, pages, audit_log, privacy)
+FOUNDERS = (overview, case_page, retry_models, navigation, account_settings, audit_log, privacy)
 CONNECTIONS = (live_or_test, stripe_accounts, stripe_connect, api_tokens, webhook_endpoints)
 PEOPLE = (
     passkey_sign_in,

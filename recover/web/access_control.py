@@ -16,7 +16,7 @@ from recover.web import headers, user_agent
 PUBLIC = frozenset(
     {
         "web.health.health",
-        "web.brand.stylesheet",
+        "web.brand_stylesheet.stylesheet",
         "web.sign_in.form",
         "web.sign_in.ask",
         "web.sign_in.confirm",
@@ -29,13 +29,13 @@ PUBLIC = frozenset(
         # Signed by the link itself:
         "web.checklist.confirm",
         "web.checklist.accept",
-        "web.card.show",
-        "web.card.start",
-        "web.card.checkout",
-        "web.card.finish",
-        "web.card.settle",
-        "web.card.come_back",
-        "web.card.fresh",
+        "web.card_page.show",
+        "web.card_page.start",
+        "web.card_page.checkout",
+        "web.card_page.finish",
+        "web.card_page.settle",
+        "web.card_page.come_back",
+        "web.card_page.fresh",
         "web.unsubscribe.show",
         "web.unsubscribe.stop",
         "web.unsubscribe.undo",
@@ -56,7 +56,7 @@ OWNERS_ONLY: frozenset[str] = frozenset(
 )
 """Endpoints, or their beginnings up to a dot, for owners alone: people, keys, connections."""
 
-MEMBERS_ONLY: frozenset[str] = frozenset({"web.case.confirm_retry"})
+MEMBERS_ONLY: frozenset[str] = frozenset({"web.case_page.confirm_retry"})
 """Pages that do nothing but ask to confirm what a viewer may not do."""
 
 FOR_ONESELF = frozenset(
@@ -69,7 +69,7 @@ FOR_ONESELF = frozenset(
         "web.passkeys",
     }
 )
-"""What everybody signed in may change: nothing but their own session, keys and place. Endpoints, or
+"""What everybody signed in may change: their own session, passkeys and membership. Endpoints, or
 their beginnings up to a dot.
 """
 
@@ -91,7 +91,11 @@ def configure(app: Flask) -> None:
 
 
 def check(services: Services) -> Response | None:
-    """Before every page: a small body, a CSRF token for what changes things, a user."""
+    """Run before every request: limit the body, check the CSRF token, require a user with the role.
+
+    A response stops the request: a redirect to the sign-in. Aborts with 403 where the role does not
+    suffice.
+    """
     request.max_content_length = headers.MAX_FORM_BYTES
     if request.endpoint not in WITHOUT_CSRF:
         csrf.protect()
@@ -120,7 +124,7 @@ def needed(endpoint: str, method: str) -> Role:
 
 
 def may(role: str) -> bool:
-    """For templates: may whoever looks at this do what that role may? No button without it."""
+    """For templates: whether the user may do what that role may; hides buttons they cannot use."""
     user = g.get("user")
     return user is not None and Role(user.role).may(Role(role))
 
@@ -138,5 +142,5 @@ def current_session() -> Current:
 
 
 def actor() -> str:
-    """Who is signed in, as the record calls them."""
+    """Who is signed in, as the audit log names them: user:12."""
     return audit_log.person(current_user().id)

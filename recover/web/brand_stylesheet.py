@@ -14,7 +14,7 @@ HEX = re.compile(r"[0-9a-f]{3}|[0-9a-f]{6}")
 
 
 def blueprint(services: Services) -> Blueprint:  # noqa: ARG001 - every part is made the same way
-    routes = Blueprint("brand", __name__)
+    routes = Blueprint("brand_stylesheet", __name__)
 
     @routes.get("/brand/<color>.css")
     def stylesheet(color: str) -> Response:

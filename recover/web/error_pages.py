@@ -1,4 +1,4 @@
-"""Pages for what goes wrong: in plain words, with a way out, and without details."""
+"""Error pages: what went wrong in plain words, and a way out; no technical details."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PROBLEMS = {
     405: Problem("That cannot be done here", "Go back and use the buttons of the page."),
     409: Problem("Something changed meanwhile", "Load the page again to see how things stand."),
     413: Problem("That was too much", "The request was larger than this page accepts."),
-    429: Problem("Too many tries", "Please wait a while, then try again."),
+    429: Problem("Too many attempts", "Please wait a while, then try again."),
     500: Problem("Something went wrong on our side", "It was noted. Nothing was charged twice."),
     503: Problem("Not available right now", "Please try again in a minute."),
 }

@@ -1,6 +1,7 @@
 """The headers every page is sent with, in one place; a page asks for exceptions by `allow`.
 
-The policy begins with nothing at all. Only the card page widens it, and only by Stripe's origins.
+The policy allows nothing that is not named. Few pages widen it: the card page by Stripe's origins,
+and those that show a company's logo or a preview.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def allow_stripe(settings: Settings) -> None:
     """What Stripe.js needs, by Stripe's own security guide, and the way to hosted Checkout.
 
     Stripe.js writes style attributes on its frames: attributes are allowed, style elements not.
-    In a rehearsal the pretend Stripe serves all of it from its own addresses.
+    In the demo and the tests the sandbox serves all of it from its own addresses.
     """
     js, api = origin(settings.stripe_js_url), origin(settings.stripe_api_base)
     real_js, real_api = urlsplit(js).hostname == STRIPE_JS_HOST, api == STRIPE_API

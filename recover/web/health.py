@@ -1,4 +1,4 @@
-"""Is this process able to serve? For load balancers and monitors; says no more than that."""
+"""The health check for load balancers and monitors: whether this process can serve."""
 
 from __future__ import annotations
 

@@ -8,13 +8,13 @@ from recover.models import Attempt, MessageStatus, RecoveryCase
 from recover.reporting.figures import LOST_REASONS, SOURCE_NAMES
 
 _ABOUT_SOURCES = {
-    Source.OUR_RETRY: "Recover tried the card again at a better moment.",
+    Source.OUR_RETRY: "Recover retried the card at a better moment.",
     Source.CARD_PAGE: "The subscriber replaced the card on the mailed page.",
     Source.NEW_CARD: "A card changed elsewhere; Recover charged it.",
     Source.FOUNDER: "Somebody at your company pressed Retry now.",
     Source.STRIPE_RETRY: "Stripe's schedule charged the card.",
     Source.ELSEWHERE: "Stripe's invoice page, the portal, or a bank transfer.",
-    Source.UNKNOWN: "The invoice is paid; no known try paid it.",
+    Source.UNKNOWN: "The invoice is paid; no known payment attempt paid it.",
 }
 SOURCES = {source: (SOURCE_NAMES[source], about) for source, about in _ABOUT_SOURCES.items()}
 OURS = frozenset({Source.OUR_RETRY, Source.CARD_PAGE, Source.NEW_CARD, Source.FOUNDER})
@@ -29,7 +29,7 @@ CLOSE_REASONS = {
     CloseReason.NOT_AUTOMATIC: "Invoiced by hand",
     CloseReason.DISPUTED: "Disputed",
     CloseReason.DISCONNECTED: "Stripe disconnected",
-    CloseReason.WINDOW_OVER: "All tries used",
+    CloseReason.WINDOW_OVER: "All retries used",
 }
 
 TRIGGERS = {
@@ -45,7 +45,7 @@ OUTCOMES = {
     Outcome.SUCCEEDED: "Paid",
     Outcome.REQUIRES_ACTION: "The bank asks the cardholder to confirm",
     Outcome.ABANDONED: "Not made: there was nothing to charge any more",
-    Outcome.OBSERVED: "Would have been tried here",
+    Outcome.OBSERVED: "Would have been retried here",
 }
 
 MAILS = {
@@ -123,6 +123,19 @@ VERBS = {
     "add_passkey": "Passkey added",
     "rename_passkey": "Passkey renamed",
     "remove_passkey": "Passkey removed",
+    "change": "Changed",
+    "confirm": "Sender confirmed",
+    "connect": "Stripe connected",
+    "create": "Created",
+    "disconnect": "Stripe disconnected",
+    "import": "History import",
+    "listen": "Webhook endpoint",
+    "notify": "Team notified",
+    "remove": "Removed",
+    "report": "Report",
+    "rotate": "Signing secret changed",
+    "set": "Set",
+    "switch_off": "Switched off",
     "refuse_passkey": "Passkey refused",
 }
 
@@ -139,9 +152,9 @@ TONES = {
 
 VERDICTS = {
     "few": ("Too few to say", "quiet"),
-    "fits": ("As said", "good"),
-    "more": ("More often than said", "warn"),
-    "less": ("Less often than said", "warn"),
+    "fits": ("As predicted", "good"),
+    "more": ("More often than predicted", "warn"),
+    "less": ("Less often than predicted", "warn"),
 }
 
 
@@ -156,7 +169,7 @@ def state(case: RecoveryCase) -> tuple[str, str]:
 
 
 def outcome(attempt: Attempt) -> tuple[str, str]:
-    """What came of a try, in plain words, and its tone."""
+    """What came of a payment attempt, in plain words, and its tone."""
     known = OUTCOMES.get(attempt.outcome)
     tone = {Outcome.SUCCEEDED: "good", Outcome.FAILED: "bad", Outcome.REQUIRES_ACTION: "warn"}
     if known:

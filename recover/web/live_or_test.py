@@ -23,7 +23,7 @@ class Mode:
     both: bool
 
 
-def of(modes: set[bool]) -> Mode:
+def mode_for(modes: set[bool]) -> Mode:
     """The mode to show to a company with accounts in these modes: live, unless test was chosen."""
     both = len(modes) > 1
     chosen = session.get(CHOICE, True) if both else True in modes
@@ -32,7 +32,7 @@ def of(modes: set[bool]) -> Mode:
 
 def shown(accounts: Sequence[Account]) -> list[Account]:
     """Those of one company's ``accounts`` that are of the mode being shown."""
-    live = of({account.livemode for account in accounts}).live
+    live = mode_for({account.livemode for account in accounts}).live
     return [account for account in accounts if account.livemode == live]
 
 
@@ -42,20 +42,20 @@ def blueprint(services: Services) -> Blueprint:
     @routes.post("/mode")
     def switch() -> Response:
         session[CHOICE] = request.form.get("mode") != "test"
-        return redirect(url_for("web.dashboard.show"), 303)
+        return redirect(url_for("web.overview.show"), 303)
 
     @routes.app_context_processor
     def band() -> dict[str, object]:
-        return {"shown_mode": lambda: _of_the_reader(services)}
+        return {"shown_mode": lambda: _reader_mode(services)}
 
     return routes
 
 
-def _of_the_reader(services: Services) -> Mode | None:
+def _reader_mode(services: Services) -> Mode | None:
     """For the band above the page; None where nobody is signed in, or nothing is connected."""
     if not g.get("user"):
         return None
     query = select(Account.livemode).where(Account.company_id == g.user.company_id).distinct()
     with services.db.read() as database:
         modes = set(database.scalars(query))
-    return of(modes) if modes else None
+    return mode_for(modes) if modes else None

@@ -1,4 +1,4 @@
-"""Who reads a page subscribers see: their own locale, else what their browser asks for."""
+"""The language of a subscriber's page: the customer's own, else what the browser asks for."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The words of the pages subscribers see, by language; and days and money as one reader writes
 them.
 
-A language is one file of `words/`. The reader's own locale decides how amounts and days are
+A language is one file of `translations/`. The reader's own locale decides how amounts and days are
 written even where the page's words are English for want of a translation.
 """
 
@@ -36,7 +36,10 @@ def catalogue(language: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One reader's language and habits. ``locale`` is a BCP 47 tag or ""."""
+    """The texts of one language, and the reader's way to write amounts and days.
+
+    ``locale`` is a BCP 47 tag or "".
+    """
 
     language: str
     locale: str

@@ -1,7 +1,7 @@
 """Which browser is calling, in words a person knows it by.
 
-Browsers disguise themselves as one another and hide their versions, so that a few marks tell all
-there is to tell; what none of them fits is called unknown, never guessed.
+Browsers name one another in their user agent and hide their versions, so only the names below are
+looked for. Anything else is called unknown.
 """
 
 from __future__ import annotations

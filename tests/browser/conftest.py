@@ -36,7 +36,9 @@ ARGS = [
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--one-state", action="store_true", help="the page walk: each page in one state alone"
+        "--one-state-per-page",
+        action="store_true",
+        help="the page walk: each page in one state alone",
     )
 
 

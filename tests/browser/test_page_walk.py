@@ -26,7 +26,7 @@ pytestmark = pytest.mark.browser
 # What a route answers that is no page, and is therefore not walked to.
 NO_PAGE = {
     "static": "files",
-    "web.brand.stylesheet": "a style sheet",
+    "web.brand_stylesheet.stylesheet": "a style sheet",
     "web.health.health": "JSON for monitors",
     "openapi_json": "JSON for programs",
 } | {operation.name: "JSON for programs, as docs/api.md says" for operation in api.OPERATIONS}
@@ -37,7 +37,7 @@ NO_LANDMARKS = ("axe: landmark-one-main:", "axe: region:")
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "state" in metafunc.fixturenames:
-        one = metafunc.config.getoption("--one-state", default=False)
+        one = metafunc.config.getoption("--one-state-per-page", default=False)
         found = page_states.first_of_each() if one else page_states.states()
         metafunc.parametrize("state", found, ids=str)
 
@@ -78,7 +78,7 @@ def test_what_is_not_walked_to_is_no_page(town, path):
 
 def test_every_template_is_seen(town, request):
     """Also those that only answer a form."""
-    if request.config.getoption("--one-state", default=False):
+    if request.config.getoption("--one-state-per-page", default=False):
         pytest.skip("this takes all of them")
     code = "\n".join(one.read_text("utf-8") for one in Path(recover.__file__).parent.rglob("*.py"))
     wanted = set(re.findall(r'render_template\(\s*"([\w/]+\.html)"', code))

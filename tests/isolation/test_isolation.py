@@ -73,7 +73,7 @@ def test_every_route_refuses_the_other_company_s_ids_and_changes_nothing(worlds)
             assert not theirs_in(worlds, answer), f"{route} as {path}"
     assert worlds.snapshot(worlds.theirs) == before
     assert len(tried) >= 60
-    assert {"web.case.retry", "web.members.remove", "api.resend_delivery"} <= set(tried)
+    assert {"web.case_page.retry", "web.members.remove", "api.resend_delivery"} <= set(tried)
 
 
 def test_the_same_addresses_with_our_own_ids_do_what_they_are_for(worlds):
@@ -89,7 +89,7 @@ def test_the_same_addresses_with_our_own_ids_do_what_they_are_for(worlds):
 # Where a page may look for what is meant, beside its address: ids and words of theirs.
 def _named(worlds) -> tuple[dict[str, str], ...]:
     theirs = worlds.theirs
-    ids = {name: str(make(worlds, theirs, "card", 0)) for name, make in PARAMETERS.items()}
+    ids = {name: str(make(worlds, theirs, "card_page", 0)) for name, make in PARAMETERS.items()}
     ids |= {
         "account": ids["account_id"],
         "case": ids["case_id"],
@@ -300,7 +300,7 @@ def test_every_query_of_every_request_is_bound_to_the_company_that_asks(worlds):
         for extra in ({}, given) if given else ({},):
             worlds.restore()
             # Two SetupIntents of one link, each the first since `restore`, would have one key.
-            which = int(route.endpoint == "web.card.checkout")
+            which = int(route.endpoint == "web.card_page.checkout")
             path = address(worlds, route, worlds.ours, which=which)
             judge = Judge(owns, route.endpoint, used)
             with watch.looking() as statements:
@@ -427,7 +427,7 @@ def account_of(worlds, side) -> Account:
 # Signed links
 
 
-@pytest.mark.parametrize(("page", "path"), [("card", "card"), ("unsubscribe", "stop")])
+@pytest.mark.parametrize(("page", "path"), [("card_page", "card"), ("unsubscribe", "stop")])
 def test_a_signed_link_opens_the_account_it_was_made_for_and_no_other(worlds, page, path):
     sides = (worlds.ours, worlds.theirs)
     for side, which in product(sides, (0, 1)):
@@ -457,7 +457,7 @@ def test_an_invitation_opens_the_company_that_invites_and_no_other(worlds):
 
 
 def test_a_link_for_one_thing_opens_nothing_else(worlds):
-    token = worlds.token(worlds.theirs, "card")
+    token = worlds.token(worlds.theirs, "card_page")
     assert worlds.app.test_client().get(f"/stop/{token}").status_code == 404
     assert worlds.app.test_client().get(f"/sign-in/{token}").status_code == 410
     for page in ("unsubscribe", "sign_in"):
@@ -469,7 +469,7 @@ def test_a_link_for_one_thing_opens_nothing_else(worlds):
 def test_a_card_entered_on_one_page_is_not_saved_through_another(worlds, act):
     """Whoever holds a link of ours cannot act on their setup, nor on our other account's."""
     before = worlds.snapshot(worlds.theirs)
-    token = worlds.token(worlds.ours, "card")
+    token = worlds.token(worlds.ours, "card_page")
     foreign = (worlds.theirs.rows["card_updates"][0], worlds.ours.rows["card_updates"][1])
     for row in foreign:
         browser = worlds.app.test_client()

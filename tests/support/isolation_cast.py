@@ -143,7 +143,7 @@ class Worlds:
         account = side.rows["accounts"][which]
         sender = {"account": side.id("accounts", which), "address": account["sender_email"]}
         made = {
-            "card": lambda: (Purpose.CARD_PAGE, {"link": link["public_id"]}),
+            "card_page": lambda: (Purpose.CARD_PAGE, {"link": link["public_id"]}),
             "checklist": lambda: (Purpose.CONFIRM_SENDER, sender),
             "unsubscribe": lambda: (Purpose.STOP_MAIL, stop),
             "sign_in": lambda: (Purpose.SIGN_IN, {"nonce": sign_in["nonce"]}),

@@ -48,7 +48,7 @@ class Route:
 
     @property
     def part(self) -> str:
-        """The blueprint's own name: card, team."""
+        """The blueprint's own name: card_page, team."""
         return self.endpoint.rpartition(".")[0].rpartition(".")[2]
 
     @property

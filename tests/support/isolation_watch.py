@@ -44,7 +44,7 @@ ALLOWED: dict[tuple[str, str], tuple[tuple[str, ...], str]] = {
         "a signed link's nonce is that of the mailed link or of the one to copy: either is unique",
     ),
     ("card_updates", "origin_hash"): (
-        ("web.card.",),
+        ("web.card_page.",),
         "counts what one visitor tried, on whosever page",
     ),
 }

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from page_town import Town
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from recover.accounts.settings import changes
 from recover.integrations import api_tokens, webhook_endpoints, webhook_events
@@ -150,6 +150,14 @@ def quiet(town: Town) -> None:
     town.company("Quiet Ltd", "quinn")
     account = town.connect("quiet", "quinn", title="Quiet Ltd", mode="observe", livemode=True)
     _work_out(town, account)
+    stale = town.connect("stale", "quinn", title="Quiet Archive", mode="observe", livemode=True)
+    _work_out(town, stale)
+    with town.services.db.begin() as session:
+        session.execute(
+            update(Report)
+            .where(Report.account_id == stale.id)
+            .values(finished_at=town.ago(hours=3))
+        )
     at = town.ago(days=1)
     town.add(
         Start(

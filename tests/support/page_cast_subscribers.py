@@ -7,11 +7,11 @@ from typing import Any
 
 import requests
 from page_town import CSRF, LOGO, LONG, Town
+from sqlalchemy import select
 
 from recover.foundation.signed_links import Purpose
-from recover.models import (
-    Suppression,
-)
+from recover.models import Attempt, CardUpdate, Link, RecoveryCase, Suppression
+from recover.subscribers.card_update import PER_LINK
 
 
 def subscribers(town: Town) -> None:
@@ -31,6 +31,10 @@ def subscribers(town: Town) -> None:
         town.rows[state] = _enter(town, town.card_link(town.failed("shelf")), number)
     unticked = town.card_link(town.failed("plain"))
     town.rows["nothing ticked"] = _enter(town, unticked, GOOD, pay=False)
+    nothing = town.card_link(town.rows["settled case"], case_id=None)
+    town.rows["card saved"] = _enter(town, nothing, GOOD, pay=False)
+    town.rows["card waits"] = _waiting_for_the_bank(town)
+    _used_up(town)
     _stopping(town)
 
 
@@ -57,6 +61,7 @@ def _not_owing(town: Town) -> None:
         sandbox.pay_on_hosted_page(settled.stripe_invoice_id)
     town.change(settled, state="recovered")
     town.rows |= {
+        "settled case": settled,
         "ended": town.card_link(ended),
         "only card": town.card_link(settled, case_id=None),
         "paid before": town.card_link(settled),
@@ -67,15 +72,47 @@ def _not_owing(town: Town) -> None:
     }
 
 
+def _waiting_for_the_bank(town: Town) -> str:
+    """A card was saved, and the bank has not answered the payment yet."""
+    case = town.failed("shelf")
+    address = _enter(town, town.card_link(case), CARDS["card declined"])
+    town.add(_unanswered(town, case))
+    return address
+
+
+def _unanswered(town: Town, case: RecoveryCase) -> Attempt:
+    return Attempt(
+        account_id=case.account_id,
+        case_id=case.id,
+        trigger="subscriber",
+        outcome="pending",
+        amount_minor=case.amount_minor,
+        currency=case.currency,
+        attempted_at=town.now,
+    )
+
+
+def _used_up(town: Town) -> None:
+    """A link through which as many cards were entered as one day allows."""
+    case = town.failed("shelf", synced=False)
+    town.rows["used up"] = town.card_link(case)
+    with town.services.db.read() as session:
+        query = select(Link.id).where(Link.stripe_customer_id == case.stripe_customer_id)
+        link_id = session.scalar(query)
+    use = {"account_id": case.account_id, "link_id": link_id, "created_at": town.now}
+    town.add(*(CardUpdate(via="element", status="started", **use) for _ in range(PER_LINK)))
+
+
 def _stopping(town: Town) -> None:
     shelf, plain = town.accounts["shelf"], town.accounts["plain"]
-    for name in ("asks", "sends", "asked", "refuses"):
+    for name in ("asks", "sends", "asked", "refuses", "resumes"):
         token = town.token(Purpose.STOP_MAIL, account=shelf.id, customer=f"cus_{name}")
         town.rows[f"stop {name}"] = f"/stop/{token}"
     stop = {"account_id": shelf.id, "created_at": town.now}
     town.add(
         Suppression(stripe_customer_id="cus_asked", reason="asked", **stop),
         Suppression(stripe_customer_id="cus_refuses", reason="refused", **stop),
+        Suppression(stripe_customer_id="cus_resumes", reason="asked", **stop),
     )
     german = town.failed("plain", synced=False, locale="de")
     town.change(german, locale="de")
@@ -86,6 +123,10 @@ def _stopping(town: Town) -> None:
 def mailed(town: Town) -> None:
     """Links as mails carry them: to sign in, to take a place, to confirm a sender."""
     fresh = town.begin_session(town.people["olaf"], used_at=None)
+    used = town.token(Purpose.SIGN_IN, nonce=town.begin_session(town.people["olaf"]).nonce)
+    town.rows["used sign-in link"] = f"/sign-in/{used}"
+    nobody = town.token(Purpose.INVITATION, nonce="withdrawn")
+    town.rows["withdrawn invitation link"] = f"/invitation/{nobody}"
     kettle = {"account": town.accounts["kettle"].id, "address": "billing@kettle.test"}
     sign_in, sender = (Purpose.SIGN_IN, {"nonce": fresh.nonce}), (Purpose.CONFIRM_SENDER, kettle)
     invited = Purpose.INVITATION, {"nonce": town.rows["new.colleague"].mailed_nonce}

@@ -61,7 +61,7 @@ def _all() -> Iterator[State]:
 
 
 def _cases() -> Iterator[State]:
-    page = "web.dashboard.show"
+    page = "web.overview.show"
     yield State(page, "live, many", "ada", "/?period=all")
     yield State(page, "live, second page", "ada", "/?period=all&after=1796083200000000-99999999")
     yield State(page, "live, with a warning", "ada", "/?state=doubted")
@@ -73,7 +73,7 @@ def _cases() -> Iterator[State]:
     yield State(page, "connecting", "karl", "/?period=30")
     yield State(page, "new", "nina", "/")
     yield State(page, "broken", "bruno", "/?period=30")
-    page = "web.case.show"
+    page = "web.case_page.show"
     yield State(page, "recovered", "ada", "/cases/{case recovered 1}")
     yield State(page, "open", "mia", "/cases/{case open 0}")
     yield State(page, "open, distrusted", "ada", "/cases/{case open 4}")
@@ -82,12 +82,12 @@ def _cases() -> Iterator[State]:
     yield State(page, "what comes next", "olaf", "/cases/{one case}?preview=1")
     yield State(page, "Stripe refuses us", "bruno", "/cases/{broken case}?preview=1", 503)
     yield State(page, "none", "nina", "/cases/1", 404)
-    page = "web.case.confirm_retry"
+    page = "web.case_page.confirm_retry"
     yield State(page, "open", "ada", "/cases/{case open 0}/retry")
     yield State(page, "one", "olaf", "/cases/{one case}/retry")
     yield State(page, "for one who only looks", "vera", "/cases/{case open 0}/retry", 403)
     retry = "/cases/{broken case}/retry"
-    yield State("web.case.retry", "Stripe refuses us", "bruno", retry, 503, (retry, {}))
+    yield State("web.case_page.retry", "Stripe refuses us", "bruno", retry, 503, (retry, {}))
 
 
 def _retries() -> Iterator[State]:
@@ -121,6 +121,7 @@ def _start() -> Iterator[State]:
     yield State(page, "all but the last step", "quinn", "/start/{quiet}")
     yield State(page, "live", "ada", "/start/{acme}")
     yield State(page, "broken", "bruno", "/start/{revoked}")
+    yield State(page, "disconnected", "bruno", "/start/{gone}")
     yield State(page, "for one who only looks", "vic", "/start/{fernhill}")
     yield State("web.checklist.campaign", "observing", "fay", "/start/{fernhill}/campaign")
     page, kettle = "web.checklist.confirm", "{confirm-sender link}"
@@ -141,6 +142,7 @@ def _start() -> Iterator[State]:
     yield State(page, "under way", "fay", "/start/{running}/live")
     yield State(page, "broke off", "fay", "/start/{stopped}/live")
     yield State(page, "nothing is past due", "quinn", "/start/{quiet}/live")
+    yield State(page, "over an hour old", "quinn", "/start/{stale}/live")
     yield State(page, "before", "karl", "/start/{kettle}/live")
     yield State(page, "for one who only looks", "vic", "/start/{fernhill}/live")
     page = "web.go_live.confirm"
@@ -149,8 +151,8 @@ def _start() -> Iterator[State]:
 
 
 def _settings() -> Iterator[State]:
-    yield State("web.settings.show", "an owner's", "ada", "/settings")
-    yield State("web.settings.show", "a viewer's", "vera", "/settings")
+    yield State("web.navigation.show", "an owner's", "ada", "/settings")
+    yield State("web.navigation.show", "a viewer's", "vera", "/settings")
     for page in ("brand", "sending", "retries", "ending", "notifications"):
         endpoint, path = f"web.account_settings.{page}", f"/settings/{page}"
         yield State(endpoint, "live, several accounts", "ada", f"{path}/{{acme}}")
@@ -279,6 +281,7 @@ def _people() -> Iterator[State]:
     page = "web.accept_invitation.show"
     yield State(page, "open", "", "{invitation link}")
     yield State(page, "an old link", "", "{old invitation link}", 410)
+    yield State(page, "withdrawn", "", "{withdrawn invitation link}", 410)
     page, path = "web.passkeys.show", "/settings/passkeys"
     yield State(page, "many", "ada", path)
     yield State(page, "none", "mia", path)
@@ -302,6 +305,7 @@ def _people() -> Iterator[State]:
     yield State(page, "refused", "", path, 403, (path + "/passkey", {"answer": "{{}}"}))
     yield State("web.sign_in.confirm", "a fresh link", "", "{sign-in link}")
     yield State("web.sign_in.confirm", "an old link", "", "{old sign-in link}", 410)
+    yield State("web.sign_in.confirm", "a used link", "", "{used sign-in link}", 410)
 
 
 def _personal() -> Iterator[State]:
@@ -323,7 +327,7 @@ def _personal() -> Iterator[State]:
 
 
 def _subscribers() -> Iterator[State]:
-    page = "web.card.show"
+    page = "web.card_page.show"
     yield State(page, "owed", "", "{owed}")
     yield State(page, "a card is entered", "", "{owed}", press=("Enter a new card", "Card number"))
     yield State(page, "owed twice", "", "{owed two}")
@@ -338,9 +342,13 @@ def _subscribers() -> Iterator[State]:
     yield State(page, "an old link", "", "{expired}", 410)
     yield State(page, "no link of ours", "", "/card/nonsense", 404)
     yield State(page, "Stripe refuses us", "", "{of the broken}", 503)
-    yield State("web.card.fresh", "sent", "", "{expired}", sent=("{expired}/fresh", {}))
-    page = "web.card.come_back"
-    for name in ("paid", "declined", "asks", "not saved"):
+    page, fresh = "web.card_page.fresh", ("{expired}/fresh", {})
+    yield State(page, "sent", "", "{expired}", 200, fresh)
+    yield State(page, "open for too long", "", "{expired}", 400, fresh, csrf=False)
+    often = ("{used up}/checkout", {})
+    yield State("web.card_page.checkout", "used too often", "", "{used up}", 429, often)
+    page = "web.card_page.come_back"
+    for name in ("paid", "declined", "asks", "not saved", "saved", "waits"):
         yield State(page, name, "", f"{{card {name}}}")
     yield State(page, "nothing ticked", "", "{nothing ticked}")
     yield State(page, "of another page", "", "{owed}/return?setup_intent=seti_x", 409)
@@ -351,7 +359,10 @@ def _subscribers() -> Iterator[State]:
     yield State(page, "no link of ours", "", "/stop/nonsense", 404)
     yield State("web.unsubscribe.stop", "stopped", "", "{stop sends}", sent=("{stop sends}", {}))
     back = ("{stop refuses}/undo", {})
-    yield State("web.unsubscribe.undo", "refused", "", "{stop refuses}", sent=back)
+    page = "web.unsubscribe.undo"
+    yield State(page, "refused", "", "{stop refuses}", sent=back)
+    # From another page with a token: once mail is sent again, its own has none.
+    yield State(page, "resumed", "", "/sign-in", sent=("{stop resumes}/undo", {}))
 
 
 def _errors() -> Iterator[State]:

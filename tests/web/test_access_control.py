@@ -44,7 +44,12 @@ def test_every_page_is_public_by_name_or_asks_for_a_sign_in(scene):
             asked.add(endpoint)
         else:
             assert not turned_away, endpoint
-    assert asked >= {"web.dashboard.show", "web.case.show", "web.case.retry", "web.case.revoke"}
+    assert asked >= {
+        "web.overview.show",
+        "web.case_page.show",
+        "web.case_page.retry",
+        "web.case_page.revoke",
+    }
 
 
 def test_the_public_list_names_only_pages_there_are(scene):

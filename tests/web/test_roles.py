@@ -18,7 +18,7 @@ OWNER, MEMBER, VIEWER = Role.OWNER, Role.MEMBER, Role.VIEWER
 # The least role for what the plain rule (look: viewer, change: member) does not decide. Written
 # down a second time here on purpose: loosening a rule of the guard takes a change of both.
 TABLE = {
-    ("web.case.confirm_retry", "GET"): MEMBER,
+    ("web.case_page.confirm_retry", "GET"): MEMBER,
     ("web.webhook_endpoints.again", "POST"): OWNER,
     ("web.webhook_endpoints.change", "POST"): OWNER,
     ("web.webhook_endpoints.confirm_remove", "GET"): OWNER,

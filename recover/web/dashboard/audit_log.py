@@ -1,4 +1,4 @@
-"""The page of the record: who did what, when and why, and whether it still is what was written."""
+"""The page of the audit log: who did what, when and why, and whether the log is unaltered."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from recover.services import Services
 from recover.web import labels
 from recover.web.access_control import actor, current_user
 from recover.web.dashboard import audit_log_list
-from recover.web.dashboard.audit_log_list import Asked
+from recover.web.dashboard.audit_log_list import Filters
 
 ACTORS = {
     "recover": "Recover",
@@ -32,24 +32,24 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.get("/settings/record")
     def show() -> str:
-        asked = _asked()
+        filters = _filters()
         access_log.read_record(services, actor(), current_user().company_id)
         with services.db.read() as session:
-            chains = _chains(session)
-            page = audit_log_list.page(session, list(chains), asked)
+            chains = _chain_names(session)
+            page = audit_log_list.page(session, list(chains), filters)
             heads = audit_log_list.heads(session, list(chains))
-            names = _names(session)
+            names = _user_names(session)
         return render_template(
             "dashboard/audit_log.html",
-            asked=asked,
+            filters=filters,
             page=page,
             chains=chains,
             heads=heads,
             names=names,
             actors=ACTORS,
             verbs=dict(sorted(labels.VERBS.items(), key=lambda verb: verb[1])),
-            who=_who,
-            address=_address,
+            who=_actor_name,
+            address=_query_args,
             owner=Role(current_user().role).may(Role.OWNER),
             zone=_zone(services),
             formats=audit_export.FORMATS,
@@ -59,21 +59,21 @@ def blueprint(services: Services) -> Blueprint:
 
 
 def export_blueprint(services: Services) -> Blueprint:
-    """For owners alone: a file leaves the building."""
+    """The export, for owners alone: the file names customers."""
     routes = Blueprint("audit_log_export", __name__)
 
     @routes.post("/settings/record/export")
     def download() -> Response:
         form = request.form.get("format", "")
         with services.db.begin() as session:
-            chains = _chains(session)
+            chains = _chain_names(session)
             wanted = [chain for chain in chains if request.form.get("chain") in ("", chain)]
             if form not in audit_export.FORMATS or not wanted:
                 abort(400)
             audit_log.write(
                 session,
                 "export",
-                f"The record was exported: {', '.join(wanted)}.",
+                f"The audit log was exported: {', '.join(wanted)}.",
                 services.now(),
                 audit_log.Subject("record", company_id=current_user().company_id),
                 actor=actor(),
@@ -81,26 +81,26 @@ def export_blueprint(services: Services) -> Blueprint:
             )
         text = stream_with_context(audit_export.export(services.db, wanted, form))
         mimetype = "text/csv" if form == "csv" else "application/jsonl"
-        answer = Response(text, mimetype=mimetype)
+        response = Response(text, mimetype=mimetype)
         name = f"recover-record-{services.now():%Y-%m-%d}.{form}"
-        answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-        return answer
+        response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        return response
 
     return routes
 
 
-def _asked() -> Asked:
-    words = {name: request.args.get(name, "").strip()[:LONGEST] for name in asdict(Asked())}
-    return Asked(**words)
+def _filters() -> Filters:
+    words = {name: request.args.get(name, "").strip()[:LONGEST] for name in asdict(Filters())}
+    return Filters(**words)
 
 
-def _address(asked: Asked, **changes: str) -> dict[str, str]:
+def _query_args(filters: Filters, **changes: str) -> dict[str, str]:
     """The query arguments of this page with some changed; a change of filter starts at the top."""
-    kept = asdict(asked) | {"before": ""} | changes
+    kept = asdict(filters) | {"before": ""} | changes
     return {name: value for name, value in kept.items() if value}
 
 
-def _chains(session: Session) -> dict[str, str]:
+def _chain_names(session: Session) -> dict[str, str]:
     """The company's own chain and those of its accounts, with their names."""
     company_id = current_user().company_id
     accounts = figures.accounts_of(session, company_id)
@@ -112,14 +112,14 @@ def _chains(session: Session) -> dict[str, str]:
     return found | {f"company:{company_id}": "People and company settings"}
 
 
-def _names(session: Session) -> dict[str, str]:
+def _user_names(session: Session) -> dict[str, str]:
     """The company's users as actors, by their mail addresses."""
     query = select(User.id, User.email).where(User.company_id == current_user().company_id)
     return {audit_log.person(user_id): email for user_id, email in session.execute(query)}
 
 
-def _who(line_actor: str, names: dict[str, str]) -> str:
-    return names.get(line_actor) or ACTORS.get(line_actor) or line_actor.replace(":", " ")
+def _actor_name(actor_key: str, names: dict[str, str]) -> str:
+    return names.get(actor_key) or ACTORS.get(actor_key) or actor_key.replace(":", " ")
 
 
 def _zone(services: Services) -> str:

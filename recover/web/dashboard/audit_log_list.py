@@ -1,4 +1,4 @@
-"""Lines of the record, newest first, in pages that cost the same however many lines there are."""
+"""Entries of the audit log, newest first, in pages that cost the same however many there are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONGEST_ID = 18  # digits; more is no row of ours, and would not fit its column
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Filters:
     """What the address asks for; "" where it does not say."""
 
     chain: str = ""
@@ -31,47 +31,47 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    lines: list[RecordEntry]
+    entries: list[RecordEntry]
     before: str  # cursor of the next page; "" on the last one
 
 
-def page(session: Session, chains: Sequence[str], asked: Asked) -> Page:
-    """One page of these chains. Each is asked by itself, so that its index gives the order."""
-    wanted = [chain for chain in chains if asked.chain in ("", chain)]
-    conditions = _conditions(asked)
+def page(session: Session, chains: Sequence[str], filters: Filters) -> Page:
+    """One page of these chains. Each has a query of its own, so that its index gives the order."""
+    wanted = [chain for chain in chains if filters.chain in ("", chain)]
+    conditions = _conditions(filters)
     order = RecordEntry.id.desc()
     found = [
-        line
+        entry
         for chain in wanted
-        for line in session.scalars(
+        for entry in session.scalars(
             select(RecordEntry)
             .where(RecordEntry.chain == chain, *conditions)
             .order_by(order)
             .limit(PAGE + 1)
         )
     ]
-    lines = sorted(found, key=lambda line: line.id, reverse=True)
-    more = len(lines) > PAGE
-    return Page(lines[:PAGE], str(lines[PAGE - 1].id) if more else "")
+    entries = sorted(found, key=lambda entry: entry.id, reverse=True)
+    more = len(entries) > PAGE
+    return Page(entries[:PAGE], str(entries[PAGE - 1].id) if more else "")
 
 
-def _conditions(asked: Asked) -> list[ColumnElement[bool]]:
+def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     conditions = []
-    if asked.actor == "people":
+    if filters.actor == "people":
         conditions.append(RecordEntry.actor.startswith("user:"))
-    elif asked.actor:
-        conditions.append(RecordEntry.actor == asked.actor)
-    if asked.verb:
-        conditions.append(RecordEntry.verb == asked.verb)
-    if (case_id := _number(asked.case)) is not None:
+    elif filters.actor:
+        conditions.append(RecordEntry.actor == filters.actor)
+    if filters.verb:
+        conditions.append(RecordEntry.verb == filters.verb)
+    if (case_id := _number(filters.case)) is not None:
         conditions.append(RecordEntry.case_id == case_id)
-    if (before := _number(asked.before)) is not None:
+    if (before := _number(filters.before)) is not None:
         conditions.append(RecordEntry.id < before)
     return conditions
 
 
 def _number(text: str) -> int | None:
-    """None for what is no id: an unknown filter means all, a spoilt cursor the start."""
+    """The id, or None for what is none: a bad filter then selects all, a bad cursor the start."""
     whole = text.isascii() and text.isdecimal() and len(text) <= LONGEST_ID
     return int(text) if whole else None
 

@@ -50,9 +50,9 @@ def page(
     query: str = "",
     after: str = "",
 ) -> Page:
-    """One page of the accounts' cases. An unknown filter means all, a spoilt cursor the start.
+    """One page of the accounts' cases. An unknown filter means all, a bad cursor the start.
 
-    Each account is asked by itself, so that its index serves both the filter and the order.
+    Each account has a query of its own, so that its index serves both the filter and the order.
     """
     conditions = _conditions(state, query, after)
     found = chain.from_iterable(
@@ -73,14 +73,14 @@ def _conditions(state: str, query: str, after: str) -> list[ColumnElement[bool]]
     conditions = []
     if (wanted := FILTERS.get(state)) is not None:
         conditions.append(wanted)
-    if words := query.strip()[:MAX_QUERY]:
-        conditions.append(_matches(words))
-    if place := _place(after):
-        conditions.append(_older(*place))
+    if text := query.strip()[:MAX_QUERY]:
+        conditions.append(_matches(text))
+    if position := _cursor_position(after):
+        conditions.append(_older(*position))
     return conditions
 
 
-def _matches(words: str) -> ColumnElement[bool]:
+def _matches(text: str) -> ColumnElement[bool]:
     columns = (
         RecoveryCase.customer_name,
         RecoveryCase.customer_email,
@@ -88,7 +88,7 @@ def _matches(words: str) -> ColumnElement[bool]:
         RecoveryCase.stripe_invoice_id,
         RecoveryCase.stripe_customer_id,
     )
-    return or_(*(column.icontains(words, autoescape=True) for column in columns))
+    return or_(*(column.icontains(text, autoescape=True) for column in columns))
 
 
 def _older(failed_at: datetime, case_id: int) -> ColumnElement[bool]:
@@ -105,7 +105,7 @@ def cursor(row: RecoveryCase) -> str:
     return f"{micros}-{row.id}"
 
 
-def _place(after: str) -> tuple[datetime, int] | None:
+def _cursor_position(after: str) -> tuple[datetime, int] | None:
     micros, _, case_id = after.partition("-")
     if not (micros.isdecimal() and case_id.isdecimal() and len(after) < 40):  # noqa: PLR2004 - two whole numbers
         return None

@@ -1,4 +1,4 @@
-"""One case: its story with the reason for each act, and what a person can do about it."""
+"""One case: what happened to it and why, and what a person can do about it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from recover.services import Services
 from recover.stripe_api.objects import Payment
 from recover.subscribers import card_page
 from recover.web.access_control import actor, current_user
-from recover.web.dashboard.case_timeline import story
-from recover.web.dashboard.planned_steps import Course, course
+from recover.web.dashboard.case_timeline import case_history
+from recover.web.dashboard.planned_steps import PlannedStep, planned_steps
 from recover.web.headers import STRIPE_API
 from recover.workflow import sync
 
@@ -25,7 +25,7 @@ STRIPE_DASHBOARD = "https://dashboard.stripe.com"
 
 
 def blueprint(services: Services) -> Blueprint:
-    routes = Blueprint("case", __name__)
+    routes = Blueprint("case_page", __name__)
 
     @routes.get("/cases/<int:case_id>")
     def show(case_id: int) -> str:
@@ -33,12 +33,12 @@ def blueprint(services: Services) -> Blueprint:
         preview = _preview(services, account, case) if request.args.get("preview") else None
         access_log.viewed(services, actor(), case)
         with services.db.read() as session:
-            told = story(session, case)
+            history = case_history(session, case)
         return render_template(
             "dashboard/case.html",
             case=case,
             account=account,
-            story=told,
+            history=history,
             preview=preview,
             timezone=account.timezone or "UTC",
             stripe_url=stripe_url(services, account, case),
@@ -49,7 +49,9 @@ def blueprint(services: Services) -> Blueprint:
         """Bring the case in line with Stripe now, then show what comes next."""
         account, case = _find(services, case_id)
         sync.sync(services, account, case.stripe_invoice_id)
-        return redirect(url_for("web.case.show", case_id=case_id, preview=1, _anchor="next"), 303)
+        return redirect(
+            url_for("web.case_page.show", case_id=case_id, preview=1, _anchor="next"), 303
+        )
 
     @routes.get("/cases/<int:case_id>/retry")
     def confirm_retry(case_id: int) -> str:
@@ -60,12 +62,12 @@ def blueprint(services: Services) -> Blueprint:
     @routes.post("/cases/<int:case_id>/retry")
     def retry(case_id: int) -> Response:
         account, case = _find(services, case_id)
-        reason = f"{current_user().email} asked for a try now."
+        reason = f"{current_user().email} asked for a retry now."
         payment = sync.pay_now(
             services, account, case.stripe_invoice_id, Trigger.FOUNDER, reason, actor=actor()
         )
         flash(outcome(payment))
-        return redirect(url_for("web.case.show", case_id=case_id), 303)
+        return redirect(url_for("web.case_page.show", case_id=case_id), 303)
 
     @routes.post("/cases/<int:case_id>/revoke")
     def revoke(case_id: int) -> Response:
@@ -74,13 +76,13 @@ def blueprint(services: Services) -> Blueprint:
         reason = f"{by.email} switched off every card link of this case."
         count = card_page.revoke_all(services, account, case, reason, actor=actor())
         flash(f"{count} card links were switched off." if count else "No card link was open.")
-        return redirect(url_for("web.case.show", case_id=case_id), 303)
+        return redirect(url_for("web.case_page.show", case_id=case_id), 303)
 
     return routes
 
 
 def _find(services: Services, case_id: int) -> tuple[Account, RecoveryCase]:
-    """The case, if it is of the user's own company; anybody else's does not exist."""
+    """The case, if it is of the user's own company; 404 otherwise."""
     query = (
         select(Account, RecoveryCase)
         .join(RecoveryCase, RecoveryCase.account_id == Account.id)
@@ -93,22 +95,22 @@ def _find(services: Services, case_id: int) -> tuple[Account, RecoveryCase]:
     return found[0], found[1]
 
 
-def _preview(services: Services, account: Account, case: RecoveryCase) -> list[Course]:
+def _preview(services: Services, account: Account, case: RecoveryCase) -> list[PlannedStep]:
     """What comes next if nothing changes, from fresh evidence."""
     evidence = fetch_evidence(services.stripe(account), case.stripe_invoice_id, services.now())
     with services.db.read() as session:
         known = sync.facts(session, account, case, evidence)
         timing = timing_in_force.timing_of(session, account, case.stripe_invoice_id)
     steps = timing_in_force.campaign_of(account, case)
-    return course(plan(known, steps, timing, evidence.at), evidence.at)
+    return planned_steps(plan(known, steps, timing, evidence.at), evidence.at)
 
 
 def outcome(payment: Payment | None) -> str:
-    """What came of a try by hand, in a sentence."""
+    """The outcome of a retry that a person asked for, in a sentence."""
     if payment is None:
         return (
-            "Not charged: the invoice is settled, another try is under way, this card must not be"
-            " tried again, or the account only observes. The timeline says which."
+            "Not charged: the invoice is settled, another payment attempt is under way, this card"
+            " must not be charged again, or the account only observes. The timeline says which."
         )
     if payment.status == "declined":
         return f"Declined. {classify(decline_of(payment)).text}"

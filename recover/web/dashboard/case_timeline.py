@@ -1,4 +1,4 @@
-"""A case's story from our rows: the timeline, the tries and the mails, with their plain words."""
+"""What happened to a case, from our rows: the timeline, payment attempts, mails and ledger."""
 
 from __future__ import annotations
 
@@ -16,55 +16,57 @@ from recover.web import labels
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
-    """One row of the table of payment tries."""
+class AttemptView:
+    """One row of the list of payment attempts."""
 
     attempt: Attempt
     words: str
     tone: str
     code: str  # Stripe's own, beside our words
-    said: str  # of a try that the engine timed: the chance it gave
+    prediction: str  # of an attempt that the engine timed: the chance it gave
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class CaseHistory:
     timeline: list[RecordEntry]
-    tries: list[Try]
+    attempts: list[AttemptView]
     mails: list[Message]
     ledger: list[LedgerLine]
 
 
-def story(session: Session, case: RecoveryCase) -> Story:
+def case_history(session: Session, case: RecoveryCase) -> CaseHistory:
     timeline = select(RecordEntry).where(
         RecordEntry.account_id == case.account_id,
         RecordEntry.case_id == case.id,
-        RecordEntry.verb != VIEW,  # who looked stands on the page of the record
+        RecordEntry.verb != VIEW,  # who looked is shown on the page of the audit log
     )
     mails = select(Message).where(Message.account_id == case.account_id, Message.case_id == case.id)
     lines = select(LedgerLine).where(
         LedgerLine.account_id == case.account_id, LedgerLine.case_id == case.id
     )
-    return Story(
+    return CaseHistory(
         timeline=list(session.scalars(timeline.order_by(RecordEntry.at, RecordEntry.id))),
-        tries=[_try(row) for row in attempts_of(session, case)],
+        attempts=[_attempt_view(row) for row in attempts_of(session, case)],
         mails=list(session.scalars(mails.order_by(Message.created_at, Message.id))),
         ledger=list(session.scalars(lines.order_by(LedgerLine.at, LedgerLine.id))),
     )
 
 
-def _try(row: Attempt) -> Try:
+def _attempt_view(row: Attempt) -> AttemptView:
     words, tone = labels.outcome(row)
     codes = (row.decline_code or row.error_code, row.network_decline_code, row.network_advice_code)
     failed = row.outcome in (Outcome.FAILED, Outcome.REQUIRES_ACTION, Outcome.ABANDONED)
-    return Try(row, words, tone, " · ".join(filter(None, codes)) if failed else "", _said(row))
+    return AttemptView(
+        row, words, tone, " · ".join(filter(None, codes)) if failed else "", _prediction(row)
+    )
 
 
-def _said(row: Attempt) -> str:
-    """Such as "Chance said: 31% · version 3f2a9c01"; "" where no model was asked."""
+def _prediction(row: Attempt) -> str:
+    """Such as "Predicted: 31% · version 3f2a9c01"; "" where no model was asked."""
     proposal = row.proposal or {}
     if proposal.get("chance") is None:
         return ""
-    parts = [f"Chance said: {_percent(proposal['chance'])}"]
+    parts = [f"Predicted: {_percent(proposal['chance'])}"]
     if model := str(proposal.get("model") or "")[:8]:
         parts.append(f"version {model}")
     if proposal.get("propensity", 1.0) < LIKELIEST:

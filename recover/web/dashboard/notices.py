@@ -1,4 +1,4 @@
-"""What a founder should know before trusting the numbers: modes, trouble, things left undone."""
+"""Notices above the overview: what is wrong or limited, and where to mend it."""
 
 from __future__ import annotations
 
@@ -47,53 +47,57 @@ def notices(session: Session, accounts: list[Account], now: datetime) -> list[No
     found = []
     for account in accounts:
         name = f"{account.name}: " if several else ""
-        found += [replace(one, text=name + one.text) for one in _of(session, account, now)]
+        found += [
+            replace(one, text=name + one.text) for one in _account_notices(session, account, now)
+        ]
     order = {"bad": 0, "warn": 1, "quiet": 2}
     return sorted(found, key=lambda notice: order[notice.tone])
 
 
-def _of(session: Session, account: Account, now: datetime) -> list[Notice]:
-    broken = _record(session, account)
+def _account_notices(session: Session, account: Account, now: datetime) -> list[Notice]:
+    broken = _broken_audit_log(session, account)
     if account.disconnected_at:
         gone = Notice("bad", "Stripe is disconnected. Nothing more is charged or sent.")
         return [gone, *([broken] if broken else [])]
     found = [
         broken,
-        _problem(account),
-        _deaf(account),
-        _parked(session, account),
-        _uncertain(session, account, now),
-        _endings(session, account),
-        _model(session, account),
-        _refused(session, account),
-        _doubted(session, account),
-        *_endpoints(session, account),
+        _refused_key(account),
+        _missing_webhooks(account),
+        _parked_events(session, account),
+        _uncertain_mails(session, account, now),
+        _refused_endings(session, account),
+        _unusable_model(session, account),
+        _refused_version(session, account),
+        _doubtful_cases(session, account),
+        *_switched_off_endpoints(session, account),
     ]
-    return [one for one in [*found, _sweep(session, account), _mode(account)] if one]
+    return [
+        one for one in [*found, _last_reconciliation(session, account), _retry_mode(account)] if one
+    ]
 
 
-def _record(session: Session, account: Account) -> Notice | None:
+def _broken_audit_log(session: Session, account: Account) -> Notice | None:
     head = session.get(RecordHead, f"account:{account.id}")
     if head is None or not head.fault:
         return None
-    text = f"The record does not hold: {head.fault}."
+    text = f"The audit log fails verification: {head.fault}."
     return Notice("bad", text, "recover record verify")
 
 
-def _problem(account: Account) -> Notice | None:
+def _refused_key(account: Account) -> Notice | None:
     if not account.problem:
         return None
     return Notice("bad", f"Stripe refuses our key: {account.problem}")
 
 
-def _deaf(account: Account) -> Notice | None:
+def _missing_webhooks(account: Account) -> Notice | None:
     if listening(account):
         return None
-    text = "Not listening yet: Stripe sends us no events. See Settings, Stripe accounts."
+    text = "No webhook endpoint yet: Stripe sends us no events. See Settings, Stripe accounts."
     return Notice("bad", text, f"recover account listen {account.id}")
 
 
-def _parked(session: Session, account: Account) -> Notice | None:
+def _parked_events(session: Session, account: Account) -> Notice | None:
     query = select(func.count(StripeEvent.id)).where(
         StripeEvent.account_id == account.id, StripeEvent.status == EventStatus.PARKED
     )
@@ -105,8 +109,8 @@ def _parked(session: Session, account: Account) -> Notice | None:
     return Notice("warn", text, "recover events parked")
 
 
-def _endings(session: Session, account: Account) -> Notice | None:
-    """What the end of dunning asks for, and Stripe does not do."""
+def _refused_endings(session: Session, account: Account) -> Notice | None:
+    """Cases whose end of dunning Stripe refused to carry out."""
     query = select(func.count(Ending.id)).where(
         Ending.account_id == account.id, Ending.status == EndingStatus.REFUSED
     )
@@ -115,11 +119,11 @@ def _endings(session: Session, account: Account) -> Notice | None:
         return None
     cases = "case" if count == 1 else "cases"
     text = f"Stripe refused what the end of dunning asks for, of {count} {cases}."
-    path = url_for("web.dashboard.show", state="lost", _anchor="cases")
+    path = url_for("web.overview.show", state="lost", _anchor="cases")
     return Notice("warn", text, path=path, link="Show what was lost")
 
 
-def _uncertain(session: Session, account: Account, now: datetime) -> Notice | None:
+def _uncertain_mails(session: Session, account: Account, now: datetime) -> Notice | None:
     query = select(func.count(Message.id)).where(
         Message.account_id == account.id,
         Message.status == MessageStatus.UNCERTAIN,
@@ -133,26 +137,28 @@ def _uncertain(session: Session, account: Account, now: datetime) -> Notice | No
     return Notice("warn", text)
 
 
-def _model(session: Session, account: Account) -> Notice | None:
+def _unusable_model(session: Session, account: Account) -> Notice | None:
     if not (warning := timing_in_force.warning(session, account)):
         return None
-    return Notice("bad", f"Retries: {warning}", path=_retries(account), link="Choose a version")
+    return Notice(
+        "bad", f"Retries: {warning}", path=_retries_path(account), link="Choose a version"
+    )
 
 
-def _refused(session: Session, account: Account) -> Notice | None:
+def _refused_version(session: Session, account: Account) -> Notice | None:
     newest = next(iter(training.versions(session, account.id, 1)), None)
     if account.timing == TimingKind.FIXED or newest is None or newest.accepted:
         return None
     on = day(newest.made_at, account.timezone or "UTC")
     text = f"What the retry engine learned on {on} was refused; the version before stays in use."
-    return Notice("warn", text, path=_retries(account), link="See why")
+    return Notice("warn", text, path=_retries_path(account), link="See why")
 
 
-def _retries(account: Account) -> str:
+def _retries_path(account: Account) -> str:
     return url_for("web.retry_models.show", account_id=account.id)
 
 
-def _doubted(session: Session, account: Account) -> Notice | None:
+def _doubtful_cases(session: Session, account: Account) -> Notice | None:
     query = select(func.count(RecoveryCase.id)).where(
         RecoveryCase.account_id == account.id, case_list.DOUBTED
     )
@@ -161,17 +167,17 @@ def _doubted(session: Session, account: Account) -> Notice | None:
         return None
     cases = "open case has" if count == 1 else "open cases have"
     text = f"{count} {cases} facts that the retry engine distrusts or does not know."
-    path = url_for("web.dashboard.show", state="doubted", _anchor="cases")
+    path = url_for("web.overview.show", state="doubted", _anchor="cases")
     return Notice("warn", text, path=path, link="Show them")
 
 
-def _endpoints(session: Session, account: Account) -> list[Notice | None]:
+def _switched_off_endpoints(session: Session, account: Account) -> list[Notice | None]:
     """Endpoints that Recover switched off by itself."""
     rows = webhook_endpoints.of_account(session, account.id)
     return [Notice("warn", f"Webhooks to {row.url}: {row.trouble}") for row in rows if row.trouble]
 
 
-def _sweep(session: Session, account: Account) -> Notice | None:
+def _last_reconciliation(session: Session, account: Account) -> Notice | None:
     query = (
         select(SweepReport)
         .where(SweepReport.account_id == account.id, SweepReport.finished_at.is_not(None))
@@ -181,14 +187,14 @@ def _sweep(session: Session, account: Account) -> Notice | None:
     if last is None:
         return None
     if last.error:
-        return Notice("warn", f"The last comparison with Stripe broke off: {last.error}")
+        return Notice("warn", f"The last reconciliation with Stripe broke off: {last.error}")
     if not last.fixes:
         return None
     cases = "case" if len(last.fixes) == 1 else "cases"
-    text = f"The last comparison with Stripe set {len(last.fixes)} {cases} right."
+    text = f"The last reconciliation with Stripe corrected {len(last.fixes)} {cases}."
     return Notice("quiet", text, "recover sweep")
 
 
-def _mode(account: Account) -> Notice | None:
+def _retry_mode(account: Account) -> Notice | None:
     text = labels.MODES.get(account.mode, "")
     return Notice("quiet", text) if text else None

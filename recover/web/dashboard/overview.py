@@ -22,7 +22,7 @@ from recover.web.dashboard.notices import notices
 
 PERIODS = {"30": "30 days", "90": "90 days", "all": "All time"}
 CHART_DAYS = 30
-FILTERS = {
+STATES = {
     "all": "All",
     "open": "In progress",
     "recovered": "Recovered",
@@ -34,7 +34,7 @@ REFRESH_SECONDS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Filters:
     """What the address asks for, with anything unknown set to the default."""
 
     period: str
@@ -48,11 +48,11 @@ class Asked:
 
 
 def blueprint(services: Services) -> Blueprint:
-    routes = Blueprint("dashboard", __name__)
+    routes = Blueprint("overview", __name__)
 
     @routes.get("/")
     def show() -> Response | str:
-        asked, now = _asked(), services.now()
+        filters, now = _filters(), services.now()
         with services.db.read() as session:
             accounts = live_or_test.shown(figures.accounts_of(session, current_user().company_id))
             if not accounts:
@@ -65,31 +65,31 @@ def blueprint(services: Services) -> Blueprint:
                 return redirect(url_for("web.checklist.show", account_id=waiting.id), 303)
             band = progress.checklist(services, session, waiting) if waiting else None
             ids = [account.id for account in accounts]
-            overview = figures.overview(session, ids, asked.since(now))
+            overview = figures.overview(session, ids, filters.since(now))
             currency = overview.recovered[0].currency if overview.recovered else ""
             daily = figures.daily(session, ids, currency, now=now, days=CHART_DAYS)
             cases = case_list.page(
-                session, ids, state=asked.state, query=asked.query, after=asked.after
+                session, ids, state=filters.state, query=filters.query, after=filters.after
             )
             notes = notices(session, accounts, now)
-        if asked.query:
+        if filters.query:
             access_log.searched(services, actor(), current_user().company_id)
         return render_template(
             "dashboard/overview.html",
-            asked=asked,
+            filters=filters,
             accounts=accounts,
             overview=overview,
             cases=cases,
             notices=notes,
-            ours=_ours(overview),
+            ours=_recovered_by_us(overview),
             bars=bars(daily),
             daily=daily,
             currency=currency,
             periods=PERIODS,
-            filters=FILTERS,
+            states=STATES,
             timezone=accounts[0].timezone or "UTC",
             refresh=REFRESH_SECONDS,
-            address=_address,
+            address=_query_args,
             shares=shares(overview),
             sources=by_source(overview),
             band=band,
@@ -98,27 +98,27 @@ def blueprint(services: Services) -> Blueprint:
     return routes
 
 
-def _asked() -> Asked:
+def _filters() -> Filters:
     args = request.args
     period, state = args.get("period", "30"), args.get("state", "all")
-    return Asked(
+    return Filters(
         period=period if period in PERIODS else "30",
-        state=state if state in FILTERS else "all",
+        state=state if state in STATES else "all",
         query=args.get("q", "").strip()[: case_list.MAX_QUERY],
         after=args.get("after", ""),
         live=args.get("live") == "1",
     )
 
 
-def _address(asked: Asked, **changes: str) -> dict[str, str]:
+def _query_args(filters: Filters, **changes: str) -> dict[str, str]:
     """The query arguments of this page with some changed; a change of filter starts at the top."""
-    values = {"period": asked.period, "state": asked.state, "q": asked.query}
-    values |= {"live": "1"} if asked.live else {}
+    values = {"period": filters.period, "state": filters.state, "q": filters.query}
+    values |= {"live": "1"} if filters.live else {}
     standard = {"period": "30", "state": "all"}
     return {k: v for k, v in (values | changes).items() if v and standard.get(k) != v}
 
 
-def _ours(overview: Overview) -> dict[str, int]:
+def _recovered_by_us(overview: Overview) -> dict[str, int]:
     """Net money by currency that Recover itself had a hand in."""
     sums: dict[str, int] = {}
     for one in overview.sources:

@@ -1,4 +1,4 @@
-"""A case's planned course for people to read: each act at its time, without the waits between."""
+"""What is planned for a case, for people to read: each step at its time, without the waits."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from recover.web import labels
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """One thing to come."""
+class PlannedStep:
+    """One step to come."""
 
     at: datetime
     name: str
@@ -19,20 +19,20 @@ class Course:
     reason: str
 
 
-def course(decisions: list[Decision], now: datetime) -> list[Course]:
-    """What `plan` foresees. A wait only moves the time, unless nothing comes after it."""
+def planned_steps(decisions: list[Decision], now: datetime) -> list[PlannedStep]:
+    """The steps of `dunning.plan`. A wait only moves the time, unless nothing comes after it."""
     found, at = [], now
     for decision in decisions:
         if isinstance(decision, Wait):
             at = decision.until
         else:
-            found.append(Course(at, *_called(decision), decision.reason))
+            found.append(PlannedStep(at, *_name_and_tone(decision), decision.reason))
     if decisions and isinstance(decisions[-1], Wait):
-        found.append(Course(at, "Look again", "quiet", decisions[-1].reason))
+        found.append(PlannedStep(at, "Look again", "quiet", decisions[-1].reason))
     return found
 
 
-def _called(decision: Decision) -> tuple[str, str]:
+def _name_and_tone(decision: Decision) -> tuple[str, str]:
     if isinstance(decision, RetryPayment):
         return "Charge the card", "warn"
     if isinstance(decision, SendMessage):

@@ -1,4 +1,4 @@
-"""The page about who times the tries, what was learned, and how to go back to a former version."""
+"""The page about what times the retries, what was learned, and how to use another version."""
 
 from __future__ import annotations
 
@@ -32,47 +32,47 @@ def blueprint(services: Services) -> Blueprint:
                     "dashboard/overview_empty.html", base_url=services.links.base_url
                 )
             shown = live_or_test.shown(mine)
-            account = _own(mine if account_id else shown, account_id)
-            view = retry_models_view.view(session, account, services.now(), _before())
+            account = _own_account(mine if account_id else shown, account_id)
+            view = retry_models_view.view(session, account, services.now(), _page_before())
         return render_template(
             "dashboard/retry_models.html", accounts=shown, account=account, view=view
         )
 
-    _answer_versions(routes, services)
+    _add_version_routes(routes, services)
 
     @routes.post("/retries/<int:account_id>/follow")
     def follow(account_id: int) -> Response:
         with services.db.read() as session:
             mine = figures.accounts_of(session, current_user().company_id)
-        training.follow(services, _own(mine, account_id).id, actor=actor())
+        training.follow(services, _own_account(mine, account_id).id, actor=actor())
         flash("The nights choose again. Open cases are planned anew.")
         return redirect(url_for("web.retry_models.show", account_id=account_id), 303)
 
     return routes
 
 
-def _answer_versions(routes: Blueprint, services: Services) -> None:
-    """One version: against the one in use, and instead of it. ``name`` as in `versions.named`."""
+def _add_version_routes(routes: Blueprint, services: Services) -> None:
+    """Compare a version with the one in use, or use it instead; ``name`` as in `versions.named`."""
 
     @routes.get("/retries/<int:account_id>/versions/<name>")
     def version(account_id: int, name: str) -> str:
         with services.db.read() as session:
-            account, row = _version(session, account_id, name)
+            account, row = _version_named(session, account_id, name)
             in_use = versions.in_use(session, account)
-        told, fault = _compared(in_use, row)
+        differences, fault = _differences(in_use, row)
         return render_template(
             "dashboard/retry_model.html",
             account=account,
             row=row,
             in_use=in_use,
-            told=told,
+            differences=differences,
             fault=fault,
         )
 
     @routes.get("/retries/<int:account_id>/versions/<name>/use")
     def confirm_use(account_id: int, name: str) -> str:
         with services.db.read() as session:
-            account, row = _usable(session, account_id, name)
+            account, row = _usable_version(session, account_id, name)
             in_use = versions.in_use(session, account)
             waiting = retry_models_view.open_cases(session, account.id)
         return render_template(
@@ -86,44 +86,48 @@ def _answer_versions(routes: Blueprint, services: Services) -> None:
     @routes.post("/retries/<int:account_id>/versions/<name>/use")
     def use(account_id: int, name: str) -> Response:
         with services.db.read() as session:
-            account, row = _usable(session, account_id, name)
+            account, row = _usable_version(session, account_id, name)
         training.use(services, account.id, row.id if row else None, actor=actor())
-        called = f"Version {versions.short(row)}" if row else "The shipped prior"
-        flash(f"{called} is used from now on. Open cases are planned anew.")
+        name_shown = f"Version {versions.short(row)}" if row else "The shipped prior"
+        flash(f"{name_shown} is used from now on. Open cases are planned anew.")
         return redirect(url_for("web.retry_models.show", account_id=account.id), 303)
 
 
-def _own(mine: list[Account], account_id: int | None) -> Account:
-    """The account, if it is of the user's own company; anybody else's does not exist."""
+def _own_account(mine: list[Account], account_id: int | None) -> Account:
+    """The account, if it is of the user's own company; 404 otherwise."""
     found = next((one for one in mine if account_id in (None, one.id)), None)
     return found or abort(404)
 
 
-def _version(session: Session, account_id: int, name: str) -> tuple[Account, RetryModel | None]:
-    account = _own(figures.accounts_of(session, current_user().company_id), account_id)
+def _version_named(
+    session: Session, account_id: int, name: str
+) -> tuple[Account, RetryModel | None]:
+    account = _own_account(figures.accounts_of(session, current_user().company_id), account_id)
     try:
         return account, versions.named(session, account.id, name)
     except PermanentError:
         abort(404)
 
 
-def _usable(session: Session, account_id: int, name: str) -> tuple[Account, RetryModel | None]:
+def _usable_version(
+    session: Session, account_id: int, name: str
+) -> tuple[Account, RetryModel | None]:
     """A refused version is never used."""
-    account, row = _version(session, account_id, name)
+    account, row = _version_named(session, account_id, name)
     if row is not None and not row.accepted:
         abort(404)
     return account, row
 
 
-def _compared(old: RetryModel | None, new: RetryModel | None) -> tuple[list[str], str]:
-    """(what ``new`` believes differently, why that cannot be said)."""
+def _differences(old: RetryModel | None, new: RetryModel | None) -> tuple[list[str], str]:
+    """(what ``new`` believes differently, why they cannot be compared); one of them is empty."""
     try:
         return training.compare(old, new), ""
     except PermanentError as error:
         return [], str(error)
 
 
-def _before() -> int | None:
-    """The id that ends the page of newer versions; nonsense shows the newest."""
+def _page_before() -> int | None:
+    """The id below which the page of versions begins; None, the newest, where it is no row's id."""
     wanted = request.args.get("before", type=int)
     return wanted if wanted is not None and 0 < wanted < _LARGEST_ID else None

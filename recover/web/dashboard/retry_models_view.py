@@ -1,4 +1,4 @@
-"""What the page about retries shows of one account, read from our rows in a few bounded queries."""
+"""What the page about retries shows of one account, read in a few bounded queries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAGE = 10
 
 @dataclass(frozen=True, slots=True)
 class View:
-    standing: str  # who times the tries
+    standing: str  # what times the retries
     warning: str  # about the model in use
     in_use: RetryModel | None  # None: the shipped prior
     steps: Campaign  # with the limits in force
@@ -43,23 +43,23 @@ def view(session: Session, account: Account, now: datetime, before: int | None) 
         warning=timing_in_force.warning(session, account),
         in_use=in_use,
         steps=timing_in_force.within_limits(account, steps),
-        believed=_believed(in_use),
+        believed=_differences_from_prior(in_use),
         rows=rows[:PAGE],
         older=rows[PAGE - 1].id if len(rows) > PAGE else 0,
-        ahead=_ahead(session, account, steps, now) if newest else "",
+        ahead=_next_learning(session, account, steps, now) if newest else "",
         calibration=calibration(session, account.id),
     )
 
 
-def _believed(in_use: RetryModel | None) -> list[str]:
+def _differences_from_prior(in_use: RetryModel | None) -> list[str]:
     try:
         return training.compare(None, in_use) if in_use else []
     except PermanentError:
         return []  # damaged: the page has a warning of its own
 
 
-def _ahead(session: Session, account: Account, steps: Campaign, now: datetime) -> str:
-    """What there is to learn from tonight, or when there will be."""
+def _next_learning(session: Session, account: Account, steps: Campaign, now: datetime) -> str:
+    """How many cases tonight's training can use, or when the first can be used."""
     of_account = RecoveryCase.account_id == account.id
     first = session.scalar(select(func.min(RecoveryCase.failed_at)).where(of_account))
     if first is None:

@@ -57,29 +57,29 @@ def blueprint(services: Services) -> Blueprint:
             changes=may_change(),
         )
 
-    _answer(routes, services)
-    _confirm(routes, services)
+    _add_answer_routes(routes, services)
+    _add_confirm_routes(routes, services)
     return routes
 
 
-def _answer(routes: Blueprint, services: Services) -> None:
+def _add_answer_routes(routes: Blueprint, services: Services) -> None:
     @routes.post("/start/<int:account_id>/import")
     def go_on(account_id: int) -> Response:
         _, account = owned(services, account_id)
         history_import.go_on(services, account.id, actor())
         services.enqueue("import_history", account.id, queue=CHORES)
-        return _back(account)
+        return _to_checklist(account)
 
     @routes.post("/start/<int:account_id>/retries")
     def retries(account_id: int) -> Response:
-        """Somebody says that Stripe's own retries are off; or takes it back."""
+        """Store a person's statement that Stripe's own retries are off, or take it back."""
         _, account = owned(services, account_id)
         off = request.form.get("off") == "yes"
         text = "Stripe's own retries were said to be off." if off else "That was taken back."
-        _note(
+        _save_answer(
             services, account, "start:retries", text, retries_off_at=services.now() if off else None
         )
-        return _back(account)
+        return _to_checklist(account)
 
     @routes.post("/start/<int:account_id>/mails")
     def mails(account_id: int) -> Response:
@@ -87,7 +87,7 @@ def _answer(routes: Blueprint, services: Services) -> None:
         said = request.form.get("said", "")
         said = said if said in ("on", "off") else ""
         text = f"Stripe's mails about failed payments were said to be {said or 'unknown'}."
-        _note(
+        _save_answer(
             services,
             account,
             "start:mails",
@@ -95,7 +95,7 @@ def _answer(routes: Blueprint, services: Services) -> None:
             stripe_mails=said,
             stripe_mails_at=services.now(),
         )
-        return _back(account)
+        return _to_checklist(account)
 
     @routes.post("/start/<int:account_id>/sender")
     def ask(account_id: int) -> Response:
@@ -106,16 +106,16 @@ def _answer(routes: Blueprint, services: Services) -> None:
             flash(str(error))
         else:
             flash(f"A mail with a link is on its way to {address}.")
-        return _back(account)
+        return _to_checklist(account)
 
     @routes.get("/start/<int:account_id>/campaign")
     def campaign(account_id: int) -> str:
         _, account = owned(services, account_id)
-        looked(services, account, "campaign_at", "The campaign was looked at.")
+        mark_as_seen(services, account, "campaign_at", "The campaign was looked at.")
         return render_template("onboarding/campaign.html", account=account, steps=steps_of(account))
 
 
-def _confirm(routes: Blueprint, services: Services) -> None:
+def _add_confirm_routes(routes: Blueprint, services: Services) -> None:
     """The link in the confirming mail: whoever reads the mailbox need not sign in."""
 
     @routes.get("/confirm-sender/<token>")
@@ -125,7 +125,7 @@ def _confirm(routes: Blueprint, services: Services) -> None:
         try:
             account, address = sender_check.asked_about(services, token)
         except (LinkExpired, LinkInvalid) as error:
-            return _useless(error)
+            return _link_refused(error)
         return render_template(
             "onboarding/confirm_sender.html", token=token, account=account, address=address
         )
@@ -136,19 +136,21 @@ def _confirm(routes: Blueprint, services: Services) -> None:
         try:
             address = sender_check.confirm(services, token)
         except (LinkExpired, LinkInvalid) as error:
-            return _useless(error)
+            return _link_refused(error)
         return render_template("onboarding/sender_confirmed.html", address=address)
 
 
-def _useless(error: Exception) -> tuple[str, int]:
+def _link_refused(error: Exception) -> tuple[str, int]:
     return render_template("onboarding/confirm_sender_useless.html", reason=str(error)), 410
 
 
-def _back(account: Account) -> Response:
+def _to_checklist(account: Account) -> Response:
     return redirect(url_for("web.checklist.show", account_id=account.id), 303)
 
 
-def _note(services: Services, account: Account, about: str, text: str, **values: object) -> None:
+def _save_answer(
+    services: Services, account: Account, about: str, text: str, **values: object
+) -> None:
     now = services.now()
     with services.db.begin() as session:
         row = stored(services.db, session, account.id)
@@ -164,14 +166,14 @@ def _note(services: Services, account: Account, about: str, text: str, **values:
         )
 
 
-def looked(services: Services, account: Account, column: str, text: str) -> None:
-    """Tick an item that is done by looking; once, and only for those who may change things."""
+def mark_as_seen(services: Services, account: Account, column: str, text: str) -> None:
+    """Tick an item that is done by opening its page: once, and only for who may change things."""
     if not may_change():
         return
     with services.db.read() as session:
         if getattr(start_of(session, account.id), column) is not None:
             return
-    _note(
+    _save_answer(
         services, account, f"start:{column.removesuffix('_at')}", text, **{column: services.now()}
     )
 

@@ -1,4 +1,4 @@
-"""The dry run's pages: figures first, then every invoice, then one invoice day by day."""
+"""The dry run's pages: its figures with the list of invoices, and one invoice day by day."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from recover.onboarding.dry_run.wording import UNKNOWN
 from recover.reporting import background_reports
 from recover.services import Services
 from recover.web.access_control import actor
-from recover.web.onboarding.checklist import REFRESH_SECONDS, looked, may_change
+from recover.web.onboarding.checklist import REFRESH_SECONDS, mark_as_seen, may_change
 from recover.web.own_accounts import owned
 
 PAGE = 30
@@ -35,10 +35,10 @@ def blueprint(services: Services) -> Blueprint:
                 session, account.id, ReportKind.DRY_RUN, ReportState.DONE
             )
             lines, after = (
-                background_reports.page(session, done, after_asked(), PAGE) if done else ([], 0)
+                background_reports.page(session, done, page_after(), PAGE) if done else ([], 0)
             )
         if done:
-            looked(services, account, "dry_run_at", "The dry run was looked at.")
+            mark_as_seen(services, account, "dry_run_at", "The dry run was looked at.")
         return render_template(
             "onboarding/dry_run.html",
             account=account,
@@ -62,7 +62,7 @@ def blueprint(services: Services) -> Blueprint:
         try:
             dry_run.ask(services, account, actor(), wanted)
         except PermanentError:
-            flash("The past is not read yet. The dry run follows by itself.")
+            flash("The history is not imported yet. The dry run follows by itself.")
         return redirect(url_for("web.dry_run.show", account_id=account.id), 303)
 
     @routes.get("/start/<int:account_id>/dry-run/<invoice_id>")
@@ -88,11 +88,11 @@ def blueprint(services: Services) -> Blueprint:
 
 
 def at(text: str) -> datetime:
-    """A time as reports keep it."""
+    """The moment that a report stores as ISO 8601."""
     return datetime.fromisoformat(text)
 
 
-def after_asked() -> int:
-    """The cursor in the address; nonsense begins at the top."""
+def page_after() -> int:
+    """The cursor in the address; 0, the start, where it is no row's id."""
     wanted = request.args.get("after", default=0, type=int)
     return wanted if 0 <= wanted < LARGEST_ID else 0

@@ -1,4 +1,4 @@
-"""Leaving observe mode: the switch-over report, a confirmation that names what comes first, go."""
+"""Leaving observe mode: the switch-over report, a confirmation with the first steps, the switch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from recover.reporting import background_reports
 from recover.services import Services
 from recover.web.access_control import actor
 from recover.web.onboarding.checklist import REFRESH_SECONDS, may_change
-from recover.web.onboarding.dry_run import after_asked, at
+from recover.web.onboarding.dry_run import at, page_after
 from recover.web.own_accounts import owned
 
 PAGE = 30
@@ -21,7 +21,7 @@ CHOICES = {
     RetryMode.RECOVER: (
         "Recover retries and writes",
         (
-            "Recover times the tries, charges new cards at once and writes to subscribers."
+            "Recover times the retries, charges new cards at once and writes to subscribers."
             " Stripe's own retries should be off."
         ),
     ),
@@ -29,7 +29,7 @@ CHOICES = {
         "Stripe retries, Recover writes",
         (
             "Stripe's retries stay on. Recover writes to subscribers and charges a new card at"
-            " once; it makes no scheduled try of its own."
+            " once; it makes no scheduled retry of its own."
         ),
     ),
 }
@@ -47,7 +47,7 @@ def blueprint(services: Services) -> Blueprint:
                 session, account.id, ReportKind.SWITCHOVER, ReportState.DONE
             )
             lines, after = (
-                background_reports.page(session, done, after_asked(), PAGE) if done else ([], 0)
+                background_reports.page(session, done, page_after(), PAGE) if done else ([], 0)
             )
         return render_template(
             "onboarding/go_live.html",
@@ -70,14 +70,14 @@ def blueprint(services: Services) -> Blueprint:
         going_live.ask(services, account, actor())
         return redirect(url_for("web.go_live.show", account_id=account.id), 303)
 
-    _switch(routes, services)
+    _add_switch_routes(routes, services)
     return routes
 
 
-def _switch(routes: Blueprint, services: Services) -> None:
+def _add_switch_routes(routes: Blueprint, services: Services) -> None:
     @routes.get("/start/<int:account_id>/live/<mode>")
     def confirm(account_id: int, mode: str) -> Response | str:
-        account, report = _ready(services, account_id, mode)
+        account, report = _account_and_fresh_report(services, account_id, mode)
         if report is None:
             flash("First see who owns each past-due invoice now.")
             return redirect(url_for("web.go_live.show", account_id=account.id), 303)
@@ -96,18 +96,20 @@ def _switch(routes: Blueprint, services: Services) -> None:
 
     @routes.post("/start/<int:account_id>/live/<mode>")
     def go(account_id: int, mode: str) -> Response:
-        account, _ = _ready(services, account_id, mode)
+        account, _ = _account_and_fresh_report(services, account_id, mode)
         try:
             going_live.go(services, account, mode, actor())
         except PermanentError as error:
             flash(str(error))
             return redirect(url_for("web.go_live.show", account_id=account.id), 303)
         flash(f"{account.name} is live, in {mode} mode. Every open case is planned anew now.")
-        return redirect(url_for("web.dashboard.show"), 303)
+        return redirect(url_for("web.overview.show"), 303)
 
 
-def _ready(services: Services, account_id: int, mode: str) -> tuple[Account, Report | None]:
-    """The account, and a report fresh enough to decide on."""
+def _account_and_fresh_report(
+    services: Services, account_id: int, mode: str
+) -> tuple[Account, Report | None]:
+    """The account, and its switch-over report if that is fresh enough to decide on."""
     _, account = owned(services, account_id)
     if mode not in CHOICES:
         abort(404)

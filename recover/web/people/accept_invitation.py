@@ -1,4 +1,4 @@
-"""An invitation's own page: opening it changes nothing, its button takes the place."""
+"""The page of an invitation: opening it changes nothing, its button accepts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from recover.people.invitations import InvitationOver
 from recover.people.roles import MEANINGS
 from recover.services import Services
 from recover.web import headers, user_agent
-from recover.web.people.sign_in import welcome_in
+from recover.web.people.sign_in import begin_session
 
 OLD = "This invitation is too old. Ask whoever invited you to send it again."
 
@@ -25,7 +25,7 @@ def blueprint(services: Services) -> Blueprint:
         try:
             found = invitations.find(services, token)
         except (LinkExpired, LinkInvalid, InvitationOver) as error:
-            return _over(error)
+            return _invitation_refused(error)
         may = MEANINGS[found.invitation.role]
         return render_template("people/invitation.html", token=token, found=found, may_do=may)
 
@@ -36,12 +36,12 @@ def blueprint(services: Services) -> Blueprint:
             holder = sessions.current(services, session.get("token", ""))
             session_token = invitations.accept(services, token, user_agent.visit(services), holder)
         except (LinkExpired, LinkInvalid, InvitationOver) as error:
-            return _over(error)
-        return welcome_in(services, session_token)
+            return _invitation_refused(error)
+        return begin_session(services, session_token)
 
     return routes
 
 
-def _over(error: Exception) -> tuple[str, int]:
+def _invitation_refused(error: Exception) -> tuple[str, int]:
     reason = OLD if isinstance(error, LinkExpired) else str(error)
     return render_template("people/invitation_over.html", reason=reason), 410

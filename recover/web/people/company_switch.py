@@ -1,4 +1,4 @@
-"""Which company: for whoever serves several on this installation."""
+"""The switch between companies, for people who belong to several of this installation."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.post("/companies/<int:user_id>")
     def switch(user_id: int) -> Response:
-        """Turn this session to that place; what was asked for before the sign-in comes next."""
+        """Move this session to that membership, then open the page asked for before signing in."""
         here = current_session()
         if user_id != here.user.id and sessions.move(services, here, user_id) is None:
             abort(404)
-        return redirect(session.pop("next", "") or url_for("web.dashboard.show"), 303)
+        return redirect(session.pop("next", "") or url_for("web.overview.show"), 303)
 
     return routes

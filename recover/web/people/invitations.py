@@ -24,14 +24,14 @@ def blueprint(services: Services) -> Blueprint:
             row = invitations.invite(services, current_user(), email, role)
         except NotInvited as error:
             return page(services, invite_fault=str(error), email=email, role=role), 409
-        flash(_said(row))
-        return _back()
+        flash(_invitation_message(row))
+        return _to_team()
 
-    _acts(routes, services)
+    _add_actions(routes, services)
     return routes
 
 
-def _acts(routes: Blueprint, services: Services) -> None:
+def _add_actions(routes: Blueprint, services: Services) -> None:
     """What the buttons beside an invitation do; another company's does not exist."""
 
     @routes.post("/settings/team/invitations/<int:invitation_id>/again")
@@ -42,8 +42,8 @@ def _acts(routes: Blueprint, services: Services) -> None:
             return page(services, fault=str(error)), 409
         except NoInvitation:
             abort(404)
-        flash(_said(row))
-        return _back()
+        flash(_invitation_message(row))
+        return _to_team()
 
     @routes.post("/settings/team/invitations/<int:invitation_id>/link")
     def link(invitation_id: int) -> str | tuple[str, int]:
@@ -64,14 +64,14 @@ def _acts(routes: Blueprint, services: Services) -> None:
         except NoInvitation:
             abort(404)
         flash(f"The invitation of {row.email} is withdrawn; its link does not work any more.")
-        return _back()
+        return _to_team()
 
 
-def _said(row: Invitation) -> str:
+def _invitation_message(row: Invitation) -> str:
     if row.mail_trouble:
         return f"{row.email} is invited, but the mail did not go out. See below for a way round."
     return f"The mail server took the invitation for {row.email}."
 
 
-def _back() -> Response:
+def _to_team() -> Response:
     return redirect(url_for("web.team.show", _anchor="invitations"), 303)

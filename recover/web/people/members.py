@@ -26,11 +26,11 @@ def blueprint(services: Services) -> Blueprint:
         except NobodyThere:
             abort(404)
         flash(f"{user.email} is {user.role} now.")
-        return _back()
+        return _to_team()
 
     @routes.get("/settings/team/<int:user_id>/remove")
     def confirm_remove(user_id: int) -> str:
-        return render_template("people/team_remove.html", member=_find(services, user_id))
+        return render_template("people/team_remove.html", member=_member(services, user_id))
 
     @routes.post("/settings/team/<int:user_id>/remove")
     def remove(user_id: int) -> Response | tuple[str, int]:
@@ -42,7 +42,7 @@ def blueprint(services: Services) -> Blueprint:
         except NobodyThere:
             abort(404)
         flash(f"{user.email} is removed and signed out.")
-        return _back()
+        return _to_team()
 
     @routes.post("/settings/team/<int:user_id>/sign-out")
     def sign_out(user_id: int) -> Response:
@@ -52,7 +52,7 @@ def blueprint(services: Services) -> Blueprint:
         except NobodyThere:
             abort(404)
         flash(f"Sessions ended: {count}.")
-        return _back()
+        return _to_team()
 
     return routes
 
@@ -65,7 +65,7 @@ def chosen_role() -> Role:
         abort(400)
 
 
-def _find(services: Services, user_id: int) -> User:
+def _member(services: Services, user_id: int) -> User:
     with services.db.read() as session:
         found = [
             one for one in team.members(session, current_user().company_id) if one.id == user_id
@@ -75,5 +75,5 @@ def _find(services: Services, user_id: int) -> User:
     return found[0]
 
 
-def _back() -> Response:
+def _to_team() -> Response:
     return redirect(url_for("web.team.show"), 303)

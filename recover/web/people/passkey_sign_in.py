@@ -12,7 +12,7 @@ from recover.people import passkeys
 from recover.people.passkeys import Challenge, NotAccepted
 from recover.services import Services
 from recover.web import headers, user_agent
-from recover.web.people.sign_in import welcome_in
+from recover.web.people.sign_in import begin_session
 
 WAITING = "passkey"
 
@@ -24,7 +24,7 @@ def blueprint(services: Services) -> Blueprint:
     def options() -> dict[str, Any]:
         headers.allow().private = True
         wanted, challenge = passkeys.options_to_sign_in(services)
-        keep("sign-in", challenge, services.now())
+        keep_challenge("sign-in", challenge, services.now())
         return wanted
 
     @routes.post("/sign-in/passkey")
@@ -32,25 +32,25 @@ def blueprint(services: Services) -> Blueprint:
         headers.allow().private = True
         answer = request.form.get("answer", "")
         try:
-            challenge, _ = take("sign-in")
+            challenge, _ = take_challenge("sign-in")
             token = passkeys.sign_in(services, answer, challenge, user_agent.visit(services))
         except NotAccepted as error:
             possible = passkeys.site(services.settings).possible
             return render_template(
                 "people/sign_in.html", passkeys=possible, refused=str(error)
             ), 403
-        return welcome_in(services, token)
+        return begin_session(services, token)
 
     return routes
 
 
-def keep(purpose: str, challenge: str, now: datetime, handle: str = "") -> None:
+def keep_challenge(purpose: str, challenge: str, now: datetime, handle: str = "") -> None:
     """Bind a challenge to this browser's session; the one before it is gone."""
     session[WAITING] = [purpose, challenge, now.isoformat(), handle]
 
 
-def take(purpose: str) -> tuple[Challenge, str]:
-    """The challenge that this session waits for, and the handle kept with it; it is gone then.
+def take_challenge(purpose: str) -> tuple[Challenge, str]:
+    """Take the challenge that this session waits for out of it, with the handle kept beside it.
 
     Raises NotAccepted without one.
     """

@@ -42,7 +42,7 @@ def blueprint(services: Services) -> Blueprint:
         if not sessions.end(services, current_session(), session_id):
             abort(404)
         flash("That session is ended.")
-        return _back()
+        return _to_sessions()
 
     @routes.post("/settings/sessions/end-others")
     def end_others() -> Response:
@@ -52,10 +52,10 @@ def blueprint(services: Services) -> Blueprint:
                 count, f"{count} other sessions are ended."
             )
         )
-        return _back()
+        return _to_sessions()
 
     return routes
 
 
-def _back() -> Response:
+def _to_sessions() -> Response:
     return redirect(url_for("web.sessions.show"), 303)

@@ -46,7 +46,7 @@ def blueprint(services: Services) -> Blueprint:
         try:
             email = users.waiting(services, token)
         except (LinkExpired, LinkInvalid, users.LinkUsed) as error:
-            return _useless(error)
+            return _link_refused(error)
         elsewhere = ASKED not in session
         return render_template(
             "people/sign_in_confirm.html", token=token, email=email, elsewhere=elsewhere
@@ -58,8 +58,8 @@ def blueprint(services: Services) -> Blueprint:
         try:
             session_token = users.sign_in(services, token, user_agent.visit(services))
         except (LinkExpired, LinkInvalid, users.LinkUsed) as error:
-            return _useless(error)
-        return welcome_in(services, session_token)
+            return _link_refused(error)
+        return begin_session(services, session_token)
 
     @routes.post("/sign-out")
     def leave() -> Response:
@@ -70,10 +70,10 @@ def blueprint(services: Services) -> Blueprint:
     return routes
 
 
-def welcome_in(services: Services, session_token: str) -> Response:
-    """Give this browser a new session, end the one it had, and lead it to where it wanted to go.
+def begin_session(services: Services, session_token: str) -> Response:
+    """End the browser's old session, begin the new one, and redirect to the page first asked for.
 
-    Whoever serves several companies says first which one.
+    A person with several companies is led to the choice between them first.
     """
     users.sign_out(services, session.get("token", ""))
     wanted = session.get("next", "")
@@ -84,7 +84,7 @@ def welcome_in(services: Services, session_token: str) -> Response:
     if here and len(sessions.reachable(services, here)) > 1:
         session["next"] = wanted
         return redirect(url_for("web.company_switch.show"), 303)
-    return redirect(wanted or url_for("web.dashboard.show"), 303)
+    return redirect(wanted or url_for("web.overview.show"), 303)
 
 
 def _ask_and_mail(services: Services, email: str, origin: str) -> None:
@@ -93,5 +93,5 @@ def _ask_and_mail(services: Services, email: str, origin: str) -> None:
         users.mail(services, wanted)
 
 
-def _useless(error: Exception) -> tuple[str, int]:
+def _link_refused(error: Exception) -> tuple[str, int]:
     return render_template("people/sign_in_useless.html", reason=str(error)), 410

@@ -29,7 +29,7 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.post("/settings/api")
     def create() -> tuple[str, int]:
-        """The answer shows the token. It is no redirect: the text is kept nowhere."""
+        """The response shows the token, so it is no redirect: the token's text is not stored."""
         try:
             row, text = _create(services)
         except TokenFault as fault:
@@ -38,11 +38,13 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.get("/settings/api/<int:token_id>/revoke")
     def confirm_revoke(token_id: int) -> str:
-        return render_template("settings/api_token_revoke.html", token=_find(services, token_id))
+        return render_template(
+            "settings/api_token_revoke.html", token=_own_token(services, token_id)
+        )
 
     @routes.post("/settings/api/<int:token_id>/revoke")
     def revoke(token_id: int) -> Response:
-        row = _find(services, token_id)
+        row = _own_token(services, token_id)
         api_tokens.revoke(services, row.company_id, row.id, actor=actor())
         flash(f"The token {row.name} opens nothing any more.")
         return redirect(url_for("web.api_tokens.show"), 303)
@@ -63,16 +65,16 @@ def _page(services: Services, *, fault: TokenFault | None = None, bad_grace: int
     company_id = current_user().company_id
     with services.db.read() as session:
         accounts = figures.accounts_of(session, company_id)
-        rows = api_tokens.of_company(session, company_id)
+        tokens = api_tokens.of_company(session, company_id)
     now = services.now()
     return render_template(
         "settings/api_tokens.html",
-        tokens=rows,
+        tokens=tokens,
         accounts=accounts,
         scopes=SCOPES,
         lives=LIVES,
         fault=fault,
-        standings={row.id: api_tokens.standing(row, now) for row in rows},
+        standings={row.id: api_tokens.standing(row, now) for row in tokens},
         form=request.form,
         chosen=request.form.getlist("scope"),
         docs=request.script_root + "/api/v1/docs",
@@ -104,7 +106,7 @@ def _expiry(life: str, now: datetime) -> datetime | None:
     return now + timedelta(days=int(life)) if life else None
 
 
-def _find(services: Services, token_id: int) -> ApiToken:
+def _own_token(services: Services, token_id: int) -> ApiToken:
     with services.db.read() as session:
         row = session.get(ApiToken, token_id)
     if row is None or row.company_id != current_user().company_id:
@@ -113,7 +115,7 @@ def _find(services: Services, token_id: int) -> ApiToken:
 
 
 def _set_grace(services: Services, account_id: int, days: int) -> int:
-    """What it was before."""
+    """Set the days of grace. Returns what they were before."""
     own = Account.id == account_id, Account.company_id == current_user().company_id
     with services.db.begin() as session:
         account = session.scalar(select(Account).where(*own).with_for_update())

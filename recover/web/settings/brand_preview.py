@@ -1,4 +1,4 @@
-"""What a brand looks like on the card page and in a mail, before anybody else sees it."""
+"""Previews of a brand: the card page and a mail, before subscribers see it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def add_routes(routes: Blueprint, services: Services) -> None:
         return Response(_mail(brand, services.links.base_url), mimetype="text/html")
 
 
-def asked(form: Form) -> dict[str, str]:
+def preview_args(form: Form) -> dict[str, str]:
     """The arguments of a preview's address: what is typed, where it is sound."""
     return {k: str(v) for k, v in form.values.items() if v}
 
@@ -52,7 +52,7 @@ def _frame(brand: Brand) -> None:
 def _brand(services: Services, account_id: int) -> Brand:
     """The brand asked for; where a value is not sound, the one in force."""
     with services.db.read() as session:
-        _, account = change_history.own(session, account_id)
+        _, account = change_history.own_account(session, account_id)
     account = account or abort(404)
     names = [*catalogue.SETTINGS]
     values = changes.values_of(account, names)

@@ -45,7 +45,7 @@ def _when(step: Step) -> str:
     days = step.after.days
     day = "At once" if not days else f"Day {days}"
     if step.at_latest:
-        return f"{day}, after the second failed try; day {step.at_latest.days} at the latest"
+        return f"{day}, after the second failed attempt; day {step.at_latest.days} at the latest"
     return day
 
 
@@ -56,7 +56,7 @@ def _whom(step: Step) -> str:
         return "The card may work later"
     if step.categories == frozenset(DeclineCategory):
         return "Everybody, before the case ends"
-    return "Only the customer can mend it"
+    return "Only the customer can fix it"
 
 
 def _failed(face: Brand, step: Step, nth: int) -> Rendered:

@@ -43,8 +43,8 @@ def ids_of(text: str | None) -> list[int]:
     return [int(one) for one in parts if one.isascii() and one.isdigit() and len(one) < 19]  # noqa: PLR2004 - digits of the largest id
 
 
-def own(session: Session, account_id: int | None) -> tuple[list[Account], Account | None]:
-    """The company's accounts, and the one named, or the first; anybody else's does not exist."""
+def own_account(session: Session, account_id: int | None) -> tuple[list[Account], Account | None]:
+    """The company's accounts, and the one named or the first; 404 for another company's."""
     mine = figures.accounts_of(session, current_user().company_id)
     shown = live_or_test.shown(mine)
     found = next(
@@ -59,13 +59,13 @@ def _show(services: Services, account_id: int | None) -> str:
     before = request.args.get("before", type=int)
     before = before if before is not None and 0 < before < _LARGEST_ID else None
     with services.db.read() as session:
-        accounts, account = own(session, account_id)
+        accounts, account = own_account(session, account_id)
         if account is None:
             return render_template(
                 "dashboard/overview_empty.html", base_url=services.links.base_url
             )
         rows, older = changes.history(session, account, before)
-        names = _names(session, rows)
+        names = _actor_names(session, rows)
     return render_template(
         "settings/changes.html",
         accounts=accounts,
@@ -79,15 +79,15 @@ def _show(services: Services, account_id: int | None) -> str:
     )
 
 
-def _names(session: Session, found: list[Change]) -> dict[str, str]:
-    """What to call each actor: the address of a person of this company, or what it is."""
+def _actor_names(session: Session, found: list[Change]) -> dict[str, str]:
+    """The name of each actor: a person of this company by their address, others by their kind."""
     actors = {one.entry.actor for one in found}
     query = select(User).where(User.company_id == current_user().company_id)
     people = {f"user:{user.id}": user.email for user in session.scalars(query)}
-    return {one: people.get(one) or ACTORS.get(one) or _gone(one) for one in actors}
+    return {one: people.get(one) or ACTORS.get(one) or _actor_kind(one) for one in actors}
 
 
-def _gone(actor: str) -> str:
+def _actor_kind(actor: str) -> str:
     kind = actor.partition(":")[0]
     return {"user": "Somebody who has left", "token": "An API token"}.get(kind, actor)
 
@@ -95,10 +95,10 @@ def _gone(actor: str) -> str:
 def _undo(services: Services, account_id: int) -> Response | str:
     ids = [found for text in request.form.getlist("id") for found in ids_of(text)]
     with services.db.read() as session:
-        _, account = own(session, account_id)
+        _, account = own_account(session, account_id)
         found = changes.listed(session, account, ids) if account else []
     warnings = [text for one in found if (text := catalogue.grave(one.name, one.before))]
-    back = _back()
+    back = _page_to_return_to()
     if warnings and not request.form.get("sure"):
         return render_template(
             "settings/undo.html",
@@ -117,7 +117,7 @@ def _undo(services: Services, account_id: int) -> Response | str:
     return redirect(url_for(f"web.account_settings.{back}", account_id=account_id), 303)
 
 
-def _back() -> str:
+def _page_to_return_to() -> str:
     """The page to go back to."""
     wanted = request.form.get("back", "")
     return wanted if wanted in {page.key for page in catalogue.PAGES} else "changes"

@@ -1,4 +1,4 @@
-"""One page of settings as a form: what is typed, what is wrong with it, what else to know."""
+"""One page of settings as a form: what is typed, its faults, and warnings."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def color_hint(color: str) -> str:
     except ValueError:
         return ""
     ratio, ink = contrast(brand.ink, color), "white" if brand.ink == "#ffffff" else "near black"
-    told = f"Text on it is {ink}; the contrast is {ratio:.1f} to 1."
+    text = f"Text on it is {ink}; the contrast is {ratio:.1f} to 1."
     if ratio >= READABLE:
-        return told
-    return f"{told} Small text asks for {READABLE} to 1: a darker or lighter colour reads better."
+        return text
+    return f"{text} Small text asks for {READABLE} to 1: a darker or lighter colour reads better."

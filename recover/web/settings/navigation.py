@@ -1,4 +1,4 @@
-"""The settings: pages side by side, each with its own blueprint, listed here in their order."""
+"""The navigation of the settings: their pages in order, and the index that lists them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Page:
     about: str  # one sentence
 
 
-_OF_ACCOUNTS = [
+_ACCOUNT_PAGES = [
     Page(f"web.account_settings.{one.key}", one.title, one.about) for one in catalogue.PAGES
 ]
 
@@ -28,7 +28,7 @@ PAGES: tuple[Page, ...] = (
         "Stripe accounts",
         "Connect and disconnect, and see whether Stripe reaches this installation.",
     ),
-    *_OF_ACCOUNTS,
+    *_ACCOUNT_PAGES,
     Page("web.account_settings.changes", "Changes", "Who changed what, with the way back."),
     Page("web.team.show", "Team", "Who may come in, and what they may do."),
     Page("web.passkeys.show", "Passkeys", "Sign in by fingerprint, face or PIN."),
@@ -39,32 +39,34 @@ PAGES: tuple[Page, ...] = (
         "How long it is kept; copies and erasure for those who ask.",
     ),
     Page(
-        "web.audit_log.show", "Record", "Who did what, when and why; and proof that it still holds."
+        "web.audit_log.show",
+        "Audit log",
+        "Who did what, when and why; and proof that nothing was altered.",
     ),
     Page("web.api_tokens.show", "API", "Tokens for your own programs, and how long grace lasts."),
     Page(
         "web.webhook_endpoints.show", "Webhooks", "Tell your own programs what happens to a case."
     ),
 )
-"""Add a page here, and let its template extend settings.html."""
+"""Add a page here, and let its template extend settings/layout.html."""
 
 
 def blueprint(services: object) -> Blueprint:
     del services
-    routes = Blueprint("settings", __name__)
+    routes = Blueprint("navigation", __name__)
 
     @routes.get("/settings")
     def show() -> str:
-        return render_template("settings/index.html", pages=_mine())
+        return render_template("settings/index.html", pages=_visible_pages())
 
     @routes.app_context_processor
     def pages() -> dict[str, tuple[Page, ...]]:
-        return {"settings_pages": _mine()}
+        return {"settings_pages": _visible_pages()}
 
     return routes
 
 
-def _mine() -> tuple[Page, ...]:
+def _visible_pages() -> tuple[Page, ...]:
     """Those that whoever is signed in may open."""
     role = Role(g.user.role) if g.get("user") else Role.VIEWER
     return tuple(page for page in PAGES if role.may(access_control.needed(page.endpoint, "GET")))

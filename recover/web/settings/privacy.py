@@ -21,12 +21,12 @@ LONGEST = 255
 
 def blueprint(services: Services) -> Blueprint:
     routes = Blueprint("privacy", __name__)
-    _keep(routes, services)
-    _person(routes, services)
+    _add_retention_routes(routes, services)
+    _add_person_routes(routes, services)
     return routes
 
 
-def _keep(routes: Blueprint, services: Services) -> None:
+def _add_retention_routes(routes: Blueprint, services: Services) -> None:
     @routes.get("/settings/personal-data")
     def show() -> str:
         return _page(services)
@@ -48,11 +48,11 @@ def _keep(routes: Blueprint, services: Services) -> None:
         return redirect(url_for("web.privacy.show"), 303)
 
 
-def _person(routes: Blueprint, services: Services) -> None:
+def _add_person_routes(routes: Blueprint, services: Services) -> None:
     @routes.post("/settings/personal-data/person")
     def find() -> str:
         """Who is meant, and what would become of their data: nothing is changed yet."""
-        who = _asked()
+        who = _person_asked_for()
         person = _looked_up(services, who) if who else None
         if person is None:
             return _page(services, who=who, missing=True)
@@ -60,9 +60,11 @@ def _person(routes: Blueprint, services: Services) -> None:
 
     @routes.post("/settings/personal-data/copy")
     def copy() -> Answer | str:
-        found = erasure.copy(services, current_user().company_id, _asked(), actor=actor())
+        found = erasure.copy(
+            services, current_user().company_id, _person_asked_for(), actor=actor()
+        )
         if found is None:
-            return _page(services, who=_asked(), missing=True)
+            return _page(services, who=_person_asked_for(), missing=True)
         text = json.dumps(found, indent=2, ensure_ascii=False)
         answer = Response(text, mimetype="application/json")
         answer.headers["Content-Disposition"] = 'attachment; filename="personal-data.json"'
@@ -70,18 +72,20 @@ def _person(routes: Blueprint, services: Services) -> None:
 
     @routes.post("/settings/personal-data/erase")
     def erase() -> Answer | str:
-        done = erasure.erase(services, current_user().company_id, _asked(), actor=actor())
+        done = erasure.erase(
+            services, current_user().company_id, _person_asked_for(), actor=actor()
+        )
         if done is None:
-            return _page(services, who=_asked(), missing=True)
+            return _page(services, who=_person_asked_for(), missing=True)
         flash(
-            f"Erased. {done.cases} cases, {done.messages} mails and {done.lines} lines of the"
-            " record name nobody any more, and no more mail is sent to them."
+            f"Erased. {done.cases} cases, {done.messages} mails and {done.lines} entries of the"
+            " audit log name nobody any more, and no more mail is sent to them."
         )
         return redirect(url_for("web.privacy.show"), 303)
 
 
 def _looked_up(services: Services, who: str) -> Person | None:
-    """The person, and a line about who was shown what is kept about them."""
+    """The person looked up. Who looked is written to the audit log."""
     with services.db.begin() as session:
         person = erasure.find(session, current_user().company_id, who)
         for one in person.customers if person else ():
@@ -97,7 +101,7 @@ def _looked_up(services: Services, who: str) -> Person | None:
     return person
 
 
-def _asked() -> str:
+def _person_asked_for() -> str:
     return request.form.get("who", "").strip()[:LONGEST]
 
 

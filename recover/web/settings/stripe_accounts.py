@@ -1,4 +1,4 @@
-"""The Stripe accounts of a company: which there are, and whether each hears and is heard."""
+"""The Stripe accounts of a company, and the state of each connection."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.get("/settings/stripe/<int:account_id>")
     def one(account_id: int) -> str:
-        account = find(services, account_id)
+        account = own_account(services, account_id)
         return render_template(
             "settings/stripe_account.html",
             account=account,
@@ -57,10 +57,10 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.post("/settings/stripe/<int:account_id>/test-mail")
     def test_mail(account_id: int) -> Response:
-        account, asked = find(services, account_id), request.form.get("who", "")
-        if asked not in MAIL_WORDS:
+        account, choice = own_account(services, account_id), request.form.get("who", "")
+        if choice not in MAIL_WORDS:
             abort(400)
-        wanted = TestMail(asked)
+        wanted = TestMail(choice)
         _set_test_mail(services, account, wanted)
         flash(MAIL_WORDS[wanted])
         return redirect(url_for("web.stripe_accounts.one", account_id=account_id), 303)
@@ -68,8 +68,8 @@ def blueprint(services: Services) -> Blueprint:
     return routes
 
 
-def find(services: Services, account_id: int) -> Account:
-    """The account, if it is of the user's own company; anybody else's does not exist."""
+def own_account(services: Services, account_id: int) -> Account:
+    """The account, if it is of the user's own company; 404 otherwise."""
     query = select(Account).where(
         Account.id == account_id, Account.company_id == current_user().company_id
     )
@@ -85,13 +85,13 @@ def is_owner() -> bool:
 
 
 def state(account: Account) -> tuple[str, str]:
-    """How the connection stands, as far as we know without asking: a label and its tone."""
+    """The state of the connection, from our rows alone: a label and its tone."""
     if account.disconnected_at:
-        return ("Leaving" if account.leaving_at else "Disconnected", "quiet")
+        return ("Disconnecting" if account.leaving_at else "Disconnected", "quiet")
     if account.problem:
         return ("Stripe refuses our key", "bad")
     if not listening(account):
-        return ("Not listening yet", "warn")
+        return ("No webhook endpoint yet", "warn")
     return ("Connected", "good")
 
 

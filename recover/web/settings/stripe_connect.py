@@ -13,9 +13,9 @@ from recover.services import Services
 from recover.web import headers
 from recover.web.access_control import actor, current_user
 from recover.web.settings import stripe_key
-from recover.web.settings.stripe_accounts import find, open_cases
+from recover.web.settings.stripe_accounts import open_cases, own_account
 
-LONGEST_SAID = 300  # of Stripe's own words in the address of its answer
+LONGEST_DESCRIPTION = 300  # of Stripe's own words in the address of its answer
 
 # Stripe's words for what went wrong on its page, in ours.
 OAUTH_WORDS = {
@@ -33,45 +33,51 @@ FOR_THE_OPERATOR = (
 
 def blueprint(services: Services) -> Blueprint:
     routes = Blueprint("stripe_connect", __name__)
-    stripe_key.add_to(routes, services)
+    stripe_key.add_routes(routes, services)
 
     @routes.post("/settings/stripe/connect")
     def start() -> Response | tuple[str, int]:
         if not connecting.offers_oauth(services):
-            return _refused("This installation has no STRIPE_CLIENT_ID. Connect by a key instead.")
+            return _not_connected(
+                "This installation has no STRIPE_CLIENT_ID. Connect by a key instead."
+            )
         return redirect(connecting.begin(services, current_user(), session.get("token", "")), 303)
 
     @routes.get(connecting.RETURN_PATH)
     def come_back() -> Response | tuple[str, int]:
-        """Stripe's answer. It is taken up once: a GET, as OAuth has it, guarded by the state."""
+        """The redirect back from Stripe: a GET that acts, as in OAuth, so its state counts once."""
         headers.allow().private = True
         try:
-            connected = _take_up(services)
+            connected = _finish_oauth(services)
         except NotConnected as error:
-            return _refused(str(error))
+            return _not_connected(str(error))
         except StripeUnavailable as error:
-            return _refused(str(error), 503)
+            return _not_connected(str(error), 503)
         except StripeAccessLost as error:
-            return _refused(f"Stripe refuses this installation: {error}{FOR_THE_OPERATOR}", 503)
+            return _not_connected(
+                f"Stripe refuses this installation: {error}{FOR_THE_OPERATOR}", 503
+            )
         flash(f"{connected.account.name} is connected. Recover watches and does nothing yet.")
-        return _to(connected.account.id)
+        return _to_account(connected.account.id)
 
-    _mending(routes, services)
+    _add_account_routes(routes, services)
     return routes
 
 
-def _take_up(services: Services) -> connecting.Connected:
+def _finish_oauth(services: Services) -> connecting.Connected:
     user, token, args = current_user(), session.get("token", ""), request.args
     state = args.get("state", "")
     if error := args.get("error", ""):
         connecting.use_up(services, user, token, state)
-        raise NotConnected(_said(error, args.get("error_description", "")[:LONGEST_SAID]))
+        raise NotConnected(
+            _oauth_error_text(error, args.get("error_description", "")[:LONGEST_DESCRIPTION])
+        )
     if not args.get("code"):
         raise NotConnected("Stripe's answer is incomplete. Nothing was changed; begin again.")
     return connecting.finish(services, user, token, state, args["code"])
 
 
-def _said(error: str, description: str) -> str:
+def _oauth_error_text(error: str, description: str) -> str:
     if error == "access_denied":
         return OAUTH_WORDS[error]
     words = OAUTH_WORDS.get(error, "Stripe did not connect the account.")
@@ -79,37 +85,41 @@ def _said(error: str, description: str) -> str:
     return f"{words}{quoted}{FOR_THE_OPERATOR} Nothing was connected."
 
 
-def _mending(routes: Blueprint, services: Services) -> None:
+def _add_account_routes(routes: Blueprint, services: Services) -> None:
     @routes.post("/settings/stripe/<int:account_id>/listen")
     def listen(account_id: int) -> Response:
-        account = find(services, account_id)
+        account = own_account(services, account_id)
         if account.connection != Connection.KEY or account.disconnected_at:
-            flash("There is no endpoint of its own to mend.")
+            flash("This account has no webhook endpoint of its own to repair.")
         elif trouble := connecting.try_to_listen(services, account, actor()):
             flash(f"Still not mended: {trouble}")
         else:
             flash("Mended: one endpoint, our events, our version.")
-        return _to(account_id)
+        return _to_account(account_id)
 
     @routes.get("/settings/stripe/<int:account_id>/disconnect")
     def confirm_disconnect(account_id: int) -> str:
-        account = find(services, account_id)
+        account = own_account(services, account_id)
         count = open_cases(services, account)
         return render_template("settings/stripe_disconnect.html", account=account, count=count)
 
     @routes.post("/settings/stripe/<int:account_id>/disconnect")
     def disconnect(account_id: int) -> Response:
-        account = find(services, account_id)
+        account = own_account(services, account_id)
         reason = f"{current_user().email} disconnected the account."
-        told = disconnecting.leave(services, account.id, actor(), reason)
-        later = "" if told else " Stripe could not be told yet; this is tried again by itself."
+        stripe_notified = disconnecting.leave(services, account.id, actor(), reason)
+        later = (
+            ""
+            if stripe_notified
+            else " Stripe could not be told yet; Recover repeats that until it succeeds."
+        )
         flash(f"{account.name} is disconnected. Nothing more is charged or sent.{later}")
-        return _to(account_id)
+        return _to_account(account_id)
 
 
-def _to(account_id: int) -> Response:
+def _to_account(account_id: int) -> Response:
     return redirect(url_for("web.stripe_accounts.one", account_id=account_id), 303)
 
 
-def _refused(text: str, status: int = 400) -> tuple[str, int]:
+def _not_connected(text: str, status: int = 400) -> tuple[str, int]:
     return render_template("settings/stripe_refused.html", text=text), status

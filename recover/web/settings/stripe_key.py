@@ -14,7 +14,7 @@ from recover.stripe_api.key_permissions import NEEDED, create_key_url
 from recover.web.access_control import current_user
 
 
-def add_to(routes: Blueprint, services: Services) -> None:
+def add_routes(routes: Blueprint, services: Services) -> None:
     @routes.get("/settings/stripe/key")
     def key_form() -> str:
         mode = "test" if request.args.get("mode") == "test" else "live"
@@ -26,7 +26,7 @@ def add_to(routes: Blueprint, services: Services) -> None:
         secret = request.form.get("key", "").strip()
         public = request.form.get("publishable_key", "").strip()
         try:
-            fit = _fitting(services, secret, public, live=mode == "live")
+            fit = _check_keys(services, secret, public, live=mode == "live")
             if fit.missing or (fit.more_than_needed and "allow_more" not in request.form):
                 return _form(mode, public, fit=fit), 400
             connected = connecting.connect_key(services, current_user(), secret, public)
@@ -37,8 +37,11 @@ def add_to(routes: Blueprint, services: Services) -> None:
         return redirect(url_for("web.stripe_accounts.one", account_id=account_id), 303)
 
 
-def _fitting(services: Services, secret: str, public: str, *, live: bool) -> Fit:
-    """Raises KeyRefused, StripeUnavailable."""
+def _check_keys(services: Services, secret: str, public: str, *, live: bool) -> Fit:
+    """What the restricted key may do, compared with what is needed.
+
+    Raises KeyRefused, StripeUnavailable.
+    """
     if not secret:
         raise KeyRefused("Paste the restricted key: it begins with rk_.")
     mode = "live" if live else "test"

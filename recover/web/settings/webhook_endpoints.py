@@ -28,27 +28,27 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.get("/settings/webhooks")
     def show() -> str:
-        return _list(services)
+        return _list_page(services)
 
     @routes.post("/settings/webhooks")
     def create() -> tuple[str, int]:
-        account = _account(services, request.form.get("account", ""))
+        account = _chosen_account(services, request.form.get("account", ""))
         url, events = request.form.get("url", "").strip(), request.form.getlist("event")
         try:
             row, secret = webhook_endpoints.create(services, account, url, events, actor=actor())
         except EndpointFault as fault:
-            return _list(services, fault), 400
+            return _list_page(services, fault), 400
         return render_template(
             "settings/webhook_endpoint_secret.html", endpoint=row, secret=secret, fresh=True
         ), 201
 
     @routes.get("/settings/webhooks/<int:endpoint_id>")
     def endpoint(endpoint_id: int) -> str:
-        return _detail(services, _find(services, endpoint_id))
+        return _endpoint_page(services, _own_endpoint(services, endpoint_id))
 
     @routes.post("/settings/webhooks/<int:endpoint_id>")
     def change(endpoint_id: int) -> Response | tuple[str, int]:
-        row, form = _find(services, endpoint_id), request.form
+        row, form = _own_endpoint(services, endpoint_id), request.form
         try:
             webhook_endpoints.change(
                 services,
@@ -59,20 +59,20 @@ def blueprint(services: Services) -> Blueprint:
                 enabled=form.get("enabled") == "yes",
             )
         except EndpointFault as fault:
-            return _detail(services, row, fault), 400
+            return _endpoint_page(services, row, fault), 400
         flash("Saved.")
-        return _back(row)
+        return _to_endpoint(row)
 
-    _acts(routes, services)
+    _add_actions(routes, services)
     return routes
 
 
-def _acts(routes: Blueprint, services: Services) -> None:
+def _add_actions(routes: Blueprint, services: Services) -> None:
     """What the buttons of an endpoint's page do."""
 
     @routes.post("/settings/webhooks/<int:endpoint_id>/secret")
     def rotate(endpoint_id: int) -> str:
-        row = _find(services, endpoint_id)
+        row = _own_endpoint(services, endpoint_id)
         secret = webhook_endpoints.rotate(services, row, actor=actor())
         return render_template(
             "settings/webhook_endpoint_secret.html", endpoint=row, secret=secret, fresh=False
@@ -80,37 +80,37 @@ def _acts(routes: Blueprint, services: Services) -> None:
 
     @routes.post("/settings/webhooks/<int:endpoint_id>/test")
     def test(endpoint_id: int) -> Response:
-        row = _find(services, endpoint_id)
+        row = _own_endpoint(services, endpoint_id)
         webhook_endpoints.send_test(services, row)
         flash("A test event is on its way. Load this page again in a few seconds.")
-        return _back(row)
+        return _to_endpoint(row)
 
     @routes.post("/settings/webhooks/<int:endpoint_id>/again/<int:delivery_id>")
     def again(endpoint_id: int, delivery_id: int) -> Response:
-        row = _find(services, endpoint_id)
+        row = _own_endpoint(services, endpoint_id)
         with services.db.read() as session:
             delivery = session.get(Delivery, delivery_id)
         if delivery is None or delivery.endpoint_id != row.id:
             abort(404)
         webhook_endpoints.send_again(services, delivery)
         flash("The event is on its way again. Load this page again in a few seconds.")
-        return _back(row)
+        return _to_endpoint(row)
 
     @routes.get("/settings/webhooks/<int:endpoint_id>/remove")
     def confirm_remove(endpoint_id: int) -> str:
         return render_template(
-            "settings/webhook_endpoint_remove.html", endpoint=_find(services, endpoint_id)
+            "settings/webhook_endpoint_remove.html", endpoint=_own_endpoint(services, endpoint_id)
         )
 
     @routes.post("/settings/webhooks/<int:endpoint_id>/remove")
     def remove(endpoint_id: int) -> Response:
-        row = _find(services, endpoint_id)
+        row = _own_endpoint(services, endpoint_id)
         webhook_endpoints.remove(services, row, actor=actor())
         flash(f"Nothing more is sent to {row.url}.")
         return redirect(url_for("web.webhook_endpoints.show"), 303)
 
 
-def _list(services: Services, fault: EndpointFault | None = None) -> str:
+def _list_page(services: Services, fault: EndpointFault | None = None) -> str:
     with services.db.read() as session:
         accounts = figures.accounts_of(session, current_user().company_id)
         rows = [
@@ -125,14 +125,16 @@ def _list(services: Services, fault: EndpointFault | None = None) -> str:
         events=webhook_events.EVENTS,
         fault=fault,
         form=request.form,
-        chosen=_chosen(list(webhook_events.EVENTS)),
+        chosen=_ticked_events(list(webhook_events.EVENTS)),
     )
 
 
-def _detail(services: Services, row: WebhookEndpoint, fault: EndpointFault | None = None) -> str:
+def _endpoint_page(
+    services: Services, row: WebhookEndpoint, fault: EndpointFault | None = None
+) -> str:
     with services.db.read() as session:
         account = session.get_one(Account, row.account_id)
-        log = _log(session, row)
+        log = _deliveries(session, row)
     return render_template(
         "settings/webhook_endpoint.html",
         endpoint=row,
@@ -141,30 +143,30 @@ def _detail(services: Services, row: WebhookEndpoint, fault: EndpointFault | Non
         events=webhook_events.EVENTS,
         fault=fault,
         form=request.form,
-        chosen=_chosen(row.events),
+        chosen=_ticked_events(row.events),
         statuses=STATUSES,
         timezone=account.timezone or "UTC",
     )
 
 
-def _chosen(otherwise: list[str]) -> list[str]:
+def _ticked_events(otherwise: list[str]) -> list[str]:
     """What is ticked: as it was sent, where the form comes back with a fault."""
     return request.form.getlist("event") if request.method == "POST" else otherwise
 
 
-def _log(session: Session, row: WebhookEndpoint) -> list[tuple[Delivery, list[DeliveryTry]]]:
+def _deliveries(session: Session, row: WebhookEndpoint) -> list[tuple[Delivery, list[DeliveryTry]]]:
     latest = select(Delivery).where(Delivery.endpoint_id == row.id)
     found = list(session.scalars(latest.order_by(Delivery.id.desc()).limit(LOG)))
     ids = [one.id for one in found]
-    tries = select(DeliveryTry).where(DeliveryTry.delivery_id.in_(ids)).order_by(DeliveryTry.id)
+    attempts = select(DeliveryTry).where(DeliveryTry.delivery_id.in_(ids)).order_by(DeliveryTry.id)
     by_delivery: dict[int, list[DeliveryTry]] = {}
-    for one in session.scalars(tries):
+    for one in session.scalars(attempts):
         by_delivery.setdefault(one.delivery_id, []).append(one)
     return [(one, by_delivery.get(one.id, [])) for one in found]
 
 
-def _find(services: Services, endpoint_id: int) -> WebhookEndpoint:
-    """The endpoint, if it is of the user's own company; anybody else's does not exist."""
+def _own_endpoint(services: Services, endpoint_id: int) -> WebhookEndpoint:
+    """The endpoint, if it is of the user's own company; 404 otherwise."""
     query = (
         select(WebhookEndpoint)
         .join(Account, Account.id == WebhookEndpoint.account_id)
@@ -181,7 +183,7 @@ def _find(services: Services, endpoint_id: int) -> WebhookEndpoint:
     return row
 
 
-def _account(services: Services, chosen: str) -> Account:
+def _chosen_account(services: Services, chosen: str) -> Account:
     """The account chosen; the only one where there is no choice."""
     with services.db.read() as session:
         accounts = figures.accounts_of(session, current_user().company_id)
@@ -191,5 +193,5 @@ def _account(services: Services, chosen: str) -> Account:
     return found[0]
 
 
-def _back(row: WebhookEndpoint) -> Response:
+def _to_endpoint(row: WebhookEndpoint) -> Response:
     return redirect(url_for("web.webhook_endpoints.endpoint", endpoint_id=row.id), 303)

@@ -28,10 +28,10 @@ Page = tuple[str, int]
 
 
 def blueprint(services: Services) -> Blueprint:
-    routes = Blueprint("card", __name__)
+    routes = Blueprint("card_page", __name__)
     routes.before_request(_private)
     answer_problems(routes, services)
-    _answer_script(routes, services)
+    _add_script_routes(routes, services)
 
     @routes.get("/card/<token>")
     def show(token: str) -> Page:
@@ -55,10 +55,10 @@ def blueprint(services: Services) -> Blueprint:
     @routes.get("/card/<token>/return")
     def come_back(token: str) -> Page | Response:
         """Back from Stripe: the page with what came of it. Reloading it changes nothing."""
-        account, link = _usable(services, token)
-        setup_intent_id, session_id = _came_from()
+        account, link = _usable_link(services, token)
+        setup_intent_id, session_id = _returned_ids()
         if not setup_intent_id and not session_id:
-            return redirect(url_for("web.card.show", token=token), 303)
+            return redirect(url_for("web.card_page.show", token=token), 303)
         result = card_result.finish(services, account, link, setup_intent_id, session_id)
         return card_view.render(services, account, link, token, result)
 
@@ -75,7 +75,7 @@ def blueprint(services: Services) -> Blueprint:
     return routes
 
 
-def _answer_script(routes: Blueprint, services: Services) -> None:
+def _add_script_routes(routes: Blueprint, services: Services) -> None:
     """What the page's script asks for, as JSON."""
 
     @routes.post("/card/<token>/start")
@@ -100,7 +100,7 @@ def _answer_script(routes: Blueprint, services: Services) -> None:
     @routes.post("/card/<token>/finish")
     def finish(token: str) -> Response:
         """Save the card, pay, and say what is next."""
-        account, link = _usable(services, token)
+        account, link = _usable_link(services, token)
         setup_intent_id = request.form.get("setup_intent", "")
         result = card_result.finish(services, account, link, setup_intent_id, "")
         return jsonify(state=result.state, client_secret=result.client_secret)
@@ -108,8 +108,8 @@ def _answer_script(routes: Blueprint, services: Services) -> None:
     @routes.post("/card/<token>/settle")
     def settle(token: str) -> Response:
         """The bank's confirmation is over; look at the invoices again."""
-        account, link = _usable(services, token)
-        setup_intent_id, session_id = _came_from()
+        account, link = _usable_link(services, token)
+        setup_intent_id, session_id = _returned_ids()
         row = card_update.find(services, link, setup_intent_id, session_id)
         for invoice_id in row.invoice_ids:
             sync.sync(services, account, invoice_id)
@@ -121,7 +121,7 @@ def _private() -> None:
     headers.allow().private = True
 
 
-def _usable(services: Services, token: str) -> tuple[Account, Link]:
+def _usable_link(services: Services, token: str) -> tuple[Account, Link]:
     """The link, where a card entered through it may still be saved. Raises NotPossible."""
     account, link = card_page.find_link(services, token)
     if link.revoked_at or account.disconnected_at:
@@ -129,13 +129,13 @@ def _usable(services: Services, token: str) -> tuple[Account, Link]:
     return account, link
 
 
-def _came_from() -> tuple[str, str]:
+def _returned_ids() -> tuple[str, str]:
     """What Stripe or the script says the visitor comes back with."""
     return request.values.get("setup_intent", ""), request.values.get("session_id", "")
 
 
 def _return_url(services: Services, token: str) -> str:
-    path = url_for("web.card.come_back", token=token).removeprefix(request.script_root)
+    path = url_for("web.card_page.come_back", token=token).removeprefix(request.script_root)
     return services.links.base_url + path
 
 

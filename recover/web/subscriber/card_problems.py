@@ -27,10 +27,10 @@ def answer_problems(routes: Blueprint, services: Services) -> None:
     """Handlers for everything the card page's views raise."""
 
     def answer(state: str, status: int, button: str = "") -> Callable[[Exception], Answer]:
-        return lambda _: explain(services, state, status, button)
+        return lambda _: problem_response(services, state, status, button)
 
     def too_many(error: TooManyTries) -> Answer:
-        return explain(services, f"too_many_{error.scope}", 429)
+        return problem_response(services, f"too_many_{error.scope}", 429)
 
     routes.register_error_handler(LinkInvalid, answer("invalid", 404))
     routes.register_error_handler(LinkExpired, answer("expired", 410, FRESH))
@@ -41,17 +41,17 @@ def answer_problems(routes: Blueprint, services: Services) -> None:
     routes.register_error_handler(StripeAccessLost, answer("unavailable", 503, RETRY))
 
 
-def explain(services: Services, state: str, status: int, button: str = "") -> Answer:
+def problem_response(services: Services, state: str, status: int, button: str = "") -> Answer:
     """The words of ``state`` as a page, or as JSON where the script asked."""
     token = (request.view_args or {}).get("token", "")
-    account, t = _reader(services, token)
+    account, t = _reader_of_link(services, token)
     if request.accept_mimetypes.best == "application/json":
         lead = t(f"lead_{state}", company=account.name if account else "")
         return jsonify(state="problem", message=lead), status
     return card_view.notice(account, state, status, t, token=token, button=button)
 
 
-def _reader(services: Services, token: str) -> tuple[Account | None, Words]:
+def _reader_of_link(services: Services, token: str) -> tuple[Account | None, Words]:
     """Whose link it is, even an expired one's, and their language; nobody for a foreign link."""
     try:
         account, link = card_view.link_of_any_age(services, token)

@@ -58,17 +58,17 @@ def finish(
 def _result(services: Services, account: Account, row: CardUpdate, finished: Finished) -> Result:
     with services.db.read() as session:
         cases = _cases(session, row)
-        tries = [(case, _latest_try(session, case, row)) for case in cases]
+        attempts = [(case, _latest_attempt(session, case, row)) for case in cases]
     paid = tuple(case for case in cases if case.state == CaseState.RECOVERED)
-    unpaid = [(case, one) for case, one in tries if case not in paid and one]
+    unpaid = [(case, one) for case, one in attempts if case not in paid and one]
     method = finished.method
     for case, one in unpaid:
         if one.outcome == Outcome.REQUIRES_ACTION:
             so_far = Result(method=method, paid=paid)
-            return _asked_by_the_bank(services, account, case, one, so_far)
+            return _confirmation_result(services, account, case, one, so_far)
     for _, one in unpaid:
         if one.outcome == Outcome.FAILED:
-            return Result(ResultState.DECLINED, method, paid, reason=_kind(one))
+            return Result(ResultState.DECLINED, method, paid, reason=_decline_reason(one))
     if any(one.outcome == Outcome.PENDING for _, one in unpaid):
         return Result(ResultState.PROCESSING, method, paid)
     return Result(ResultState.PAID if paid else ResultState.SAVED, method, paid)
@@ -86,8 +86,8 @@ def _cases(session: Session, row: CardUpdate) -> list[RecoveryCase]:
     return list(session.scalars(query))
 
 
-def _latest_try(session: Session, case: RecoveryCase, row: CardUpdate) -> Attempt | None:
-    """The newest try that the visitor's act set off."""
+def _latest_attempt(session: Session, case: RecoveryCase, row: CardUpdate) -> Attempt | None:
+    """The newest payment attempt that the visitor caused."""
     query = (
         select(Attempt)
         .where(
@@ -102,7 +102,7 @@ def _latest_try(session: Session, case: RecoveryCase, row: CardUpdate) -> Attemp
     return session.scalar(query.limit(1))
 
 
-def _asked_by_the_bank(
+def _confirmation_result(
     services: Services, account: Account, case: RecoveryCase, attempt: Attempt, so_far: Result
 ) -> Result:
     """Whether the bank still waits for the subscriber. A failed confirmation leaves no charge."""
@@ -115,7 +115,7 @@ def _asked_by_the_bank(
     return replace(so_far, state=ResultState.DECLINED, reason="authentication")
 
 
-def _kind(attempt: Attempt) -> str:
+def _decline_reason(attempt: Attempt) -> str:
     decline = past_attempt(attempt).decline
     rule = classify(decline, attempt.card_brand, on=attempt.attempted_at.date())
     return rule.subscriber_reason

@@ -35,21 +35,21 @@ def blueprint(services: Services) -> Blueprint:
 
     @routes.get("/stop/<token>")
     def show(token: str) -> str:
-        customer = _customer(services, token)
-        stopped = _reason(services, customer)
+        customer = _customer_of_link(services, token)
+        stopped = _suppression_reason(services, customer)
         return _page(services, customer, token, "stopped" if stopped else "asking")
 
     @routes.post("/stop/<token>")
     def stop(token: str) -> str:
-        customer = _customer(services, token)
+        customer = _customer_of_link(services, token)
         suppression.stop_mail(services, *customer.key)
         return _page(services, customer, token, "stopped")
 
     @routes.post("/stop/<token>/undo")
     def undo(token: str) -> str:
-        customer = _customer(services, token)
+        customer = _customer_of_link(services, token)
         suppression.resume_mail(services, *customer.key)
-        reason = _reason(services, customer)
+        reason = _suppression_reason(services, customer)
         return _page(services, customer, token, AFTER_UNDO.get(reason, "stopped"))
 
     return routes
@@ -64,7 +64,7 @@ def _page(services: Services, customer: Customer, token: str, state: str) -> str
     )
 
 
-def _customer(services: Services, token: str) -> Customer:
+def _customer_of_link(services: Services, token: str) -> Customer:
     headers.allow().private = True
     try:
         payload = services.links.read(Purpose.STOP_MAIL, token, services.now())
@@ -78,6 +78,6 @@ def _customer(services: Services, token: str) -> Customer:
     return Customer(account, str(payload.get("customer", "")))
 
 
-def _reason(services: Services, customer: Customer) -> SuppressionReason | None:
+def _suppression_reason(services: Services, customer: Customer) -> SuppressionReason | None:
     with services.db.read() as session:
         return suppression.reason_for(session, *customer.key)

@@ -38,7 +38,7 @@ def test_an_empty_record_says_what_will_be_there(scene, client):
     with scene.services.db.begin() as session:
         session.execute(RecordEntry.__table__.delete())
     page = client.get(PAGE, query_string={"actor": "stripe"}).text
-    assert "No line fits." in page
+    assert "No entry matches." in page
     assert "Nothing sealed yet" in page
 
 
@@ -92,8 +92,8 @@ def test_a_retry_and_a_revocation_are_by_the_person_who_pressed(scene, client):
         ({"actor": "stripe"}, "by Stripe", "by Recover"),
         ({"verb": "plan"}, "by Recover", "by Stripe"),
         ({"actor": "people"}, "by a person", "by Stripe"),
-        ({"case": "99"}, "No line fits.", "by Stripe"),
-        ({"chain": "company:2"}, "No line fits.", "by Stripe"),
+        ({"case": "99"}, "No entry matches.", "by Stripe"),
+        ({"chain": "company:2"}, "No entry matches.", "by Stripe"),
     ],
 )
 def test_filters(scene, client, asked, seen, unseen):
@@ -111,7 +111,7 @@ def test_filters(scene, client, asked, seen, unseen):
                 audit_log.Subject("x", account_id=scene.account.id),
                 actor=actor,
             )
-    page = client.get(PAGE, query_string=asked).text.partition('id="lines"')[2]
+    page = client.get(PAGE, query_string=asked).text.partition('id="entries"')[2]
     assert seen in page
     assert unseen not in page
 
@@ -141,8 +141,8 @@ def test_pages_follow_each_other_without_a_gap_over_all_chains(scene, client, mo
     seen, before = [], ""
     with scene.services.db.read() as session:
         while True:
-            page = audit_log_list.page(session, chains, audit_log_list.Asked(before=before))
-            seen += [line.reason for line in page.lines]
+            page = audit_log_list.page(session, chains, audit_log_list.Filters(before=before))
+            seen += [line.reason for line in page.entries]
             before = page.before
             if not before:
                 break
@@ -162,13 +162,13 @@ def test_it_says_how_far_it_is_sealed_and_whether_it_holds(scene, client):
         return client.get(PAGE).text
 
     assert "Not verified yet" in client.get(PAGE).text
-    assert "Holds" in check()
+    assert "Verified" in check()
     with scene.services.db.begin() as session:
         where = RecordEntry.chain == chain, RecordEntry.seq == 2
         session.execute(update(RecordEntry).where(*where).values(reason="Another."))
     page = check()
-    assert "Does not hold" in page
-    assert "The record does not hold: account" in client.get("/").text
+    assert "Verification fails" in page
+    assert "The audit log fails verification: account" in client.get("/").text
     assert f"{chain}, line 2" in page
 
 

@@ -74,7 +74,7 @@ def test_a_decline_of_a_retry_is_told_in_plain_words(scene, client):
     scene.post(client, f"/cases/{case.id}/retry", f"/cases/{case.id}/retry")
     html = client.get(f"/cases/{case.id}").text
     assert "Declined. The bank declined without giving a reason." in html
-    assert "ada@acme.test asked for a try now." in html
+    assert "ada@acme.test asked for a retry now." in html
 
 
 def test_a_card_that_must_not_be_tried_again_is_not(scene, client):
@@ -126,7 +126,7 @@ def test_the_way_to_stripes_dashboard_exists_only_for_the_real_stripe(scene, cli
     [
         ("closed", "subscription_ended", "Lost: subscription ended"),
         ("closed", "voided", "Invoice voided"),
-        ("exhausted", "window_over", "Lost: all tries used"),
+        ("exhausted", "window_over", "Lost: all retries used"),
     ],
 )
 def test_an_ended_case_says_how_it_ended(scene, client, state, reason, words):

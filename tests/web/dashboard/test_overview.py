@@ -214,7 +214,7 @@ def test_trouble_is_named_gravest_first(scene):
         "the key was revoked",
         "1 Stripe event waits",
         "1 mail of the last",
-        "set 1 case right",
+        "corrected 1 case",
     ]
     order.append("Observe only")
     places = [html.index(words) for words in order]

@@ -83,10 +83,10 @@ def test_a_new_account_is_told_what_will_happen_tonight(scene, client):
         "The retry engine times the tries, on the shipped prior",
         "What happens tonight",
         "No payment has failed yet.",
-        "No try timed by the engine has an answer yet",
+        "No retry timed by the engine has an answer yet",
         "At most 8 on one invoice",
         "At least 12 hours between two on one card",
-        "5% of the tries at a random allowed hour",
+        "5% of the retries at a random allowed hour",
         f"recover account set {scene.account.id}",
     ):
         assert words in html
@@ -141,7 +141,7 @@ def test_fixed_days_are_named_and_learning_goes_on(scene, client):
 
 
 @pytest.mark.parametrize(
-    ("mode", "words"), [("stripe", "Stripe times its own tries"), ("observe", "none is made")]
+    ("mode", "words"), [("stripe", "Stripe times its own retries"), ("observe", "none is made")]
 )
 def test_modes_in_which_the_engine_charges_nobody_say_so(scene, client, mode, words):
     connections.set_mode(scene.services, scene.account.id, mode)
@@ -242,20 +242,20 @@ def test_said_and_happened_stand_side_by_side(scene, client):
     said(scene, 0.5, ["succeeded"] * 19)
     said(scene, 0.03, ["requires_action", "pending", "abandoned", "observed"])
     shown = text(client.get("/retries").text)
-    assert "15% 10 to 20% 15% 6 of 40 As said" in shown
-    assert "30% 20 to 40% 83% 25 of 30 More often than said" in shown
-    assert "7% 5 to 10% 0% 0 of 150 Less often than said" in shown
+    assert "15% 10 to 20% 15% 6 of 40 As predicted" in shown
+    assert "30% 20 to 40% 83% 25 of 30 More often than predicted" in shown
+    assert "7% 5 to 10% 0% 0 of 150 Less often than predicted" in shown
     assert "50% 40 to 100%" in shown
     assert "19 of 19 Too few to say" in shown
     assert "0 to 5%" not in shown  # no bank answered one of those
-    assert "The newest 239 tries" in shown
+    assert "The newest 239 retries" in shown
 
 
 def test_tries_at_a_random_hour_are_counted(scene, client):
     said(scene, 0.2, ["failed"] * 5)
     said(scene, 0.2, ["failed"] * 2, propensity=0.0004)
     shown = text(client.get("/retries").text)
-    assert "The newest 7 tries" in shown
+    assert "The newest 7 retries" in shown
     assert "2 of them were made at a random hour" in shown
 
 
@@ -265,7 +265,7 @@ def test_tries_of_the_fixed_days_and_of_others_are_no_chances(scene, client):
     with scene.services.db.begin() as session:
         session.execute(update(Attempt).values(account_id=other.id))
     said(scene, None, ["failed"] * 30)
-    assert "No try timed by the engine has an answer yet" in client.get("/retries").text
+    assert "No retry timed by the engine has an answer yet" in client.get("/retries").text
 
 
 def test_a_damaged_version_is_said_and_the_prior_decides(scene, client):
@@ -322,10 +322,10 @@ def test_the_case_page_says_what_chance_a_try_was_given(scene, client):
     [told] = said(scene, 0.31, ["failed"])
     [drawn] = said(scene, 0.012, ["failed"], propensity=0.0004)
     [fixed] = said(scene, None, ["failed"], model="")
-    assert "Chance said: 31% · version 3f2a9c01</p>" in client.get(f"/cases/{told}").text
+    assert "Predicted: 31% · version 3f2a9c01</p>" in client.get(f"/cases/{told}").text
     page = client.get(f"/cases/{drawn}").text
-    assert "Chance said: 1.2% · version 3f2a9c01 · at a random hour, to learn from it" in page
-    assert "Chance said" not in client.get(f"/cases/{fixed}").text
+    assert "Predicted: 1.2% · version 3f2a9c01 · at a random hour, to learn from it" in page
+    assert "Predicted" not in client.get(f"/cases/{fixed}").text
 
 
 def test_every_page_of_the_bar_is_one_step_away(scene, client):

@@ -34,7 +34,7 @@ def work(scene) -> None:
 
 def test_before_the_past_is_read_the_page_says_what_comes_first(scene, path):
     client = scene.sign_in()
-    assert "The past is not read yet" in client.get(path).text
+    assert "The history is not imported yet" in client.get(path).text
     client.post(path, data={"csrf_token": scene.csrf(client, path)})
     assert background_reports.due(scene.services) == []
 

@@ -162,7 +162,7 @@ def test_the_dashboard_says_where_recover_gave_up(scene, client, receiver):
         row = session.scalars(select(WebhookEndpoint)).one()
         row.enabled, row.trouble = False, "Switched off after 5 days of failures. The last: x"
     assert "Switched off after 5 days" in client.get("/").text
-    assert "Mend your side" in client.get(f"{HOOKS}/{row.id}").text
+    assert "Repair your side" in client.get(f"{HOOKS}/{row.id}").text
 
 
 def test_only_owners_come_in(scene):

@@ -248,7 +248,7 @@ def test_what_stripe_did_not_hear_is_said_again_until_it_did(desk, trouble):
 
     assert desk.only().disconnected_at is not None  # at once, whatever Stripe says
     assert desk.only().leaving_at is not None
-    assert "tried again by itself" in desk.client.get(answer.location).text
+    assert "Recover repeats that until it succeeds" in desk.client.get(answer.location).text
     assert disconnecting.finish_leaving(desk.services) == 0
     assert desk.sandbox.store.deauthorized
     assert desk.only().leaving_at is None

@@ -227,8 +227,8 @@ def test_an_endpoint_that_cannot_be_made_is_said_and_can_be_tried_again(desk):
     account = desk.only()
     assert account.webhook_secrets_sealed == ""
     text = desk.client.get(page).text
-    assert "Not listening yet" in text
-    assert "Not listening yet" in desk.client.get(ACCOUNTS).text
+    assert "No webhook endpoint yet" in text
+    assert "No webhook endpoint yet" in desk.client.get(ACCOUNTS).text
     assert health.listening(account) is False
 
     desk.sandbox.store.by_kind["webhook_endpoint"] = []
@@ -321,7 +321,7 @@ def test_the_clock_s_round_finishes_what_stripe_did_not_hear(desk, monkeypatch):
     page = sick(desk)
     desk.sandbox.faults.outage(100, "/v1/webhook_endpoints")
     desk.scene.post(desk.client, f"{page}/disconnect", f"{page}/disconnect")
-    assert "Leaving" in desk.client.get(ACCOUNTS).text
+    assert "Disconnecting" in desk.client.get(ACCOUNTS).text
     monkeypatch.setattr(jobs, "services", lambda: desk.services)
     assert jobs.finish_leaving() == 1
     desk.sandbox.faults.clear()

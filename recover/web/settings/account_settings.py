@@ -35,29 +35,33 @@ def blueprint(services: Services) -> Blueprint:
 
 
 def _page(services: Services, page: SettingsPage, account_id: int | None) -> Answer:
-    accounts, account = _own(services, account_id)
+    accounts, account = _own_account(services, account_id)
     if account is None:
         return render_template("dashboard/overview_empty.html", base_url=services.links.base_url)
-    hints = settings_form.hints(account, _owners(services), services.settings.mail_from)
+    hints = settings_form.hints(account, _owner_emails(services), services.settings.mail_from)
     if request.method == "POST":
         form = settings_form.read(page, account, hints, request.form, request.form.get("seen", ""))
-        return _answer(services, accounts, account, form)
+        return _save_or_ask(services, accounts, account, form)
     form = settings_form.shown(page, account, hints)
     return _render(services, accounts, account, form)
 
 
-def _own(services: Services, account_id: int | None) -> tuple[list[Account], Account | None]:
+def _own_account(
+    services: Services, account_id: int | None
+) -> tuple[list[Account], Account | None]:
     with services.db.read() as session:
-        return change_history.own(session, account_id)
+        return change_history.own_account(session, account_id)
 
 
-def _owners(services: Services) -> list[str]:
+def _owner_emails(services: Services) -> list[str]:
     mine = User.company_id == current_user().company_id, User.role == Role.OWNER.value
     with services.db.read() as session:
         return list(session.scalars(select(User.email).where(*mine).order_by(User.id)))
 
 
-def _answer(services: Services, accounts: list[Account], account: Account, form: Form) -> Answer:
+def _save_or_ask(
+    services: Services, accounts: list[Account], account: Account, form: Form
+) -> Answer:
     """Save, unless somebody should look once more: at faults, at a warning, or at a preview."""
     show = partial(_render, services, accounts, account, form)
     if form.complaints:
@@ -72,7 +76,7 @@ def _answer(services: Services, accounts: list[Account], account: Account, form:
         form.blame(error.faults)
         return show(), 422
     except changes.ChangedMeanwhile:
-        _, current = _own(services, account.id)
+        _, current = _own_account(services, account.id)
         settings_form.compare(form, current or account)
         return show(conflict=True), 409
     return _saved(account, form, ids)
@@ -101,7 +105,7 @@ def _render(
     preview = {}
     if form.page is catalogue.BRAND:
         headers.allow_frames_of_ours()
-        preview = brand_preview.asked(form)
+        preview = brand_preview.preview_args(form)
     return render_template(
         "settings/form.html",
         accounts=accounts,
