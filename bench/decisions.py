@@ -1,4 +1,4 @@
-"""What one decision of the engine costs, beside RQ's enqueueing of one job by the product's bell.
+"""What one decision of the engine costs, beside RQ's enqueueing of one job by the product's queue.
 
 All that is compared takes turns on the same cases, some at a time. Each side is judged by its best
 round on them: what else the machine does can only slow a round down. A figure is the inverse of
@@ -21,7 +21,7 @@ from bench.decision_cases import Case, cases
 from bench.figures import Figure
 from recover.dunning import DEFAULT
 from recover.dunning.engine import Engine
-from recover.services import Bell
+from recover.services import JobQueue
 
 CASES, SLICE, ROUNDS = 3_000, 250, 4
 SIZES = (1_000, 2_500, 10_000)
@@ -31,17 +31,17 @@ _LEARNED = 0.1  # logits, a common size of what outcomes teach the correction
 
 
 def figures(_postgres_url: str, redis_url: str) -> list[Figure]:
-    shipped, bell = Engine.default(), Bell(redis_url)
+    shipped, jobs = Engine.default(), JobQueue(redis_url)
     learned = _corrected(shipped)
     costs = _costs(
         {
-            "job": lambda told: median(_enqueueing(bell, case) for case in told),
+            "job": lambda told: median(_enqueueing(jobs, case) for case in told),
             "batch": lambda told: _planning(shipped, told) / len(told),
             "learned": lambda told: _planning(learned, told) / len(told),
             "one": lambda told: median(_deciding(shipped, case) for case in told),
         }
     )
-    bell.redis.close()
+    jobs.redis.close()
     return [
         _beside(costs, "batch", "decisions_in_a_batch", LIMIT),
         _beside(costs, "learned", "decisions_after_learning", None),
@@ -94,12 +94,12 @@ def _deciding(engine: Engine, case: Case) -> float:
     return time.perf_counter() - began
 
 
-def _enqueueing(bell: Bell, case: Case) -> float:
+def _enqueueing(jobs: JobQueue, case: Case) -> float:
     """Seconds until a due case is handed to a worker."""
     began = time.perf_counter()
-    rung = bell("run_step", case[0].amount_remaining_minor)
+    queued = jobs("run_step", case[0].amount_remaining_minor)
     took = time.perf_counter() - began
-    if not rung:
+    if not queued:
         raise RuntimeError("Redis is away")
     return took
 

@@ -17,7 +17,7 @@ from bench.figures import Figure
 from recover.compliance import audit_log, audit_verification
 from recover.compliance.audit_rows import raw_lines
 from recover.foundation.database import Database
-from recover.models import RecordEntry
+from recover.models import AuditLogEntry
 
 LINES, AT_ONCE = 1_000_000, 10_000
 CHAIN = "account:1"
@@ -70,7 +70,7 @@ def _seconds(work: Callable[[], object]) -> float:
 
 def _read(db: Database) -> None:
     with db.snapshot() as session:
-        for _ in raw_lines(session, RecordEntry.chain == CHAIN):
+        for _ in raw_lines(session, AuditLogEntry.chain == CHAIN):
             pass
 
 
@@ -83,10 +83,10 @@ def _must_hold(db: Database, now: datetime) -> None:
 def _flip_one_byte(db: Database, now: datetime, lines: int) -> None:
     """In the words of one line, as somebody would who wants one sum to read another way."""
     victim = random.Random(7).randrange(1, lines + 1)
-    here = RecordEntry.chain == CHAIN, RecordEntry.seq == victim
+    here = AuditLogEntry.chain == CHAIN, AuditLogEntry.seq == victim
     with db.begin() as session:
-        changed = func.replace(RecordEntry.reason, "bank", "bang")
-        session.execute(update(RecordEntry).where(*here).values(reason=changed))
+        changed = func.replace(AuditLogEntry.reason, "bank", "bang")
+        session.execute(update(AuditLogEntry).where(*here).values(reason=changed))
     found = audit_verification.check(db, CHAIN, now)
     if found.fault is None or found.fault.seq != victim:
         raise RuntimeError(f"the byte flipped in line {victim} was not named: {found.fault}")

@@ -22,13 +22,13 @@ from recover.stripe_api.gateway import StripeAccount, StripeGateway
 
 log = logging.getLogger(__name__)
 
-# One queue for each promise: steps and bells are short and due now; chores may take minutes.
+# One queue for each promise: steps are short and due now; chores may take minutes.
 STEPS, CHORES = "steps", "chores"
 # The module of all jobs. By name: it imports this one.
 JOBS: Final = "recover.entrypoints.jobs"
 
 
-class Bell:
+class JobQueue:
     """Puts a job on a queue, best effort: the database is the to-do list, so a lost job is late,
     never lost.
     """
@@ -42,11 +42,11 @@ class Bell:
     def __call__(self, job: str, *args: int | str, queue: str = STEPS, once_for: int = 0) -> bool:
         """Enqueue ``job``, a function of `JOBS`. False where Redis is away.
 
-        With ``once_for`` seconds, the same job with the same arguments is rung at most once in
-        that time; the job silences its bell (`silence`) before it looks for work.
+        With ``once_for`` seconds, the same job with the same arguments is queued at most once in
+        that time; the job lifts that (`allow_again`) before it looks for work.
         """
         try:
-            if once_for and not self.redis.set(bell_key(job, *args), 1, nx=True, ex=once_for):
+            if once_for and not self.redis.set(queued_key(job, *args), 1, nx=True, ex=once_for):
                 return True
             self._queues[queue].enqueue(job_path(job), args=args, result_ttl=0)
         except RedisError as error:
@@ -75,11 +75,11 @@ class Bell:
         except RedisError:
             return False
 
-    def silence(self, job: str, *args: int | str) -> None:
+    def allow_again(self, job: str, *args: int | str) -> None:
         try:
-            self.redis.delete(bell_key(job, *args))
+            self.redis.delete(queued_key(job, *args))
         except RedisError:
-            log.warning("redis is away; the bell of %s expires by itself", job)
+            log.warning("redis is away; %s can be queued again once its mark expires", job)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Services:
     links: Links
     mailer: Mailer
     now: Now
-    enqueue: Bell
+    enqueue: JobQueue
 
     def close(self) -> None:
         """Give back every connection."""
@@ -110,7 +110,7 @@ def job_path(job: str) -> str:
     return f"{JOBS}.{job}"
 
 
-def bell_key(job: str, *args: int | str) -> str:
+def queued_key(job: str, *args: int | str) -> str:
     return ":".join(["recover", "bell", job, *map(str, args)])
 
 
@@ -124,5 +124,5 @@ def build(settings: Settings) -> Services:
         links=Links(settings.secret_keys, settings.base_url),
         mailer=Mailer(settings.smtp_url, helo=urlsplit(settings.base_url).hostname or ""),
         now=file_clock(settings.clock_file) if settings.clock_file else system_now,
-        enqueue=Bell(settings.redis_url),
+        enqueue=JobQueue(settings.redis_url),
     )

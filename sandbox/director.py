@@ -109,7 +109,7 @@ class Director:
     def _bury(self) -> None:
         """Take the jobs of killed workers off the books; RQ itself would wait for minutes.
 
-        The jobs are lost: they were bells, and what they rang for stands in the database.
+        The jobs are lost: what they were for stands in the database.
         """
         alive = set()
         for worker in Worker.all(connection=self.redis):
@@ -126,7 +126,7 @@ class Director:
                 self.redis.delete(queue.intermediate_queue_key)
 
     def _ring(self, now: datetime) -> int:
-        """Ring for what the database says is due, as the product's own clock does."""
+        """Queue what the database says is due, as the product's own clock does."""
         due = {
             "recover.entrypoints.jobs.drain_inbox": self._count_due(
                 StripeEvent.due_at, StripeEvent.status == "received", now
@@ -175,7 +175,7 @@ class Director:
         if today > self._scanned_on:
             self._scanned_on = today
             self.chores.enqueue("recover.entrypoints.jobs.scan_all", result_ttl=0)
-            self.chores.enqueue("recover.entrypoints.jobs.sweep_all", result_ttl=0)
+            self.chores.enqueue("recover.entrypoints.jobs.reconcile_all", result_ttl=0)
             self.chores.enqueue("recover.entrypoints.jobs.learn_all", result_ttl=0)
 
 

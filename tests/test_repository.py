@@ -89,16 +89,16 @@ def test_no_name_of_a_month_or_a_day_comes_from_strftime():
     assert found == []
 
 
-def test_the_workers_listen_to_exactly_the_queues_that_are_rung():
+def test_the_workers_listen_to_exactly_the_queues_that_are_used():
     command = procfile()["worker"]
     heard = set(command.split("rq.SimpleWorker")[1].split())
 
-    assert heard == rung() == set(director.QUEUES) == {services.STEPS, services.CHORES}
+    assert heard == queues_named() == set(director.QUEUES) == {services.STEPS, services.CHORES}
 
 
-def rung() -> set[str]:
+def queues_named() -> set[str]:
     """The queues named where a job is enqueued or registered with the clock."""
-    found = {services.STEPS}  # what a bell rings unless it is told otherwise
+    found = {services.STEPS}  # where a job goes unless it is told otherwise
     for _, tree in modules(*PRODUCT):
         for call in calls(tree, "enqueue"):
             found |= {_queue(word.value) for word in call.keywords if word.arg == "queue"}
@@ -112,8 +112,8 @@ def _queue(node: ast.expr) -> str:
     return getattr(services, node.id)
 
 
-def test_every_job_that_is_rung_exists():
-    rings = [
+def test_every_job_that_is_queued_exists():
+    named = [
         call.args[0].value
         for _, tree in modules(*PRODUCT)
         for called in ("enqueue", "_for_each_account")
@@ -121,9 +121,9 @@ def test_every_job_that_is_rung_exists():
         if isinstance(call.args[0], ast.Constant)
     ]
 
-    assert len(set(rings)) >= 5
-    for ring in rings:
-        assert callable(found_by(services.job_path(ring))), ring
+    assert len(set(named)) >= 5
+    for one in named:
+        assert callable(found_by(services.job_path(one))), one
 
 
 def test_every_job_of_the_rehearsals_exists():
@@ -146,13 +146,13 @@ def found_by(path: str) -> object:
     return getattr(import_module(module), function)
 
 
-def test_every_job_is_rung_by_somebody():
+def test_every_job_is_queued_by_somebody():
     known = public_functions(import_module(services.JOBS))
     text = "\n".join(ast.unparse(tree) for _, tree in modules(*PRODUCT))
 
-    unrung = {job for job in known - {"services"} if text.count(job) < 2}
+    unused = {job for job in known - {"services"} if text.count(job) < 2}
 
-    assert unrung == set()
+    assert unused == set()
 
 
 def public_functions(module: ModuleType) -> set[str]:

@@ -1,6 +1,6 @@
 """Rings on a thread of its own, so that no answer to Stripe waits for Redis.
 
-Under load one ring serves every event stored since the last, which is all a bell is for.
+Under load one signal serves every event stored since the last.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from threading import Event, Lock, Thread
 
 log = logging.getLogger(__name__)
 
-PAUSE_SECONDS = 0.05  # between rings; the most a drain is late by
+PAUSE_SECONDS = 0.05  # between two signals; the most a drain is late by
 
 
-class Ringer:
-    """Calling it asks for a ring soon after; it never blocks and never raises.
+class DrainSignal:
+    """Calling it has the drain queued soon after; it never blocks and never raises.
 
-    A process that ends at once may not ring any more. The clock drains what nobody rang for.
+    A process that ends at once may not get to it. The clock drains what nobody signalled.
     """
 
-    def __init__(self, ring: Callable[[], object], pause_seconds: float = PAUSE_SECONDS) -> None:
-        self._ring = ring
+    def __init__(self, signal: Callable[[], object], pause_seconds: float = PAUSE_SECONDS) -> None:
+        self._signal = signal
         self._pause_seconds = pause_seconds
         self._asked = Event()
         self._starting = Lock()
@@ -42,9 +42,9 @@ class Ringer:
     def _run(self) -> None:
         while True:
             self._asked.wait()
-            self._asked.clear()  # before ringing: who asks from here on is rung for again
+            self._asked.clear()  # first: who asks from here on is signalled for again
             try:
-                self._ring()
+                self._signal()
             except Exception:
-                log.exception("the bell could not be rung; the clock will drain the inbox")
+                log.exception("the drain could not be queued; the clock will drain the inbox")
             time.sleep(self._pause_seconds)

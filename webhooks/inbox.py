@@ -80,7 +80,9 @@ def drain(
 
     Several workers may drain at once. A handler's error stays here: it is logged and stored.
     """
-    services.enqueue.silence("drain_inbox")  # first: what is stored from here on rings again
+    services.enqueue.allow_again(
+        "drain_inbox"
+    )  # first: what is stored from here on is signalled anew
     deadline = time.monotonic() + budget.total_seconds()
     done = parked = 0
     while time.monotonic() < deadline and (batch := claim(services, limit)):

@@ -1,4 +1,4 @@
-"""Stripe's webhooks come in here: verify the raw body, store the event once, ring, answer.
+"""Where Stripe's webhooks arrive: verify, store once, have it handled, answer.
 
 Nothing else happens before the answer: Stripe waits for it, and repeats what is slow. An event is
 safe once it was answered with 200; draining it is another process's work.
@@ -22,7 +22,7 @@ from recover.services import Services
 from recover.stripe_api.gateway import verify_webhook
 from recover.stripe_api.objects import WebhookEvent
 from webhooks.account_cache import AccountCache, KnownAccount
-from webhooks.drain_signal import Ringer
+from webhooks.drain_signal import DrainSignal
 from webhooks.event_writer import EventWriter, Row
 from webhooks.group_commit import GroupCommit
 from webhooks.handlers import ROUTES
@@ -32,22 +32,22 @@ if TYPE_CHECKING:  # these exist for type checkers alone
 
 log = logging.getLogger(__name__)
 
-# While the bell rings, further events do not ring it; the drain silences it before it looks.
-BELL_SECONDS = 30
+# While a drain is queued, further events do not queue another; it allows that before it looks.
+SIGNAL_SECONDS = 30
 RETRY_AFTER_SECONDS = 60
 LONGEST_ID = 255  # the columns' length
 
 
-def blueprint(services: Services, ring: Callable[[], object] | None = None) -> Blueprint:
+def blueprint(services: Services, signal: Callable[[], object] | None = None) -> Blueprint:
     """Both webhook addresses. Machines post here, signed: CSRF protection must not apply.
 
-    ``ring`` calls for a drain; by default it enqueues one, without keeping the answer waiting.
+    ``signal`` calls for a drain; by default it enqueues one, without keeping the answer waiting.
 
     Answers 200: stored, known already, or of no interest; 400: not signed for this address, or no
     event; 404: no such address; 413: too long; 503: the database is away, so that Stripe repeats.
     """
-    ring = ring or Ringer(lambda: services.enqueue("drain_inbox", once_for=BELL_SECONDS))
-    receiver = Receiver(services, ring)
+    signal = signal or DrainSignal(lambda: services.enqueue("drain_inbox", once_for=SIGNAL_SECONDS))
+    receiver = Receiver(services, signal)
     routes = Blueprint("webhooks", __name__)
     routes.post("/webhooks/stripe")(receiver.platform)
     routes.post("/webhooks/stripe/<hook_token>")(receiver.direct)
@@ -59,13 +59,13 @@ def blueprint(services: Services, ring: Callable[[], object] | None = None) -> B
     return routes
 
 
-def mount(app: Flask, services: Services, ring: Callable[[], object] | None = None) -> None:
+def mount(app: Flask, services: Services, signal: Callable[[], object] | None = None) -> None:
     """Serve the webhooks beside the pages of ``app``, which spares them what belongs to pages.
 
     Sessions, page headers and CSRF checks would only cost time here, a tenth of every answer.
     """
     receiving = Flask("webhooks")
-    receiving.register_blueprint(blueprint(services, ring))
+    receiving.register_blueprint(blueprint(services, signal))
     pages = app.wsgi_app
 
     def choose(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -78,9 +78,9 @@ def mount(app: Flask, services: Services, ring: Callable[[], object] | None = No
 class Receiver:
     """The two views, and what they keep between requests."""
 
-    def __init__(self, services: Services, ring: Callable[[], object]) -> None:
+    def __init__(self, services: Services, signal: Callable[[], object]) -> None:
         self._services = services
-        self._ring = ring
+        self._signal = signal
         self._accounts = AccountCache(services)
         self._inbox = GroupCommit(EventWriter(services.db).write)
 
@@ -118,14 +118,14 @@ class Receiver:
         return verify_webhook(payload, header, secrets, self._services.now())
 
     def _take(self, account: KnownAccount, event: WebhookEvent) -> None:
-        """Store the event, then ring: in this order no drain can look too early."""
+        """Store the event, then signal: in this order no drain can look too early."""
         key = ROUTES[event.type].key(event)
         if not key or account.disconnected:
             return
         if any(len(text) > LONGEST_ID or not text.isprintable() for text in (event.id, key)):
             raise BadEvent("The event's ids are not ids of Stripe's.")
         if self._inbox.store(self._row(account, event, key)):
-            self._ring()
+            self._signal()
 
     def _row(self, account: KnownAccount, event: WebhookEvent, key: str) -> Row:
         now = self._services.now()

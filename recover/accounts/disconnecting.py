@@ -31,7 +31,7 @@ def leave(services: Services, account_id: int, actor: str, reason: str) -> bool:
     return account.leaving_at is None or _tell(services, account)
 
 
-def finish_leaving(services: Services) -> int:
+def finish_disconnecting(services: Services) -> int:
     """Tell Stripe of every account that left while it could not be told. How many are left."""
     query = select(Account).where(Account.leaving_at.is_not(None)).order_by(Account.id)
     with services.db.read() as session:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from recover.accounts.disconnecting import remove_endpoints
 from recover.compliance.audit_log import Subject, write
 from recover.foundation.errors import RecoverError
-from recover.models import Account, Connection, StripeEvent, SweepReport
+from recover.models import Account, Connection, ReconciliationReport, StripeEvent
 from recover.services import Services
 from recover.stripe_api import event_types
 from recover.stripe_api.gateway import API_VERSION
@@ -25,7 +25,7 @@ class Health:
     """``faults`` are sentences about the endpoint, none where all is well."""
 
     last_event_at: datetime | None
-    last_sweep_at: datetime | None
+    last_reconciled_at: datetime | None
     key_problem: str
     faults: tuple[str, ...] = ()
     asked: bool = True  # False: Stripe could not be asked about the endpoint
@@ -39,7 +39,7 @@ def listening(account: Account) -> bool:
 def health(services: Services, account: Account) -> Health:
     """Asks Stripe about the endpoint, in one request."""
     with services.db.read() as session:
-        seen, swept = _last_event(session, account), _last_sweep(session, account)
+        seen, reconciled = _last_event(session, account), _last_reconciled(session, account)
     faults: tuple[str, ...] = ()
     asked, problem = True, account.problem
     if not account.disconnected_at:
@@ -47,7 +47,7 @@ def health(services: Services, account: Account) -> Health:
             faults = endpoint_faults(services, account)
         except RecoverError as error:
             asked, problem = False, problem or str(error)
-    return Health(seen, swept, problem, faults, asked)
+    return Health(seen, reconciled, problem, faults, asked)
 
 
 def _last_event(session: Session, account: Account) -> datetime | None:
@@ -55,11 +55,11 @@ def _last_event(session: Session, account: Account) -> datetime | None:
     return session.scalar(query.order_by(StripeEvent.id.desc()).limit(1))
 
 
-def _last_sweep(session: Session, account: Account) -> datetime | None:
-    query = select(SweepReport.finished_at).where(
-        SweepReport.account_id == account.id, SweepReport.finished_at.is_not(None)
+def _last_reconciled(session: Session, account: Account) -> datetime | None:
+    query = select(ReconciliationReport.finished_at).where(
+        ReconciliationReport.account_id == account.id, ReconciliationReport.finished_at.is_not(None)
     )
-    return session.scalar(query.order_by(SweepReport.id.desc()).limit(1))
+    return session.scalar(query.order_by(ReconciliationReport.id.desc()).limit(1))
 
 
 def endpoint_url(services: Services, account: Account) -> str:

@@ -16,7 +16,7 @@ from recover.cases.core_values import decline_of
 from recover.cases.timeline import note
 from recover.dunning import RetryMode, Trigger, classify
 from recover.integrations import api_tokens, payloads
-from recover.models import Account, RecordEntry, RecoveryCase
+from recover.models import Account, AuditLogEntry, RecoveryCase
 from recover.stripe_api.objects import Payment
 from recover.subscribers import card_page
 from recover.workflow import sync
@@ -79,14 +79,14 @@ def list_timeline(call: Call) -> dict[str, Any]:
     api_tokens.note_reading(call.services, call.holder, "cases")
     with call.services.db.read() as session:
         case = _case(call, session)
-        of_case = [RecordEntry.case_id == case.id]
+        of_case = [AuditLogEntry.case_id == case.id]
         accounts = [case.account_id]
         return page(
-            session, RecordEntry, accounts, of_case, call.query, payloads.ENTRY, _entry_payload
+            session, AuditLogEntry, accounts, of_case, call.query, payloads.ENTRY, _entry_payload
         )
 
 
-def _entry_payload(row: RecordEntry) -> dict[str, Any]:
+def _entry_payload(row: AuditLogEntry) -> dict[str, Any]:
     return {
         "id": payloads.public_id(payloads.ENTRY, row.id),
         "object": "timeline_entry",

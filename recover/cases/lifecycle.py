@@ -1,6 +1,6 @@
 """How a case changes inside one transaction: open, take in the evidence, reopen, finish.
 
-Nothing here talks to Stripe; `cases` brings the evidence and carries out what follows.
+Nothing here talks to Stripe; `workflow` brings the evidence and carries out what follows.
 """
 
 from __future__ import annotations

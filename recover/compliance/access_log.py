@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, select
 
 from recover.compliance import audit_log
-from recover.models import RecordEntry, RecoveryCase
+from recover.models import AuditLogEntry, RecoveryCase
 from recover.services import Services
 
 VIEW, SEARCH = "view", "search"
@@ -13,7 +13,7 @@ VIEW, SEARCH = "view", "search"
 
 def viewed(services: Services, actor: str, case: RecoveryCase) -> None:
     """Somebody (a user, a token) was shown a case, with the customer's name and address."""
-    if _noted(services, RecordEntry.case_id == case.id, actor, VIEW):
+    if _noted(services, AuditLogEntry.case_id == case.id, actor, VIEW):
         return
     with services.db.begin() as session:
         reason = "Looked at the case, with the customer's name and address."
@@ -34,7 +34,7 @@ def searched(services: Services, actor: str, company_id: int) -> None:
 
     What they typed is not kept: it may name a person, and an erasure could not find it here.
     """
-    if _noted(services, RecordEntry.chain == f"company:{company_id}", actor, SEARCH):
+    if _noted(services, AuditLogEntry.chain == f"company:{company_id}", actor, SEARCH):
         return
     with services.db.begin() as session:
         audit_log.write(
@@ -49,7 +49,7 @@ def searched(services: Services, actor: str, company_id: int) -> None:
 
 def read_record(services: Services, actor: str, company_id: int) -> None:
     """Somebody read the company's record, whose words may name its customers."""
-    mine = (RecordEntry.chain == f"company:{company_id}") & (RecordEntry.about == "record")
+    mine = (AuditLogEntry.chain == f"company:{company_id}") & (AuditLogEntry.about == "record")
     if _noted(services, mine, actor, VIEW):
         return
     with services.db.begin() as session:
@@ -66,8 +66,8 @@ def read_record(services: Services, actor: str, company_id: int) -> None:
 def _noted(services: Services, where: ColumnElement[bool], actor: str, verb: str) -> bool:
     """One look at an index: this hour has its line already."""
     hour = services.now().replace(minute=0, second=0, microsecond=0)
-    query = select(RecordEntry.id).where(
-        where, RecordEntry.actor == actor, RecordEntry.verb == verb, RecordEntry.at >= hour
+    query = select(AuditLogEntry.id).where(
+        where, AuditLogEntry.actor == actor, AuditLogEntry.verb == verb, AuditLogEntry.at >= hour
     )
     with services.db.read() as session:
         return session.scalar(query.limit(1)) is not None

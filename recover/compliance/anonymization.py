@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, and_, case, null, select, update
 from sqlalchemy.orm import Session
 
 from recover.compliance import audit_log
-from recover.models import CardUpdate, Link, Message, MessageStatus, RecordEntry, RecoveryCase
+from recover.models import AuditLogEntry, CardUpdate, Link, Message, MessageStatus, RecoveryCase
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def of_customer(account_id: int, customer_id: str) -> Where:
     def theirs(table: Any) -> ColumnElement[bool]:
         return and_(table.account_id == account_id, table.stripe_customer_id == customer_id)
 
-    return Where(theirs(RecoveryCase), theirs(Message), theirs(Link), theirs(RecordEntry))
+    return Where(theirs(RecoveryCase), theirs(Message), theirs(Link), theirs(AuditLogEntry))
 
 
 def empty(session: Session, where: Where, now: datetime) -> Emptied:
@@ -59,7 +59,7 @@ def empty(session: Session, where: Where, now: datetime) -> Emptied:
     cases = (RecoveryCase, where.cases, RecoveryCase.erased_at.is_(None), _case(now))
     messages = (Message, where.messages, _names_somebody(), _message())
     links = (Link, where.links, Link.revoked_at.is_(None), {"revoked_at": now})
-    lines = (RecordEntry, where.lines, RecordEntry.salt != "", _words())
+    lines = (AuditLogEntry, where.lines, AuditLogEntry.salt != "", _words())
     done = [_update(session, *one) for one in (cases, messages, links, lines)]
     theirs = CardUpdate.link_id.in_(select(Link.id).where(where.links))
     _update(session, CardUpdate, theirs, CardUpdate.origin_hash != "", {"origin_hash": ""})

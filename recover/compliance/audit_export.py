@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from recover.foundation.database import Database
-from recover.models import RecordEntry
+from recover.models import AuditLogEntry
 
 FORMATS = ("jsonl", "csv")
 COLUMNS = (
@@ -52,22 +52,22 @@ def export(
                 yield "".join(json.dumps(_values(row)) + "\n" for row in rows)
 
 
-def _batches(db: Database, chain: str, since: datetime | None) -> Iterator[Sequence[RecordEntry]]:
+def _batches(db: Database, chain: str, since: datetime | None) -> Iterator[Sequence[AuditLogEntry]]:
     """By ids, each batch in a short reading of its own: a download may take long."""
     after = 0
     while True:
-        query = select(RecordEntry).where(RecordEntry.chain == chain, RecordEntry.id > after)
+        query = select(AuditLogEntry).where(AuditLogEntry.chain == chain, AuditLogEntry.id > after)
         if since:
-            query = query.where(RecordEntry.at >= since)
+            query = query.where(AuditLogEntry.at >= since)
         with db.read() as session:
-            rows = session.scalars(query.order_by(RecordEntry.id).limit(ROWS_AT_ONCE)).all()
+            rows = session.scalars(query.order_by(AuditLogEntry.id).limit(ROWS_AT_ONCE)).all()
         if not rows:
             return
         after = rows[-1].id
         yield rows
 
 
-def _values(row: RecordEntry) -> dict[str, object]:
+def _values(row: AuditLogEntry) -> dict[str, object]:
     values = {name: getattr(row, name) for name in COLUMNS}
     return values | {"at": row.at.isoformat(timespec="microseconds")}
 

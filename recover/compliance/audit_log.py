@@ -22,7 +22,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from recover.foundation.database import Database
-from recover.models import RecordEntry, RecordHead
+from recover.models import AuditLogEntry, AuditLogHead
 
 log = logging.getLogger(__name__)
 
@@ -114,13 +114,13 @@ def write(
     *,
     actor: str,
     details: Mapping[str, Any] | None = None,
-) -> RecordEntry:
+) -> AuditLogEntry:
     """Add a line to the chain of the account, else of the company, else of the installation.
 
     ``details`` must be JSON, such as {"before": ..., "after": ...}; never a secret.
     """
     salt = token_hex(16)
-    entry = RecordEntry(
+    entry = AuditLogEntry(
         chain=_chain(subject.account_id, subject.company_id),
         account_id=subject.account_id,
         company_id=subject.company_id,
@@ -179,7 +179,7 @@ def _hashed(values: Any) -> str:
 
 def seal(db: Database) -> int:
     """Chain every line that is not chained yet. How many. Harmless to repeat or to run twice."""
-    waiting = select(RecordEntry.chain).where(RecordEntry.seq.is_(None)).distinct()
+    waiting = select(AuditLogEntry.chain).where(AuditLogEntry.seq.is_(None)).distinct()
     with db.read() as session:
         chains = list(session.scalars(waiting))
     return sum(_seal(db, chain) for chain in chains)
@@ -196,30 +196,30 @@ def _seal(db: Database, chain: str) -> int:
 
 
 SEALED = (
-    RecordEntry.id,
-    RecordEntry.chain,
-    RecordEntry.account_id,
-    RecordEntry.company_id,
-    RecordEntry.case_id,
-    RecordEntry.stripe_customer_id,
-    RecordEntry.actor,
-    RecordEntry.verb,
-    RecordEntry.about,
-    RecordEntry.digest,
-    RecordEntry.at,
+    AuditLogEntry.id,
+    AuditLogEntry.chain,
+    AuditLogEntry.account_id,
+    AuditLogEntry.company_id,
+    AuditLogEntry.case_id,
+    AuditLogEntry.stripe_customer_id,
+    AuditLogEntry.actor,
+    AuditLogEntry.verb,
+    AuditLogEntry.about,
+    AuditLogEntry.digest,
+    AuditLogEntry.at,
 )
 
 
 def _seal_batch(db: Database, chain: str) -> int:
     """The next lines in the order of their ids, under the lock of the chain's head."""
-    unsealed = select(*SEALED).where(RecordEntry.chain == chain, RecordEntry.seq.is_(None))
+    unsealed = select(*SEALED).where(AuditLogEntry.chain == chain, AuditLogEntry.seq.is_(None))
     with db.begin() as session:
-        session.execute(db.insert_ignoring_duplicates(RecordHead).values(chain=chain, seq=0))
-        head = session.get_one(RecordHead, chain, with_for_update=True)
+        session.execute(db.insert_ignoring_duplicates(AuditLogHead).values(chain=chain, seq=0))
+        head = session.get_one(AuditLogHead, chain, with_for_update=True)
         rows = []
-        for line in session.execute(unsealed.order_by(RecordEntry.id).limit(BATCH)):
+        for line in session.execute(unsealed.order_by(AuditLogEntry.id).limit(BATCH)):
             head.seq, head.hash = head.seq + 1, link(head.hash, line, head.seq + 1)
             rows.append({"id": line.id, "seq": head.seq, "hash": head.hash})
         if rows:
-            session.execute(update(RecordEntry), rows)
+            session.execute(update(AuditLogEntry), rows)
     return len(rows)

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, String, Text, cast, select, type_coerce
 from sqlalchemy.orm import Session
 
 from recover.compliance import audit_log
-from recover.models import RecordEntry
+from recover.models import AuditLogEntry
 
 ROWS_AT_ONCE = 2000
 
@@ -50,15 +50,17 @@ class RawLine(NamedTuple):
 
 
 AS_STORED: dict[str, ColumnElement[Any]] = {
-    "at": type_coerce(RecordEntry.at, String),
-    "details": cast(RecordEntry.details, Text),
+    "at": type_coerce(AuditLogEntry.at, String),
+    "details": cast(AuditLogEntry.details, Text),
 }
-COLUMNS = [AS_STORED.get(name, getattr(RecordEntry, name)).label(name) for name in RawLine._fields]
+COLUMNS = [
+    AS_STORED.get(name, getattr(AuditLogEntry, name)).label(name) for name in RawLine._fields
+]
 
 
 def raw_lines(session: Session, *conditions: ColumnElement[bool]) -> Iterator[Sequence[RawLine]]:
     """The lines in the order of the chain, unsealed ones in that of their ids, some at a time."""
-    query = select(*COLUMNS).where(*conditions).order_by(RecordEntry.seq, RecordEntry.id)
+    query = select(*COLUMNS).where(*conditions).order_by(AuditLogEntry.seq, AuditLogEntry.id)
     found = session.execute(query.execution_options(yield_per=ROWS_AT_ONCE))
     for rows in found.partitions(ROWS_AT_ONCE):
         yield [RawLine._make(row) for row in rows]

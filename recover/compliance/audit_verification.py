@@ -23,7 +23,7 @@ from recover.compliance.audit_rows import (
     told,
 )
 from recover.foundation.database import Database
-from recover.models import RecordEntry, RecordHead
+from recover.models import AuditLogEntry, AuditLogHead
 
 SEALED_WITHIN = timedelta(minutes=10)  # the clock seals every minute
 
@@ -68,13 +68,15 @@ class Checked:
 def chains(db: Database) -> list[str]:
     """Every chain there is, also one whose head or whose lines are gone."""
     with db.snapshot() as session:
-        heads = set(session.scalars(select(RecordHead.chain)))
-        return sorted(heads | set(session.scalars(select(RecordEntry.chain).distinct())))
+        heads = set(session.scalars(select(AuditLogHead.chain)))
+        return sorted(heads | set(session.scalars(select(AuditLogEntry.chain).distinct())))
 
 
 def lines_in(db: Database, chain: str) -> int:
     """How many sealed lines there are to check."""
-    sealed = select(func.count()).where(RecordEntry.chain == chain, RecordEntry.seq.is_not(None))
+    sealed = select(func.count()).where(
+        AuditLogEntry.chain == chain, AuditLogEntry.seq.is_not(None)
+    )
     with db.read() as session:
         return session.scalar(sealed) or 0
 
@@ -90,7 +92,7 @@ def check(
     """Go through one chain. ``expected`` holds hashes kept elsewhere, by their line's number."""
     with db.snapshot() as session:
         walk = _Walk(chain, dict(expected or {}))
-        sealed = RecordEntry.chain == chain, RecordEntry.seq.is_not(None)
+        sealed = AuditLogEntry.chain == chain, AuditLogEntry.seq.is_not(None)
         for rows in raw_lines(session, *sealed):
             for row in rows:
                 if not walk.take(row):
@@ -105,7 +107,7 @@ def check(
 def keep(db: Database, found: Checked, now: datetime) -> None:
     """Remember what a check found, for the founder's page. Not part of the chain."""
     fault = str(found.fault) if found.fault else ""
-    head = update(RecordHead).where(RecordHead.chain == found.chain)
+    head = update(AuditLogHead).where(AuditLogHead.chain == found.chain)
     with db.begin() as session:
         session.execute(head.values(verified_at=now, verified_seq=found.lines, fault=fault))
 
@@ -154,16 +156,16 @@ class _Walk:
 
 
 def _waiting(session: Session, chain: str) -> int:
-    return session.scalar(select(func.count(RecordEntry.id)).where(*_unsealed(chain))) or 0
+    return session.scalar(select(func.count(AuditLogEntry.id)).where(*_unsealed(chain))) or 0
 
 
 def _unsealed(chain: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return RecordEntry.chain == chain, RecordEntry.seq.is_(None)
+    return AuditLogEntry.chain == chain, AuditLogEntry.seq.is_(None)
 
 
 def _head_fault(session: Session, found: Checked) -> Fault | None:
     """Deletion at the end shows only here."""
-    head = select(RecordHead.seq, RecordHead.hash).where(RecordHead.chain == found.chain)
+    head = select(AuditLogHead.seq, AuditLogHead.hash).where(AuditLogHead.chain == found.chain)
     seq, hash_ = next(iter(session.execute(head)), (0, ""))
     if seq > found.lines:
         what = f"it is missing: the chain went up to line {seq} and ends before"
@@ -190,7 +192,7 @@ def _late(session: Session, found: Checked, now: datetime) -> Fault | None:
 
 def _unlawful(session: Session, found: Checked, said: int) -> Fault | None:
     """Every line without words is accounted for by an erasure, which is itself on record."""
-    just_now = *_unsealed(found.chain), RecordEntry.verb == audit_log.ERASE
+    just_now = *_unsealed(found.chain), AuditLogEntry.verb == audit_log.ERASE
     for rows in raw_lines(session, *just_now):
         said += sum(told(row) for row in rows if _says_what_it_said(row))
     if found.erased <= said:

@@ -21,11 +21,11 @@ from recover.foundation.mail_addresses import normal_email
 from recover.models import (
     Account,
     Attempt,
+    AuditLogEntry,
     Company,
     ErasedAddress,
     Link,
     Message,
-    RecordEntry,
     RecoveryCase,
     Suppression,
     SuppressionReason,
@@ -191,7 +191,7 @@ def _everything(session: Session, one: Customer) -> dict[str, Any]:
         "messages": Message,
         "links": Link,
         "suppressions": Suppression,
-        "record": RecordEntry,
+        "record": AuditLogEntry,
     }
     found: dict[str, Any] = {
         name: [_told(row) for row in session.scalars(select(table).where(_of(table, one)))]

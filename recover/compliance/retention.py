@@ -16,7 +16,7 @@ from recover.compliance import anonymization, audit_log
 from recover.compliance.anonymization import Emptied, Where
 from recover.dunning import CaseState
 from recover.foundation.errors import PermanentError
-from recover.models import Account, Company, Link, Message, RecordEntry, RecoveryCase
+from recover.models import Account, AuditLogEntry, Company, Link, Message, RecoveryCase
 from recover.services import Services
 
 LEAST_DAYS, MOST_DAYS = 400, 3650
@@ -60,14 +60,16 @@ def due(session: Session, company: Company, now: datetime, days: int | None = No
             cases,
             _count(session, Message, Message.case_id.in_(ids)),
             _count(session, Link, Link.case_id.in_(ids), Link.revoked_at.is_(None)),
-            _count(session, RecordEntry, RecordEntry.case_id.in_(ids), RecordEntry.salt != ""),
+            _count(
+                session, AuditLogEntry, AuditLogEntry.case_id.in_(ids), AuditLogEntry.salt != ""
+            ),
         )
         loose = _loose(account_id, _cutoff(now, days or 0))
         total += of_cases + Emptied(
             0,
             _count(session, Message, loose.messages),
             _count(session, Link, loose.links, Link.revoked_at.is_(None)),
-            _count(session, RecordEntry, loose.lines, RecordEntry.salt != ""),
+            _count(session, AuditLogEntry, loose.lines, AuditLogEntry.salt != ""),
         )
     return total
 
@@ -118,7 +120,7 @@ def _batch(services: Services, account_id: int, cutoff: datetime) -> Emptied:
         cases=and_(RecoveryCase.id.in_(ids), RecoveryCase.state != CaseState.OPEN),
         messages=Message.case_id.in_(ids),
         links=Link.case_id.in_(ids),
-        lines=RecordEntry.case_id.in_(ids),
+        lines=AuditLogEntry.case_id.in_(ids),
     )
     return _empty(services, account_id, where)
 
@@ -132,10 +134,10 @@ def _loose(account_id: int, cutoff: datetime) -> Where:
         ),
         links=and_(Link.account_id == account_id, Link.case_id.is_(None), Link.created_at < cutoff),
         lines=and_(
-            RecordEntry.account_id == account_id,
-            RecordEntry.case_id.is_(None),
-            RecordEntry.stripe_customer_id != "",
-            RecordEntry.at < cutoff,
+            AuditLogEntry.account_id == account_id,
+            AuditLogEntry.case_id.is_(None),
+            AuditLogEntry.stripe_customer_id != "",
+            AuditLogEntry.at < cutoff,
         ),
     )
 
@@ -151,6 +153,6 @@ def _empty(services: Services, account_id: int, where: Where) -> Emptied:
 
 
 def _count(
-    session: Session, table: type[Message | Link | RecordEntry], *where: ColumnElement[bool]
+    session: Session, table: type[Message | Link | AuditLogEntry], *where: ColumnElement[bool]
 ) -> int:
     return session.scalar(select(func.count(table.id)).where(*where)) or 0

@@ -141,7 +141,8 @@ def _planned_acts(facts: Facts, campaign: Campaign, timing: Timing, now: datetim
 def _no_case_reason(invoice: InvoiceState) -> str:
     opening = opens_case(invoice)
     if opening:
-        return f"No case yet. {opening.reason} The next sweep opens one, unless the customer left."
+        after = "The next reconciliation opens one, unless the customer left."
+        return f"No case yet. {opening.reason} {after}"
     return opening.reason
 
 
@@ -149,5 +150,5 @@ def _case_over_reason(invoice: InvoiceState, case: CaseSnapshot) -> str:
     """Why a case that has ended does nothing, and whether reconciliation would reopen it."""
     why = f" as {case.close_reason}" if case.close_reason else ""
     to_fix = fixes([invoice], {case.invoice_id: case})
-    fixed = f" {to_fix[0].reason} The next sweep looks at it again." if to_fix else ""
+    fixed = f" {to_fix[0].reason} The next reconciliation looks at it again." if to_fix else ""
     return f"The case is {case.state}{why}.{fixed}"

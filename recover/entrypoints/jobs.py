@@ -76,14 +76,14 @@ def run_step(case_id: int) -> None:
 
 def send_messages() -> int:
     here = services()
-    here.enqueue.silence("send_messages")
+    here.enqueue.allow_again("send_messages")
     return subscriber_delivery.send_due(here)
 
 
 def end_dunning() -> int:
     """Do on Stripe what exhausted cases call for. How many were looked at."""
     here = services()
-    here.enqueue.silence("end_dunning")
+    here.enqueue.allow_again("end_dunning")
     found = end_of_dunning.due(here)
     for ending_id in found:
         try:
@@ -95,12 +95,12 @@ def end_dunning() -> int:
     return len(found)
 
 
-def sweep_all() -> None:
-    _for_each_account("sweep_account")
+def reconcile_all() -> None:
+    _for_each_account("reconcile_account")
 
 
-def sweep_account(account_id: int) -> None:
-    _with_account(account_id, reconciliation.sweep)
+def reconcile_account(account_id: int) -> None:
+    _with_account(account_id, reconciliation.reconcile)
 
 
 def scan_all() -> None:
@@ -136,7 +136,7 @@ def _notify(*, digests: bool) -> int:
 
 
 def import_histories() -> None:
-    """Ring for every past that is still to be read, also after a worker's death."""
+    """Queue every history that is still to be read, also after a worker's death."""
     here = services()
     for account_id in history_import.due(here):
         here.enqueue("import_history", account_id, queue=CHORES)
@@ -151,7 +151,7 @@ def import_history(account_id: int) -> None:
 
 
 def work_reports() -> None:
-    """Ring for every report that nobody works on; note first webhooks before they are forgotten."""
+    """Queue every report that nobody works on; note first webhooks before they are forgotten."""
     here = services()
     stripe_signs.keep_first_webhooks(here)
     for report_id in background_reports.due(here):
@@ -169,15 +169,15 @@ def work_report(report_id: int) -> None:
         background_reports.failed(here, report, error)
 
 
-def seal_record() -> int:
+def seal_audit_log() -> int:
     return audit_log.seal(services().db)
 
 
-def finish_leaving() -> int:
-    return disconnecting.finish_leaving(services())
+def finish_disconnecting() -> int:
+    return disconnecting.finish_disconnecting(services())
 
 
-def verify_record() -> None:
+def verify_audit_log() -> None:
     here = services()
     for chain in audit_verification.chains(here.db):
         here.enqueue("verify_chain", chain, queue=CHORES)

@@ -19,7 +19,7 @@ from recover.dunning import campaign
 from recover.dunning.engine import Engine, FitResult, Model, differences, pool, refit
 from recover.foundation.errors import PermanentError
 from recover.learning import timing_in_force, training_data
-from recover.models import Account, AccountLesson, RetryModel
+from recover.models import Account, AccountEvidence, RetryModel
 from recover.services import Services
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def learn(services: Services, account: Account) -> RetryModel | None:
         current = session.get_one(Account, account.id, with_for_update=True)
         if own.accepted:  # else what was taught before still counts for the others
             body = own.model.to_json()
-            session.merge(AccountLesson(account_id=account.id, body=body, made_at=now))
+            session.merge(AccountEvidence(account_id=account.id, body=body, made_at=now))
         if _says_nothing(found, in_use) or _repeats(session, row, in_use):
             return None
         session.add(row)
@@ -63,7 +63,7 @@ def learn(services: Services, account: Account) -> RetryModel | None:
 
 def _prior(session: Session, account: Account) -> Model:
     """What the installation's other accounts taught, held only as firmly as the shipped prior."""
-    query = select(AccountLesson.body).where(AccountLesson.account_id != account.id)
+    query = select(AccountEvidence.body).where(AccountEvidence.account_id != account.id)
     others = [Model.from_json(body)[0] for body in session.scalars(query)]
     taught = [model for model in others if model.seen]
     return pool(taught).for_account() if taught else timing_in_force.SHIPPED.model

@@ -4,7 +4,7 @@ A column that holds one of a few words has a StrEnum, beside its model or in the
 its plain value (`database.ONE_WORD`).
 """
 
-from recover.models.audit_log import RecordEntry, RecordHead
+from recover.models.audit_log import AuditLogEntry, AuditLogHead
 from recover.models.cases import Attempt, Ending, EndingStatus, LedgerKind, LedgerLine, RecoveryCase
 from recover.models.imported_history import (
     HistoryImport,
@@ -53,21 +53,23 @@ from recover.models.people import (
     SignInMethod,
     User,
 )
-from recover.models.retry_models import AccountLesson, RetryModel
+from recover.models.retry_models import AccountEvidence, RetryModel
 from recover.models.stripe_accounts import (
     Account,
     Connection,
     ConnectRequest,
     EventStatus,
+    ReconciliationReport,
     StripeEvent,
-    SweepReport,
 )
 
 __all__ = [
     "Account",
-    "AccountLesson",
+    "AccountEvidence",
     "ApiToken",
     "Attempt",
+    "AuditLogEntry",
+    "AuditLogHead",
     "CardForm",
     "CardUpdate",
     "CardUpdateStatus",
@@ -98,8 +100,7 @@ __all__ = [
     "NotificationKind",
     "NotificationStatus",
     "Passkey",
-    "RecordEntry",
-    "RecordHead",
+    "ReconciliationReport",
     "RecoveryCase",
     "Report",
     "ReportKind",
@@ -114,7 +115,6 @@ __all__ = [
     "StripeMails",
     "Suppression",
     "SuppressionReason",
-    "SweepReport",
     "User",
     "WebhookEndpoint",
 ]

@@ -12,7 +12,7 @@ from recover.foundation.database import Base
 from recover.models.columns import BigId, Id, Long, Short
 
 
-class RecordEntry(Base):
+class AuditLogEntry(Base):
     """One entry of the audit log. Append only: `recover.compliance.audit_log` says what may change.
 
     What may name a person stands in ``reason`` and ``details`` alone; the chain covers their
@@ -59,7 +59,7 @@ class RecordEntry(Base):
     hash: Mapped[str | None] = mapped_column(String(64))  # of the one before and of this line
 
 
-class RecordHead(Base):
+class AuditLogHead(Base):
     """Where a chain has come to. Its row is the lock under which the chain grows."""
 
     __tablename__ = "record_heads"

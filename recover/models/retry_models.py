@@ -31,7 +31,7 @@ class RetryModel(Base):
     made_at: Mapped[datetime]
 
 
-class AccountLesson(Base):
+class AccountEvidence(Base):
     """What one account alone taught, on the shipped prior.
 
     Overwritten every night that finds sound outcomes. Other accounts of the installation begin

@@ -119,7 +119,7 @@ class StripeEvent(Base):
     handled_at: Mapped[datetime | None]
 
 
-class SweepReport(Base):
+class ReconciliationReport(Base):
     """One comparison with Stripe, and what it mended."""
 
     __tablename__ = "sweeps"

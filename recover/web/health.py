@@ -8,7 +8,7 @@ from flask import Blueprint
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from recover.services import Bell, Services
+from recover.services import JobQueue, Services
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def _database(services: Services) -> bool:
 
 
 def _redis(services: Services) -> str:
-    bell = services.enqueue
-    if not isinstance(bell, Bell):
+    jobs = services.enqueue
+    if not isinstance(jobs, JobQueue):
         return "unknown"
-    return "ok" if bell.reachable() else "away"
+    return "ok" if jobs.reachable() else "away"

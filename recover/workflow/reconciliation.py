@@ -1,5 +1,5 @@
-"""The sweep: compares our books with Stripe's and mends both ways, through the functions the
-webhooks use. What it finds is the drift: lost webhooks, missed crashes, our own mistakes.
+"""Reconciliation: compare our books with Stripe's and mend both ways, through the functions that
+the webhooks use. What it finds is drift: lost webhooks, crashes, our own mistakes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sqlalchemy import select
 from recover.cases.core_values import invoice_state
 from recover.dunning import CaseSnapshot, CaseState, CloseReason, InvoiceState, fixes
 from recover.foundation.errors import RecoverError, StripeAccessLost
-from recover.models import Account, RecoveryCase, SweepReport
+from recover.models import Account, ReconciliationReport, RecoveryCase
 from recover.services import Services
 from recover.workflow import sync
 
@@ -22,13 +22,13 @@ log = logging.getLogger(__name__)
 LOOK_BACK = timedelta(days=35)  # longer than any campaign's window
 
 
-def sweep(services: Services, account: Account) -> SweepReport:
+def reconcile(services: Services, account: Account) -> ReconciliationReport:
     """Compare one account with Stripe and apply every fix. The stored report.
 
     A fix that fails is named in the report; the others are still applied. Raises
     StripeUnavailable, StripeAccessLost where Stripe's list itself cannot be had.
     """
-    report = SweepReport(account_id=account.id, started_at=services.now(), fixes=[])
+    report = ReconciliationReport(account_id=account.id, started_at=services.now(), fixes=[])
     listed = list(_listed(services, account))
     found = fixes(listed, _our_side(services, account, {i.invoice_id for i in listed}))
     applied = [_apply(services, account, fix.invoice_id, fix.reason) for fix in found]
@@ -36,7 +36,9 @@ def sweep(services: Services, account: Account) -> SweepReport:
     report.seen, report.finished_at = len(listed), services.now()
     with services.db.begin() as session:
         session.add(report)
-    log.info("sweep of account %s: %s invoices, %s fixes", account.id, len(listed), len(found))
+    log.info(
+        "reconciliation of account %s: %s invoices, %s fixes", account.id, len(listed), len(found)
+    )
     return report
 
 

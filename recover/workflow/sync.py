@@ -1,6 +1,6 @@
 """A case's work: `sync` it with Stripe, plan its next step, pay it when a person asks.
 
-Webhooks, the clock, the sweep and the card page all come through here, so there is one place
+Webhooks, the clock, reconciliation and the card page all come through here, so there is one place
 where evidence is fetched, the core is asked, and its answer is stored.
 """
 
@@ -43,7 +43,7 @@ def sync(services: Services, account: Account, invoice_id: str) -> RecoveryCase 
     """Bring our view of one invoice in line with Stripe's, and plan its next step.
 
     Opens a case where one is due. Never charges or writes to a subscriber itself: what is due now
-    is left to `step`, for which the bell is rung. None where the invoice is no concern of ours.
+    is left to `step`, which is queued. None where the invoice is no concern of ours.
     Raises StripeUnavailable, StripeAccessLost.
     """
     evidence = fetch_evidence(services.stripe(account), invoice_id, services.now())

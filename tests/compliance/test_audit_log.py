@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from recover.compliance import audit_log
-from recover.models import RecordEntry, RecordHead
+from recover.models import AuditLogEntry, AuditLogHead
 
 
 def write(services, *reasons, account=None, company=None):
@@ -22,7 +22,7 @@ def write(services, *reasons, account=None, company=None):
 
 
 def lines(services, chain):
-    query = select(RecordEntry).where(RecordEntry.chain == chain).order_by(RecordEntry.seq)
+    query = select(AuditLogEntry).where(AuditLogEntry.chain == chain).order_by(AuditLogEntry.seq)
     with services.db.read() as session:
         return list(session.scalars(query))
 
@@ -48,7 +48,7 @@ def test_lines_are_chained_in_order_once_however_often_it_is_sealed(services, ac
     assert [line.reason for line in lines(services, chain)] == ["one", "two", "three"]
     assert holds(services, chain)
     with services.db.read() as session:
-        head = session.get_one(RecordHead, chain)
+        head = session.get_one(AuditLogHead, chain)
     assert (head.seq, head.hash) == (3, lines(services, chain)[-1].hash)
 
 

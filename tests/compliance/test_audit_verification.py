@@ -12,10 +12,10 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from recover.compliance import audit_log, audit_verification
-from recover.models import RecordEntry, RecordHead, RecoveryCase
+from recover.models import AuditLogEntry, AuditLogHead, RecoveryCase
 
 LINES = 240
-TABLE = RecordEntry.__table__
+TABLE = AuditLogEntry.__table__
 
 
 @pytest.fixture
@@ -139,8 +139,8 @@ def test_one_flipped_bit_in_any_column_of_any_line_is_found_and_named(
     written, chain, number, column, position, bit
 ):
     with written.db.read() as session:
-        at_its_place = RecordEntry.chain == chain, RecordEntry.seq == number
-        entry_id = session.scalar(select(RecordEntry.id).where(*at_its_place))
+        at_its_place = AuditLogEntry.chain == chain, AuditLogEntry.seq == number
+        entry_id = session.scalar(select(AuditLogEntry.id).where(*at_its_place))
     with behind_our_back(written) as connection:
         was = stored(connection, entry_id, column)
         assume(was not in (None, ""))  # there is no byte to flip
@@ -170,20 +170,20 @@ def test_what_is_whole_holds_and_says_how_far_it_goes(written, chain):
 
     assert (checked.lines, checked.erased, checked.waiting, checked.fault) == (LINES, 0, 0, None)
     with written.db.read() as session:
-        assert checked.hash == session.get_one(RecordHead, chain).hash
+        assert checked.hash == session.get_one(AuditLogHead, chain).hash
 
 
 @pytest.mark.parametrize("number", [1, 100, LINES])
 def test_a_deleted_line_is_missed_wherever_it_was(written, chain, number):
     with written.db.begin() as session:
-        session.execute(delete(RecordEntry).where(RecordEntry.seq == number))
+        session.execute(delete(AuditLogEntry).where(AuditLogEntry.seq == number))
 
     assert (chain, number) in [(one.chain, one.seq) for one in faults(written)]
 
 
 def test_a_deleted_end_is_missed_although_all_that_is_left_fits(written, chain):
     with written.db.begin() as session:
-        session.execute(delete(RecordEntry).where(RecordEntry.seq > 200))
+        session.execute(delete(AuditLogEntry).where(AuditLogEntry.seq > 200))
 
     [fault] = faults(written)
     assert (fault.chain, fault.seq) == (chain, 201)
@@ -193,8 +193,8 @@ def test_a_deleted_end_is_missed_although_all_that_is_left_fits(written, chain):
 def test_two_lines_that_changed_places_are_found(written, chain):
     with written.db.begin() as session:
         for old, new in ((5, 1000), (6, 5), (1000, 6)):
-            found = RecordEntry.chain == chain, RecordEntry.seq == old
-            session.execute(update(RecordEntry).where(*found).values(seq=new))
+            found = AuditLogEntry.chain == chain, AuditLogEntry.seq == old
+            session.execute(update(AuditLogEntry).where(*found).values(seq=new))
 
     [fault] = faults(written)
     assert fault.seq == 5
@@ -203,18 +203,20 @@ def test_two_lines_that_changed_places_are_found(written, chain):
 def rebuild(services, chain, number):
     """As somebody with the database's password would: another word, and every hash after it."""
     with services.db.begin() as session:
-        query = select(RecordEntry).where(RecordEntry.chain == chain, RecordEntry.seq >= number)
+        query = select(AuditLogEntry).where(
+            AuditLogEntry.chain == chain, AuditLogEntry.seq >= number
+        )
         before = session.scalar(
-            select(RecordEntry.hash).where(
-                RecordEntry.chain == chain, RecordEntry.seq == number - 1
+            select(AuditLogEntry.hash).where(
+                AuditLogEntry.chain == chain, AuditLogEntry.seq == number - 1
             )
         )
-        for line in session.scalars(query.order_by(RecordEntry.seq)):
+        for line in session.scalars(query.order_by(AuditLogEntry.seq)):
             if line.seq == number:
                 line.reason = "Something else."
                 line.digest = audit_log.digest(line.salt, line.reason, line.details or {})
             line.hash = before = audit_log.link(before, line, line.seq)
-        session.get_one(RecordHead, chain).hash = before
+        session.get_one(AuditLogHead, chain).hash = before
 
 
 def test_a_rebuilt_end_is_found_by_a_hash_that_was_kept_elsewhere(written, chain):
@@ -253,17 +255,17 @@ def test_a_chain_that_went_on_still_fits_the_hash_kept_earlier(written, account,
 
 def test_a_head_that_lost_its_row_or_its_hash_is_found(written, chain):
     with written.db.begin() as session:
-        session.get_one(RecordHead, chain).hash = "0" * 64
+        session.get_one(AuditLogHead, chain).hash = "0" * 64
     assert "another hash" in faults(written)[0].what
 
     with written.db.begin() as session:
-        session.execute(delete(RecordHead).where(RecordHead.chain == chain))
+        session.execute(delete(AuditLogHead).where(AuditLogHead.chain == chain))
     assert "head says line 0" in faults(written)[0].what
 
 
 def test_a_lost_head_of_one_chain_keeps_no_other_from_being_sealed(written, account, company):
     with written.db.begin() as session:
-        session.execute(delete(RecordHead).where(RecordHead.chain == f"account:{account.id}"))
+        session.execute(delete(AuditLogHead).where(AuditLogHead.chain == f"account:{account.id}"))
         for owner in ({"account_id": account.id}, {"company_id": company.id}):
             audit_log.write(
                 session, "x", "y", written.now(), audit_log.Subject("z", **owner), actor="recover"
@@ -275,9 +277,9 @@ def test_a_lost_head_of_one_chain_keeps_no_other_from_being_sealed(written, acco
 def empty(services, chain, numbers, *, say=None):
     """The words of lines, gone as an erasure takes them; ``say`` is what it owns to."""
     with services.db.begin() as session:
-        found = RecordEntry.chain == chain, RecordEntry.seq.in_(numbers)
+        found = AuditLogEntry.chain == chain, AuditLogEntry.seq.in_(numbers)
         gone = {"reason": "", "details": None, "salt": ""}
-        session.execute(update(RecordEntry).where(*found).values(**gone))
+        session.execute(update(AuditLogEntry).where(*found).values(**gone))
         if say is not None:
             audit_log.write(
                 session,
@@ -311,7 +313,7 @@ def test_words_erased_in_part_are_found(written, chain):
     for part in ({"salt": ""}, {"reason": "", "salt": ""}, {"details": None}):
         with written.db.begin() as session:
             line = session.scalar(
-                select(RecordEntry).where(RecordEntry.chain == chain, RecordEntry.seq == 42)
+                select(AuditLogEntry).where(AuditLogEntry.chain == chain, AuditLogEntry.seq == 42)
             )
             was = {name: getattr(line, name) for name in part}
             for name, value in part.items():
@@ -320,7 +322,7 @@ def test_words_erased_in_part_are_found(written, chain):
         assert (fault.seq, fault.what) == (42, "its words are erased only in part")
         with written.db.begin() as session:
             for name, value in was.items():
-                setattr(session.get_one(RecordEntry, line.id), name, value)
+                setattr(session.get_one(AuditLogEntry, line.id), name, value)
 
 
 def test_lines_nobody_seals_are_named_once_they_are_late(written, account, chain, clock):
@@ -350,13 +352,13 @@ def check_and_keep(services, chain):
 def test_what_a_check_found_is_remembered_for_the_page(written, chain):
     check_and_keep(written, chain)
     with written.db.begin() as session:
-        head = session.get_one(RecordHead, chain)
+        head = session.get_one(AuditLogHead, chain)
         assert (head.verified_seq, head.verified_at, head.fault) == (LINES, written.now(), "")
-        session.execute(delete(RecordEntry).where(RecordEntry.seq == 17))
+        session.execute(delete(AuditLogEntry).where(AuditLogEntry.seq == 17))
 
     check_and_keep(written, chain)
     with written.db.read() as session:
-        head = session.get_one(RecordHead, chain)
+        head = session.get_one(AuditLogHead, chain)
         assert head.verified_seq == 16
         assert f"{chain}, line 17" in head.fault
 
@@ -367,7 +369,7 @@ def test_what_a_check_found_is_remembered_for_the_page(written, chain):
 )
 def test_a_changed_head_is_found(written, chain, column, value):
     with written.db.begin() as session:
-        found = RecordHead.chain == chain
-        session.execute(update(RecordHead).where(found).values(**{column: value}))
+        found = AuditLogHead.chain == chain
+        session.execute(update(AuditLogHead).where(found).values(**{column: value}))
 
     assert chain in [one.chain for one in faults(written)]

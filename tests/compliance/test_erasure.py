@@ -15,13 +15,13 @@ from recover.foundation.errors import PermanentError
 from recover.messages.subscriber import delivery, queue
 from recover.models import (
     Attempt,
+    AuditLogEntry,
     Company,
     ErasedAddress,
     LedgerLine,
     Link,
     Message,
     MessageStatus,
-    RecordEntry,
     RecoveryCase,
     Suppression,
 )
@@ -131,7 +131,7 @@ def test_nothing_names_them_and_the_books_and_the_chain_are_as_they_were(scene, 
     assert after.erased == done.lines > 0
     assert after.lines == chain.lines + 1
     with services.db.read() as session:
-        line = session.scalar(select(RecordEntry).where(RecordEntry.verb == audit_log.ERASE))
+        line = session.scalar(select(AuditLogEntry).where(AuditLogEntry.verb == audit_log.ERASE))
         assert (line.actor, line.stripe_customer_id, line.details["lines"]) == (
             USER,
             "",
@@ -329,6 +329,6 @@ def test_a_changed_time_goes_on_record_once(scene):
     for days in (500, 500, None):
         retention.keep_for(scene.services, scene.account.company_id, days, actor=USER)
     with scene.services.db.read() as session:
-        query = select(RecordEntry.details).where(RecordEntry.about == "setting:keep_days")
-        told = list(session.scalars(query.order_by(RecordEntry.id)))
+        query = select(AuditLogEntry.details).where(AuditLogEntry.about == "setting:keep_days")
+        told = list(session.scalars(query.order_by(AuditLogEntry.id)))
     assert told == [{"before": None, "after": 500}, {"before": 500, "after": None}]

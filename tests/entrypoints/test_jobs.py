@@ -55,7 +55,7 @@ def statuses(services):
 def test_a_job_whose_function_is_gone_harms_nobody(services, queue, waiting, path):
     """An update may find jobs on the queue that bear the paths of the version before."""
     gone = queue.enqueue(path.replace(" ", "."), 7, result_ttl=0)
-    last = queue.enqueue(job_path("seal_record"), result_ttl=0)
+    last = queue.enqueue(job_path("seal_audit_log"), result_ttl=0)
 
     assert worked(queue)
 
@@ -65,7 +65,7 @@ def test_a_job_whose_function_is_gone_harms_nobody(services, queue, waiting, pat
     assert queue.count == 0
     assert statuses(services) == ["received"]  # nothing is lost: it is still to be done
 
-    queue.enqueue(jobs.drain_inbox, result_ttl=0)  # the clock rings again
+    queue.enqueue(jobs.drain_inbox, result_ttl=0)  # the clock queues it again
     assert worked(queue)
     assert statuses(services) == ["done"]
 

@@ -31,7 +31,7 @@ from recover.dunning.engine import Model
 from recover.foundation.database import Base
 from recover.integrations import payloads
 from recover.learning import training
-from recover.models import Account, AccountLesson, Link, RecoveryCase, RetryModel, SignIn, User
+from recover.models import Account, AccountEvidence, Link, RecoveryCase, RetryModel, SignIn, User
 from recover.web import access_control
 
 pytest_plugins = ("web_cast", "isolation_cast")
@@ -396,9 +396,11 @@ def test_of_what_is_pooled_only_numbers_leave_a_company(worlds):
     add_cases(worlds.services, account_of(worlds, worlds.theirs), 150)
     training.learn(worlds.services, account_of(worlds, worlds.theirs))
     with worlds.services.db.begin() as session:
-        lesson = session.get_one(AccountLesson, worlds.theirs.id("accounts"))
+        lesson = session.get_one(AccountEvidence, worlds.theirs.id("accounts"))
         taught, seen = json.loads(lesson.body)["model"], Model.from_json(lesson.body)[0].seen
-        session.execute(delete(AccountLesson).where(AccountLesson.account_id != lesson.account_id))
+        session.execute(
+            delete(AccountEvidence).where(AccountEvidence.account_id != lesson.account_id)
+        )
     assert seen > 0
     assert set(words_in(taught)) - {taught["parent"]} <= set(words_in(Model.prior().body()))
     ours = training.learn(worlds.services, account_of(worlds, worlds.ours))

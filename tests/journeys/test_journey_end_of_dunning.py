@@ -69,7 +69,7 @@ def test_it_is_done_as_set_and_the_timeline_says_so(journey, action):
     assert "is to be" in planned.reason
     assert "end of dunning" in planned.reason
     assert "on Stripe, as the account's setting" in done.reason
-    assert journey.sweep().fixes == []
+    assert journey.reconcile().fixes == []
     assert journey.case(invoice).state == "exhausted"
 
 
@@ -89,7 +89,7 @@ def test_cases_that_ended_before_are_left_alone(journey):
 
     journey.set(end_of_dunning="cancel")
     journey.run(days=3)
-    journey.sweep()
+    journey.reconcile()
 
     assert on_stripe(journey, invoice) == UNTOUCHED
 

@@ -25,7 +25,7 @@ def give_up(journey, case):
 
 def delete_invoice(journey, case):
     del journey.sandbox.store.objects[case.stripe_invoice_id]
-    journey.sweep()
+    journey.reconcile()
 
 
 def cancel(journey, case):
@@ -159,7 +159,7 @@ def test_a_refund_that_is_heard_of_before_the_payment_is_not_forgotten(journey):
     journey.api("POST", "/v1/refunds", charge=charge, amount="1000")
     journey.settle()
 
-    journey.sweep()
+    journey.reconcile()
 
     assert journey.won == [("elsewhere", 2900, "usd"), ("refunded", -1000, "usd")]
 

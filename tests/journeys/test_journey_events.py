@@ -33,7 +33,7 @@ def test_events_thrice_and_shuffled_or_never_end_as_the_truth_does(begin, lost):
 
     for _ in range(24):
         journey.run(days=1)
-        journey.sweep()
+        journey.reconcile()
 
     sources = {line.case_id: line.source for line in journey.ledger}
     for answers, (state, source) in ENDINGS.items():
@@ -47,26 +47,26 @@ def test_events_thrice_and_shuffled_or_never_end_as_the_truth_does(begin, lost):
     assert journey.faults == CLEAN
 
 
-def test_a_sweep_finds_nothing_to_mend_after_a_month_of_events(journey):
+def test_a_reconciliation_finds_nothing_to_mend_after_a_month_of_events(journey):
     for nth, answers in enumerate(ENDINGS):
         journey.fail(*answers, email=f"reader{nth}@example.test")
     journey.run(days=10)
 
-    report = journey.sweep()
+    report = journey.reconcile()
 
     assert report.seen == len(ENDINGS)
     assert report.fixes == []
 
 
-def test_a_sweep_alone_opens_and_settles_what_no_event_told_of(journey):
+def test_a_reconciliation_alone_opens_and_settles_what_no_event_told_of(journey):
     journey.sandbox.webhooks.lose = 1.0
     missed = journey.fail("insufficient_funds")
     paid = journey.fail("insufficient_funds", email="eve@example.test", amount=900)
-    journey.sweep()
+    journey.reconcile()
     assert {case.state for case in journey.cases} == {"open"}
 
     journey.sandbox.pay_on_hosted_page(paid)
-    report = journey.sweep()
+    report = journey.reconcile()
 
     assert [fix["invoice"] for fix in report.fixes] == [paid]
     assert journey.case(paid).state == "recovered"
@@ -74,12 +74,12 @@ def test_a_sweep_alone_opens_and_settles_what_no_event_told_of(journey):
     assert journey.won == [("elsewhere", 900, "usd")]
 
 
-def test_a_first_sweep_takes_up_what_failed_before_the_company_connected(journey):
+def test_a_first_reconciliation_takes_up_what_failed_before_the_company_connected(journey):
     journey.sandbox.webhooks.lose = 1.0
     old = journey.fail("insufficient_funds")
     journey.sandbox.advance_to(journey.now.replace(day=12))
 
-    journey.sweep()
+    journey.reconcile()
     journey.run(days=5)
 
     case = journey.case(old)

@@ -12,7 +12,7 @@ def test_a_subscription_s_first_invoice_opens_no_case(journey):
     journey.sandbox.store.get(invoice)["billing_reason"] = "subscription_create"
 
     journey.run(days=5)
-    journey.sweep()
+    journey.reconcile()
 
     assert journey.cases == []
     assert journey.charged(invoice) == [False]
@@ -25,7 +25,7 @@ def test_an_invoice_that_is_sent_rather_than_charged_opens_no_case(journey):
     invoice = journey.sandbox.renew(subscription)["id"]
 
     journey.run(days=5)
-    journey.sweep()
+    journey.reconcile()
 
     assert journey.cases == []
     assert journey.charged(invoice) == []
@@ -37,7 +37,7 @@ def test_a_one_off_invoice_opens_no_case(journey):
     journey.sandbox.emit("invoice.payment_failed", invoice)
 
     journey.run(days=5)
-    journey.sweep()
+    journey.reconcile()
 
     assert journey.cases == []
     assert journey.mails == []
@@ -48,7 +48,7 @@ def test_a_renewal_of_nothing_opens_no_case(journey):
 
     invoice = journey.sandbox.renew(subscription)
     journey.run(days=2)
-    journey.sweep()
+    journey.reconcile()
 
     assert invoice["status"] == "paid"
     assert journey.cases == []
@@ -58,7 +58,7 @@ def test_a_renewal_that_is_paid_at_once_opens_no_case(journey):
     journey.sandbox.renew(journey.subscriber())
 
     journey.run(days=2)
-    journey.sweep()
+    journey.reconcile()
 
     assert journey.cases == []
     assert journey.ledger == []
@@ -126,7 +126,7 @@ def test_the_last_invoice_of_somebody_who_left_by_choice_is_nobodys_loss(journey
     journey.sandbox.cancel(subscription)
     journey.settle()
     assert journey.case(invoice) is None
-    assert journey.sweep().fixes == []
+    assert journey.reconcile().fixes == []
     assert journey.mails == []
 
 

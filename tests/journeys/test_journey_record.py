@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from recover.compliance import audit_log, audit_verification
 from recover.dunning import Trigger
-from recover.models import Attempt, Message, RecordEntry
+from recover.models import Attempt, AuditLogEntry, Message
 from recover.workflow import sync
 
 ENDINGS = {"sent": "sent", "refused": "refused", "uncertain": "uncertain", "skipped": "skip"}
@@ -18,9 +18,9 @@ ACTORS = {"schedule": "recover", "card_update": "recover", "subscriber": "subscr
 
 
 def lines(journey, *verbs):
-    query = select(RecordEntry).where(RecordEntry.account_id == journey.account_id)
+    query = select(AuditLogEntry).where(AuditLogEntry.account_id == journey.account_id)
     with journey.services.db.read() as session:
-        found = list(session.scalars(query.order_by(RecordEntry.id)))
+        found = list(session.scalars(query.order_by(AuditLogEntry.id)))
     return [line for line in found if not verbs or line.verb in verbs]
 
 

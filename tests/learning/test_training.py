@@ -15,7 +15,7 @@ from recover.dunning.engine import Model
 from recover.entrypoints import clock, jobs
 from recover.foundation.errors import PermanentError
 from recover.learning import timing_in_force, training, training_data
-from recover.models import Account, AccountLesson, Attempt, RecoveryCase, RetryModel
+from recover.models import Account, AccountEvidence, Attempt, RecoveryCase, RetryModel
 
 
 @pytest.fixture(autouse=True)
@@ -153,7 +153,7 @@ def test_a_night_that_died_at_its_commit_is_simply_repeated(services, account):
     event.remove(services.db.sessions, "before_commit", dies)
     assert rows(services, account) == []
     with services.db.read() as session:
-        assert session.get(AccountLesson, account.id) is None
+        assert session.get(AccountEvidence, account.id) is None
     row = learn(services, account)
     assert [one.version for one in rows(services, account)] == [row.version]
     assert again(services, account).model_id == row.id
@@ -272,7 +272,7 @@ def test_a_refused_night_does_not_unteach_the_others(services, account, second):
 def test_an_account_without_outcomes_teaches_nobody(services, account, second):
     assert learn(services, account) is None
     with services.db.read() as session:
-        assert session.get(AccountLesson, account.id) is None
+        assert session.get(AccountEvidence, account.id) is None
     assert learn(services, second) is None
 
 
@@ -328,6 +328,6 @@ def test_every_night_rings_for_each_account(services, account, monkeypatch):
 
 
 def test_the_clock_learns_every_night():
-    assert clock.jobs is jobs  # importing it registers what it rings
+    assert clock.jobs is jobs  # importing it registers what it queues
     [nightly] = [one for one in cron._job_data_registry if one["func"] is jobs.learn_all]
     assert (nightly["queue_name"], nightly["cron"]) == ("chores", "11 3 * * *")

@@ -31,7 +31,7 @@ from sqlalchemy.orm import Session
 from recover.compliance import audit_log
 from recover.foundation import upgrade
 from recover.foundation.database import Base, Database, make_engine
-from recover.models import RecordEntry
+from recover.models import AuditLogEntry
 
 SOME_TIME = datetime(2027, 3, 1, tzinfo=UTC)
 
@@ -152,7 +152,7 @@ def test_the_timelines_lines_go_on_in_the_record_and_can_be_sealed(empty_url):
 
     audit_log.seal(Database(engine))
     with Session(engine) as session:
-        [line] = session.scalars(select(RecordEntry)).all()
+        [line] = session.scalars(select(AuditLogEntry)).all()
         assert (line.verb, line.reason, line.about) == ("open", "It failed.", "case:1")
         assert (line.seq, line.chain, line.stripe_customer_id) == (1, "account:1", "cus_1")
         assert line.digest == audit_log.digest(line.salt, line.reason, line.details)
@@ -179,7 +179,7 @@ def test_lines_sealed_over_fewer_columns_are_sealed_anew(empty_url):
 
     assert audit_log.seal(Database(engine)) == 1
     with Session(engine) as session:
-        [line] = session.scalars(select(RecordEntry)).all()
+        [line] = session.scalars(select(AuditLogEntry)).all()
         assert (line.seq, line.hash) == (1, audit_log.link("", line, 1))
     engine.dispose()
 

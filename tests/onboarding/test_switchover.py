@@ -110,14 +110,14 @@ def test_a_hard_decline_is_ours_to_write_about_and_nobody_s_to_charge(fail, repo
     assert "No retry is made before the customer acts" in here.reason
 
 
-def test_an_invoice_without_a_case_is_an_orphan_until_the_next_sweep(fail, report):
+def test_an_invoice_without_a_case_is_an_orphan_until_the_next_reconciliation(fail, report):
     fail(known=False)
 
     found = report()
 
     assert set(owners(found).values()) == {"nobody"}
     reason = found.lines[0].modes[RetryMode.RECOVER].reason
-    assert "The next sweep opens one" in reason
+    assert "The next reconciliation opens one" in reason
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_an_invoice_without_a_case_is_an_orphan_until_the_next_sweep(fail, repor
     [
         ("exhausted", "window_over", "The case is exhausted as window_over."),
         ("closed", "paused", "The case is closed as paused."),
-        ("closed", "voided", "The next sweep looks at it again."),
+        ("closed", "voided", "The next reconciliation looks at it again."),
     ],
 )
 def test_an_ended_case_is_an_orphan_and_says_why(fail, report, world, state, why, said):

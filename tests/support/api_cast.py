@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from recover.integrations import api_tokens, webhook_endpoints, webhook_events
-from recover.models import Account, Company, Delivery, RecordEntry, WebhookEndpoint
+from recover.models import Account, AuditLogEntry, Company, Delivery, WebhookEndpoint
 from recover.services import Services
 from sandbox.server import serve
 
@@ -77,8 +77,8 @@ def rival(services: Services) -> Account:
     return row
 
 
-def record_of(services: Services, **about: Any) -> list[RecordEntry]:
-    query = select(RecordEntry).filter_by(**about).order_by(RecordEntry.id)
+def record_of(services: Services, **about: Any) -> list[AuditLogEntry]:
+    query = select(AuditLogEntry).filter_by(**about).order_by(AuditLogEntry.id)
     with services.db.read() as session:
         return list(session.scalars(query))
 

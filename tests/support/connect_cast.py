@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import delete, select
 from web_cast import Scene
 
-from recover.models import Account, Company, RecordEntry, User
+from recover.models import Account, AuditLogEntry, Company, User
 from recover.services import Services
 from sandbox.sandbox import Sandbox
 
@@ -84,7 +84,7 @@ class Desk:
     def record(self) -> list[tuple[str, str]]:
         """What was done about the connection, and by whom."""
         about = {"connect", "disconnect", "listen", "set"}
-        return [(row.verb, row.actor) for row in self.rows(RecordEntry) if row.verb in about]
+        return [(row.verb, row.actor) for row in self.rows(AuditLogEntry) if row.verb in about]
 
 
 @pytest.fixture

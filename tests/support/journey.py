@@ -20,10 +20,10 @@ from recover.messages.subscriber import delivery, expiring_cards
 from recover.models import (
     Account,
     Attempt,
+    AuditLogEntry,
     Ending,
     LedgerLine,
     Message,
-    RecordEntry,
     RecoveryCase,
     StripeEvent,
     Suppression,
@@ -181,12 +181,12 @@ class Journey:
         with self.services.db.read() as session:
             return list(session.scalars(select(RecoveryCase).order_by(RecoveryCase.id)))
 
-    def timeline(self, invoice_id: str) -> list[RecordEntry]:
+    def timeline(self, invoice_id: str) -> list[AuditLogEntry]:
         query = (
-            select(RecordEntry)
-            .join(RecoveryCase, RecoveryCase.id == RecordEntry.case_id)
+            select(AuditLogEntry)
+            .join(RecoveryCase, RecoveryCase.id == AuditLogEntry.case_id)
             .where(RecoveryCase.stripe_invoice_id == invoice_id)
-            .order_by(RecordEntry.id)
+            .order_by(AuditLogEntry.id)
         )
         with self.services.db.read() as session:
             return list(session.scalars(query))
@@ -262,8 +262,8 @@ class Journey:
 
     # -- the product's own rounds ---------------------------------------------------------------
 
-    def sweep(self):
-        report = reconciliation.sweep(self.services, self.account)
+    def reconcile(self):
+        report = reconciliation.reconcile(self.services, self.account)
         self.settle()
         return report
 

@@ -8,12 +8,12 @@ from recover.accounts.settings import changes
 from recover.compliance import audit_log
 from recover.integrations import webhook_endpoints, webhook_events
 from recover.models import (
+    AuditLogHead,
     Invitation,
     Message,
-    RecordHead,
+    ReconciliationReport,
     RetryModel,
     StripeEvent,
-    SweepReport,
     WebhookEndpoint,
 )
 from sandbox.sandbox import CAREFUL
@@ -51,7 +51,7 @@ def broken(town: Town) -> None:
             status="uncertain",
             **at,
         ),
-        SweepReport(
+        ReconciliationReport(
             account_id=account.id,
             started_at=town.now,
             finished_at=town.now,
@@ -83,7 +83,7 @@ def broken(town: Town) -> None:
     audit_log.seal(town.services.db)
     with town.services.db.begin() as session:
         for chain in (f"account:{account.id}", f"company:{company.id}"):
-            head = session.get(RecordHead, chain) or RecordHead(chain=chain, seq=4, hash="x")
+            head = session.get(AuditLogHead, chain) or AuditLogHead(chain=chain, seq=4, hash="x")
             head.fault = "Line 3 was changed: its digest is not what the chain says."
             session.add(head)
     town.connect(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from recover.models import Company, RecordEntry, Role, User
+from recover.models import AuditLogEntry, Company, Role, User
 from recover.services import Services
 
 
@@ -30,7 +30,7 @@ def there(services: Services, user: User) -> User:
 
 def lines(services: Services, company_id: int) -> list[tuple[str, str, str]]:
     """Verb, actor and about of a company's chain, in order."""
-    query = select(RecordEntry).where(RecordEntry.chain == f"company:{company_id}")
+    query = select(AuditLogEntry).where(AuditLogEntry.chain == f"company:{company_id}")
     with services.db.read() as session:
-        found = session.scalars(query.order_by(RecordEntry.id))
+        found = session.scalars(query.order_by(AuditLogEntry.id))
         return [(row.verb, row.actor, row.about) for row in found]

@@ -6,7 +6,7 @@ import dataclasses
 
 from app import create_app
 from recover.foundation.database import Database
-from recover.services import Bell
+from recover.services import JobQueue
 
 
 def test_all_is_well(services):
@@ -16,11 +16,11 @@ def test_all_is_well(services):
 
 
 def test_without_redis_it_still_serves(services):
-    bell = Bell("redis://127.0.0.1:9/0")
-    answer = create_app(dataclasses.replace(services, enqueue=bell)).test_client().get("/health")
+    jobs = JobQueue("redis://127.0.0.1:9/0")
+    answer = create_app(dataclasses.replace(services, enqueue=jobs)).test_client().get("/health")
     assert answer.status_code == 200
     assert answer.json == {"database": "ok", "redis": "away"}
-    bell.redis.close()
+    jobs.redis.close()
 
 
 def test_without_the_database_it_does_not(services, tmp_path):

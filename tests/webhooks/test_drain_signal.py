@@ -1,47 +1,47 @@
 from threading import Event, Semaphore
 
-from webhooks.drain_signal import Ringer
+from webhooks.drain_signal import DrainSignal
 
 
 def test_it_rings_without_keeping_the_caller():
-    rung, release = Semaphore(0), Event()
+    signalled, release = Semaphore(0), Event()
 
-    def ring():
-        rung.release()
+    def signal():
+        signalled.release()
         assert release.wait(10)
 
-    ringer = Ringer(ring, pause_seconds=0)
-    ringer()  # returns although the ring itself is held up
-    assert rung.acquire(timeout=10)
+    drain = DrainSignal(signal, pause_seconds=0)
+    drain()  # returns although the queueing itself is held up
+    assert signalled.acquire(timeout=10)
     release.set()
 
 
 def test_who_asks_while_it_rings_is_rung_for_again():
-    rings, entered, release = Semaphore(0), Event(), Event()
+    signals, entered, release = Semaphore(0), Event(), Event()
 
-    def ring():
+    def signal():
         entered.set()
         assert release.wait(10)
-        rings.release()
+        signals.release()
 
-    ringer = Ringer(ring, pause_seconds=0)
-    ringer()
+    drain = DrainSignal(signal, pause_seconds=0)
+    drain()
     assert entered.wait(10)
     for _ in range(5):
-        ringer()
+        drain()
     release.set()
-    assert rings.acquire(timeout=10)
-    assert rings.acquire(timeout=10)
+    assert signals.acquire(timeout=10)
+    assert signals.acquire(timeout=10)
 
 
 def test_a_failing_ring_does_not_end_it(caplog):
-    rings = Semaphore(0)
+    signals = Semaphore(0)
 
-    def ring():
-        rings.release()
-        raise RuntimeError("no bell")
+    def signal():
+        signals.release()
+        raise RuntimeError("no queue")
 
-    ringer = Ringer(ring, pause_seconds=0)
+    drain = DrainSignal(signal, pause_seconds=0)
     for _ in range(3):
-        ringer()
-        assert rings.acquire(timeout=10)
+        drain()
+        assert signals.acquire(timeout=10)

@@ -54,7 +54,7 @@ def test_rows_that_come_during_a_write_share_the_next_one(table, commit):
         futures = hold_up(table, commit, pool, [{"id": n} for n in range(1, 6)])
         leads = [future.result(10) for future in futures]
     assert [sorted(group) for group in table.groups] == [[0], [1, 2, 3, 4, 5]]
-    assert sum(leads) == 2  # one thread of each group rings for it
+    assert sum(leads) == 2  # one thread of each group signals for it
 
 
 def test_a_bad_row_fails_alone(table, commit):

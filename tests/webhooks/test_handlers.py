@@ -39,7 +39,7 @@ class Stripe:
     def __init__(self, world):
         self.world = world
         self.app = Flask(__name__)
-        self.app.register_blueprint(receiver.blueprint(world.services, ring=lambda: None))
+        self.app.register_blueprint(receiver.blueprint(world.services, signal=lambda: None))
 
     def send(self, content, path="/webhooks/stripe/hook-of-acme", secret=HOOK_SECRET):
         body = body_of(content)

@@ -11,7 +11,7 @@ from webhook_cast import event
 
 from recover.foundation.errors import StripeAccessLost, StripeUnavailable
 from recover.models import Account, StripeEvent
-from recover.services import STEPS, Bell
+from recover.services import STEPS, JobQueue
 from webhooks import inbox
 from webhooks.handlers import ROUTES, Route, invoice
 
@@ -131,7 +131,7 @@ def test_handled_events_are_not_handled_again(services, receive, handler):
 
 
 def test_the_bell_is_silenced_before_the_inbox_is_read(services, receive, handler):
-    """Else an event stored just after the last look would ring no one for half a minute."""
+    """Else an event stored just after the last look would be waited on for half a minute."""
     queue = Queue(STEPS, connection=services.enqueue.redis)
     services.enqueue("drain_inbox", once_for=30)
     receive()
@@ -198,7 +198,7 @@ def test_the_error_kept_names_the_fault_and_nobodys_data(services, receive, hand
     receive("in_2")
     inbox.drain(services)
     first, second = rows(services)
-    assert first.error.startswith("KeyError in tests/webhooks/test_inbox.py:")
+    assert first.error.startswith("KeyError in webhooks/test_inbox.py:")
     assert second.error.startswith("OSError in tests/webhooks/test_inbox.py:")
     assert "ada" not in first.error + second.error
 
@@ -344,7 +344,7 @@ def test_a_type_that_is_handled_no_longer_is_done_with(services, receive, handle
 
 
 def test_the_inbox_drains_without_redis(services, receive, handler):
-    deaf = dataclasses.replace(services, enqueue=Bell("unix:///nonexistent/redis.sock"))
+    deaf = dataclasses.replace(services, enqueue=JobQueue("unix:///nonexistent/redis.sock"))
     receive("in_1")
     assert inbox.drain(deaf).done == 1
 

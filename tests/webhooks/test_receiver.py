@@ -15,22 +15,22 @@ from werkzeug.serving import make_server
 
 from recover.foundation.database import Database
 from recover.models import Account, StripeEvent
-from recover.services import STEPS, Bell
+from recover.services import STEPS, JobQueue
 from webhooks import receiver
 
 DIRECT = "/webhooks/stripe/hook-of-acme"
 PLATFORM = "/webhooks/stripe"
 
 
-def serving(services, ring=None):
+def serving(services, signal=None):
     app = Flask(__name__)
-    app.register_blueprint(receiver.blueprint(services, ring or at_once(services)))
+    app.register_blueprint(receiver.blueprint(services, signal or at_once(services)))
     return app
 
 
 def at_once(services):
     """Rings before the answer, so that a test can look."""
-    return lambda: services.enqueue("drain_inbox", once_for=receiver.BELL_SECONDS)
+    return lambda: services.enqueue("drain_inbox", once_for=receiver.SIGNAL_SECONDS)
 
 
 class Sender:
@@ -325,7 +325,7 @@ def test_a_disconnected_accounts_events_are_dropped(sender, services, account):
 
 
 def test_without_redis_an_event_is_stored_and_answered(services, account):
-    deaf = dataclasses.replace(services, enqueue=Bell("unix:///nonexistent/redis.sock"))
+    deaf = dataclasses.replace(services, enqueue=JobQueue("unix:///nonexistent/redis.sock"))
     sender = Sender(deaf)
     assert sender.post().status_code == 200
     assert len(sender.stored()) == 1
@@ -407,14 +407,14 @@ def test_over_http_with_a_real_server(sender, services):
     assert [row.stripe_event_id for row in sender.stored()] == [content["id"]]
 
 
-def test_an_event_is_committed_before_the_bell_rings(services, account):
+def test_an_event_is_committed_before_its_drain_is_queued(services, account):
     seen = []
 
-    def ring():
+    def signal():
         with services.db.read() as session:
             seen.append(session.scalar(select(func.count(StripeEvent.id))))
 
-    app = serving(services, ring)
+    app = serving(services, signal)
     body = body_of(event())
     header = signature(body, HOOK_SECRET, services.now())
     app.test_client().post(DIRECT, data=body, headers={"Stripe-Signature": header})

@@ -21,7 +21,7 @@ from recover.cases.lifecycle import plan_anew
 from recover.compliance import audit_log
 from recover.dunning import campaign
 from recover.foundation.errors import PermanentError
-from recover.models import Account, RecordEntry
+from recover.models import Account, AuditLogEntry
 from recover.services import Services
 
 VERB, ABOUT = "set", "setting:"
@@ -44,7 +44,7 @@ class ChangedMeanwhile(PermanentError):
 class Change:
     """One line of the record about a setting."""
 
-    entry: RecordEntry
+    entry: AuditLogEntry
     name: str
     before: Value
     after: Value
@@ -122,7 +122,7 @@ def _set(
     actor: str,
     now: datetime,
     details: Mapping[str, Any],
-) -> RecordEntry:
+) -> AuditLogEntry:
     setting, before = SETTINGS[name], getattr(account, name)
     setattr(account, name, value)
     told = f"{setting.title}: from {setting.kind.words(before)} to {setting.kind.words(value)}."
@@ -162,7 +162,7 @@ def history(
     """The newest `SHOWN` changes, or those below an id; and the id below which there are more, or
     0. Lines whose words were erased are left out.
     """
-    older = RecordEntry.id < before if before is not None else RecordEntry.id > 0
+    older = AuditLogEntry.id < before if before is not None else AuditLogEntry.id > 0
     entries = _entries(session, account, older, limit=SHOWN + 1)
     rest = entries[SHOWN - 1].id if len(entries) > SHOWN else 0
     return _changes(session, account, entries[:SHOWN]), rest
@@ -170,26 +170,26 @@ def history(
 
 def listed(session: Session, account: Account, entry_ids: Sequence[int]) -> list[Change]:
     """These changes, of those that are this account's."""
-    entries = _entries(session, account, RecordEntry.id.in_(entry_ids), limit=len(SETTINGS))
+    entries = _entries(session, account, AuditLogEntry.id.in_(entry_ids), limit=len(SETTINGS))
     return _changes(session, account, entries)
 
 
 def _entries(
     session: Session, account: Account, condition: ColumnElement[bool], limit: int
-) -> list[RecordEntry]:
-    mine = RecordEntry.account_id == account.id, RecordEntry.verb == VERB
-    query = select(RecordEntry).where(*mine, condition).order_by(RecordEntry.id.desc())
+) -> list[AuditLogEntry]:
+    mine = AuditLogEntry.account_id == account.id, AuditLogEntry.verb == VERB
+    query = select(AuditLogEntry).where(*mine, condition).order_by(AuditLogEntry.id.desc())
     return list(session.scalars(query.limit(limit)))
 
 
-def _changes(session: Session, account: Account, entries: list[RecordEntry]) -> list[Change]:
-    mine = RecordEntry.account_id == account.id, RecordEntry.verb == VERB
-    last = select(func.max(RecordEntry.id)).where(*mine).group_by(RecordEntry.about)
+def _changes(session: Session, account: Account, entries: list[AuditLogEntry]) -> list[Change]:
+    mine = AuditLogEntry.account_id == account.id, AuditLogEntry.verb == VERB
+    last = select(func.max(AuditLogEntry.id)).where(*mine).group_by(AuditLogEntry.about)
     latest = set(session.scalars(last)) if entries else set()
     return [found for entry in entries if (found := _of(account, entry, latest))]
 
 
-def _of(account: Account, entry: RecordEntry, latest: set[int]) -> Change | None:
+def _of(account: Account, entry: AuditLogEntry, latest: set[int]) -> Change | None:
     name, said = entry.about.removeprefix(ABOUT), entry.details or {}
     if name not in SETTINGS or "after" not in said:  # retired, or erased
         return None

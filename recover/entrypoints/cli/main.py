@@ -133,7 +133,7 @@ def sweep_(account_id: int | None) -> None:
 
     def compare(services: Services, found: Account) -> None:
         with console.status(f"Comparing {found.name} with Stripe..."):
-            report = reconciliation.sweep(services, found)
+            report = reconciliation.reconcile(services, found)
         console.print(f"{found.name}: {report.seen} invoices seen, {len(report.fixes)} differed")
         for fix in report.fixes:
             console.print(f"  {fix['invoice']}: {fix['reason']} {fix.get('error', 'Mended.')}")

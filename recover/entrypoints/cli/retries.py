@@ -16,7 +16,7 @@ from recover.dunning import TimingKind, campaign
 from recover.foundation import config
 from recover.foundation.locales import english_day
 from recover.learning import timing_in_force, training, versions
-from recover.models import Account, AccountLesson, RetryModel
+from recover.models import Account, AccountEvidence, RetryModel
 from recover.services import Services, build
 
 console = Console()
@@ -174,7 +174,7 @@ def _came_of_it(services: Services, account: Account, row: RetryModel | None) ->
             )
         )
     with services.db.read() as session:
-        lesson = session.get(AccountLesson, account.id)
+        lesson = session.get(AccountEvidence, account.id)
     if lesson is not None:
         return "Nothing changed: all that the outcomes say is known already."
     return "There is nothing to learn from yet: no case with a retry is past its window."

@@ -39,7 +39,7 @@ def work(services: Services, report: Report) -> None:
         account = session.get_one(Account, report.account_id)
     if report.cursor:
         background_reports.begin_anew(services, report)
-    reconciliation.sweep(services, account)
+    reconciliation.reconcile(services, account)
     now, listed = services.now(), switchover.past_dues(services, account)
     missing = switchover.unlisted(services, account, {one.id for one in listed})
 

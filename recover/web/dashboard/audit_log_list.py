@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from recover.models import RecordEntry, RecordHead
+from recover.models import AuditLogEntry, AuditLogHead
 
 PAGE = 50
 LONGEST_ID = 18  # digits; more is no row of ours, and would not fit its column
@@ -31,7 +31,7 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    entries: list[RecordEntry]
+    entries: list[AuditLogEntry]
     before: str  # cursor of the next page; "" on the last one
 
 
@@ -39,13 +39,13 @@ def page(session: Session, chains: Sequence[str], filters: Filters) -> Page:
     """One page of these chains. Each has a query of its own, so that its index gives the order."""
     wanted = [chain for chain in chains if filters.chain in ("", chain)]
     conditions = _conditions(filters)
-    order = RecordEntry.id.desc()
+    order = AuditLogEntry.id.desc()
     found = [
         entry
         for chain in wanted
         for entry in session.scalars(
-            select(RecordEntry)
-            .where(RecordEntry.chain == chain, *conditions)
+            select(AuditLogEntry)
+            .where(AuditLogEntry.chain == chain, *conditions)
             .order_by(order)
             .limit(PAGE + 1)
         )
@@ -58,15 +58,15 @@ def page(session: Session, chains: Sequence[str], filters: Filters) -> Page:
 def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
     conditions = []
     if filters.actor == "people":
-        conditions.append(RecordEntry.actor.startswith("user:"))
+        conditions.append(AuditLogEntry.actor.startswith("user:"))
     elif filters.actor:
-        conditions.append(RecordEntry.actor == filters.actor)
+        conditions.append(AuditLogEntry.actor == filters.actor)
     if filters.verb:
-        conditions.append(RecordEntry.verb == filters.verb)
+        conditions.append(AuditLogEntry.verb == filters.verb)
     if (case_id := _number(filters.case)) is not None:
-        conditions.append(RecordEntry.case_id == case_id)
+        conditions.append(AuditLogEntry.case_id == case_id)
     if (before := _number(filters.before)) is not None:
-        conditions.append(RecordEntry.id < before)
+        conditions.append(AuditLogEntry.id < before)
     return conditions
 
 
@@ -76,6 +76,6 @@ def _number(text: str) -> int | None:
     return int(text) if whole else None
 
 
-def heads(session: Session, chains: Sequence[str]) -> dict[str, RecordHead]:
-    query = select(RecordHead).where(RecordHead.chain.in_(chains))
+def heads(session: Session, chains: Sequence[str]) -> dict[str, AuditLogHead]:
+    query = select(AuditLogHead).where(AuditLogHead.chain.in_(chains))
     return {head.chain: head for head in session.scalars(query)}

@@ -11,7 +11,7 @@ from recover.cases.core_facts import attempts_of
 from recover.compliance.access_log import VIEW
 from recover.dunning import Outcome
 from recover.learning.calibration import LIKELIEST
-from recover.models import Attempt, LedgerLine, Message, RecordEntry, RecoveryCase
+from recover.models import Attempt, AuditLogEntry, LedgerLine, Message, RecoveryCase
 from recover.web import labels
 
 
@@ -28,24 +28,24 @@ class AttemptView:
 
 @dataclass(frozen=True, slots=True)
 class CaseHistory:
-    timeline: list[RecordEntry]
+    timeline: list[AuditLogEntry]
     attempts: list[AttemptView]
     mails: list[Message]
     ledger: list[LedgerLine]
 
 
 def case_history(session: Session, case: RecoveryCase) -> CaseHistory:
-    timeline = select(RecordEntry).where(
-        RecordEntry.account_id == case.account_id,
-        RecordEntry.case_id == case.id,
-        RecordEntry.verb != VIEW,  # who looked is shown on the page of the audit log
+    timeline = select(AuditLogEntry).where(
+        AuditLogEntry.account_id == case.account_id,
+        AuditLogEntry.case_id == case.id,
+        AuditLogEntry.verb != VIEW,  # who looked is shown on the page of the audit log
     )
     mails = select(Message).where(Message.account_id == case.account_id, Message.case_id == case.id)
     lines = select(LedgerLine).where(
         LedgerLine.account_id == case.account_id, LedgerLine.case_id == case.id
     )
     return CaseHistory(
-        timeline=list(session.scalars(timeline.order_by(RecordEntry.at, RecordEntry.id))),
+        timeline=list(session.scalars(timeline.order_by(AuditLogEntry.at, AuditLogEntry.id))),
         attempts=[_attempt_view(row) for row in attempts_of(session, case)],
         mails=list(session.scalars(mails.order_by(Message.created_at, Message.id))),
         ledger=list(session.scalars(lines.order_by(LedgerLine.at, LedgerLine.id))),

@@ -15,15 +15,15 @@ from recover.integrations import webhook_endpoints
 from recover.learning import timing_in_force, training
 from recover.models import (
     Account,
+    AuditLogHead,
     Ending,
     EndingStatus,
     EventStatus,
     Message,
     MessageStatus,
-    RecordHead,
+    ReconciliationReport,
     RecoveryCase,
     StripeEvent,
-    SweepReport,
 )
 from recover.web import labels
 from recover.web.dashboard import case_list
@@ -77,7 +77,7 @@ def _account_notices(session: Session, account: Account, now: datetime) -> list[
 
 
 def _broken_audit_log(session: Session, account: Account) -> Notice | None:
-    head = session.get(RecordHead, f"account:{account.id}")
+    head = session.get(AuditLogHead, f"account:{account.id}")
     if head is None or not head.fault:
         return None
     text = f"The audit log fails verification: {head.fault}."
@@ -179,9 +179,12 @@ def _switched_off_endpoints(session: Session, account: Account) -> list[Notice |
 
 def _last_reconciliation(session: Session, account: Account) -> Notice | None:
     query = (
-        select(SweepReport)
-        .where(SweepReport.account_id == account.id, SweepReport.finished_at.is_not(None))
-        .order_by(SweepReport.id.desc())
+        select(ReconciliationReport)
+        .where(
+            ReconciliationReport.account_id == account.id,
+            ReconciliationReport.finished_at.is_not(None),
+        )
+        .order_by(ReconciliationReport.id.desc())
     )
     last = session.scalar(query.limit(1))
     if last is None:

@@ -15,7 +15,7 @@ from recover.accounts.settings.catalogue import PAGES, SETTINGS
 from recover.compliance import audit_log
 from recover.dunning import DEFAULT
 from recover.foundation.errors import PermanentError
-from recover.models import Account, RecordEntry, RecoveryCase
+from recover.models import Account, AuditLogEntry, RecoveryCase
 
 ROOT = Path(__file__).parents[3]
 LONG = "a" * 300
@@ -31,7 +31,7 @@ def again(services, account):
 
 
 def lines(services):
-    query = select(RecordEntry).where(RecordEntry.verb == "set").order_by(RecordEntry.id)
+    query = select(AuditLogEntry).where(AuditLogEntry.verb == "set").order_by(AuditLogEntry.id)
     with services.db.read() as session:
         return list(session.scalars(query))
 
@@ -319,7 +319,7 @@ def test_an_undo_that_would_contradict_what_was_set_since_is_refused(services, a
 def test_a_change_whose_words_were_erased_cannot_be_undone(services, account):
     ids = changes.change(services, account.id, {"name": "Renamed"}, actor="user:7")
     with services.db.begin() as session:
-        session.get_one(RecordEntry, ids[0]).details = None
+        session.get_one(AuditLogEntry, ids[0]).details = None
     with pytest.raises(changes.ChangedMeanwhile):
         changes.undo(services, account.id, ids, actor="user:7")
 
@@ -330,7 +330,7 @@ def test_a_line_that_was_erased_hides_no_older_ones(services, account):
         for n in range(changes.SHOWN + 1)
     ]
     with services.db.begin() as session:
-        session.get_one(RecordEntry, ids[-1]).details = None
+        session.get_one(AuditLogEntry, ids[-1]).details = None
     with services.db.read() as session:
         newest, older = changes.history(session, again(services, account))
         oldest, end = changes.history(session, again(services, account), older)

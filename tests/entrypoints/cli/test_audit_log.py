@@ -19,9 +19,9 @@ from recover.foundation import config
 from recover.foundation.vault import Vault
 from recover.models import (
     Account,
+    AuditLogEntry,
+    AuditLogHead,
     Company,
-    RecordEntry,
-    RecordHead,
     RecoveryCase,
 )
 
@@ -79,7 +79,7 @@ def test_a_whole_record_holds_and_prints_heads_to_keep(recover, told, account):
 
 def test_a_broken_line_is_named_and_ends_with_one(recover, told, account):
     with told.db.begin() as session:
-        session.execute(update(RecordEntry).where(RecordEntry.seq == 4).values(actor="user:9"))
+        session.execute(update(AuditLogEntry).where(AuditLogEntry.seq == 4).values(actor="user:9"))
 
     done = recover("record", "verify", "--account", str(account.id))
 
@@ -89,7 +89,7 @@ def test_a_broken_line_is_named_and_ends_with_one(recover, told, account):
     as_json = json.loads(recover("record", "verify", "--json", "--account", str(account.id)).stdout)
     assert (as_json["holds"], as_json["fault"]["seq"]) == (False, 4)
     with told.db.read() as session:
-        assert "line 4" in session.get_one(RecordHead, f"account:{account.id}").fault
+        assert "line 4" in session.get_one(AuditLogHead, f"account:{account.id}").fault
 
 
 def test_a_head_that_was_kept_proves_that_nothing_was_rebuilt(recover, told, account):
@@ -109,7 +109,9 @@ def test_commands_are_on_record_without_what_was_typed(recover, told, account):
     recover("person", "export", "zebedee@subscriber.test")
 
     with told.db.read() as session:
-        query = select(RecordEntry).where(RecordEntry.verb == "command").order_by(RecordEntry.id)
+        query = (
+            select(AuditLogEntry).where(AuditLogEntry.verb == "command").order_by(AuditLogEntry.id)
+        )
         lines = list(session.scalars(query))
     assert [line.about for line in lines] == [
         "command:cli record verify",
@@ -189,15 +191,15 @@ def test_a_new_key_takes_over_and_the_old_one_can_go(recover, services, account,
 
 def test_nights_check_every_chain_and_remember_what_they_found(told, account, monkeypatch):
     monkeypatch.setattr(jobs, "services", lambda: told)
-    rung = []
-    monkeypatch.setattr(type(told.enqueue), "__call__", lambda _, *args, **__: rung.append(args))
+    queued = []
+    monkeypatch.setattr(type(told.enqueue), "__call__", lambda _, *args, **__: queued.append(args))
 
-    jobs.verify_record()
-    for job, chain in rung:
+    jobs.verify_audit_log()
+    for job, chain in queued:
         assert job == "verify_chain"
         jobs.verify_chain(chain)
 
-    assert [chain for _, chain in rung] == audit_verification.chains(told.db)
+    assert [chain for _, chain in queued] == audit_verification.chains(told.db)
     with told.db.read() as session:
-        head = session.get_one(RecordHead, f"account:{account.id}")
+        head = session.get_one(AuditLogHead, f"account:{account.id}")
         assert (head.verified_seq, head.verified_at, head.fault) == (6, told.now(), "")

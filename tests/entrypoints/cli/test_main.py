@@ -407,7 +407,7 @@ def test_a_replay_says_so_where_nothing_is_parked(recover, database):
 # Chores
 
 
-def test_a_sweep_takes_up_what_failed_and_reports_it(recover, sandbox, database):
+def test_a_reconciliation_takes_up_what_failed_and_reports_it(recover, sandbox, database):
     customer = sandbox.add_customer()
     invoice = sandbox.fail_renewal(sandbox.add_subscription(customer), "insufficient_funds")
     connect(recover, sandbox)
@@ -422,13 +422,13 @@ def test_a_sweep_takes_up_what_failed_and_reports_it(recover, sandbox, database)
         assert session.scalar(select(func.count(RecoveryCase.id))) == 1
 
 
-def test_a_sweep_of_one_account_leaves_the_others(recover, sandbox, database):
+def test_a_reconciliation_of_one_account_leaves_the_others(recover, sandbox, database):
     connect(recover, sandbox)
 
     assert "invoices seen" not in recover("sweep", "--account", "4711").output
 
 
-def test_a_sweep_goes_on_to_the_next_account_where_one_refuses(recover, sandbox, database):
+def test_a_reconciliation_goes_on_to_the_next_account_where_one_refuses(recover, sandbox, database):
     connect(recover, sandbox)
     recover("account", "connect", "Other", "--allow-more", "--key", sandbox.platform_key)
     sandbox.revoke_key(sandbox.account_key)

@@ -15,10 +15,10 @@ from recover.dunning import DEFAULT
 from recover.messages.company import alerts, delivery
 from recover.models import (
     Account,
+    AuditLogEntry,
     Company,
     LedgerLine,
     Notification,
-    RecordEntry,
     RecoveryCase,
     StripeEvent,
     User,
@@ -339,7 +339,7 @@ def test_a_mail_server_that_is_away_delays_the_mail(office):
 def test_every_mail_to_people_is_on_record(office):
     office.trouble()
     office.round()
-    query = select(RecordEntry).where(RecordEntry.verb == "notify")
+    query = select(AuditLogEntry).where(AuditLogEntry.verb == "notify")
     with office.services.db.read() as session:
         [line] = session.scalars(query)
     assert line.actor == "recover"

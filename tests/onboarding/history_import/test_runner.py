@@ -28,11 +28,11 @@ from recover.foundation import config
 from recover.foundation.errors import PermanentError, TransientError
 from recover.models import (
     Account,
+    AuditLogEntry,
     HistoryImport,
     ImportedCharge,
     ImportedInvoice,
     ImportedPayment,
-    RecordEntry,
 )
 from recover.onboarding import history_import
 from recover.onboarding.backtest.renewals import past
@@ -297,7 +297,7 @@ def test_a_permission_that_is_missing_is_named_and_reading_goes_on_later(lived, 
     assert row(counted, lived.account.id).state == "done"
     assert count(counted, ImportedInvoice) == len(lived.sandbox.store.all("invoice"))
     with counted.db.read() as session:
-        lines = session.scalars(select(RecordEntry).where(RecordEntry.verb == "import")).all()
+        lines = session.scalars(select(AuditLogEntry).where(AuditLogEntry.verb == "import")).all()
     assert [line.actor for line in lines] == ["recover", "recover", "user:1"]
     assert {line.account_id for line in lines} == {lived.account.id}
 
@@ -365,31 +365,31 @@ def test_bringing_it_up_to_date_reads_only_what_may_have_changed(lived, counted,
 
 
 def test_the_clock_rings_and_each_slice_rings_the_next(lived, monkeypatch):
-    rung, rounds = [], 0
+    queued, rounds = [], 0
     services = lived.services
 
-    class Bell:
+    class JobQueue:
         def __call__(self, job, *args, queue):
-            rung.append((job, *args, queue))
+            queued.append((job, *args, queue))
 
-    monkeypatch.setattr(jobs, "services", lambda: dataclasses.replace(services, enqueue=Bell()))
+    monkeypatch.setattr(jobs, "services", lambda: dataclasses.replace(services, enqueue=JobQueue()))
     monkeypatch.setattr("recover.onboarding.history_import.runner.PAGES", 2)
     monkeypatch.setattr("recover.onboarding.history_import.runner.Pace", lambda: AT_ONCE)
     jobs.import_histories()
-    assert rung == [("import_history", lived.account.id, "chores")]
-    while rung and rung[0][0] == "import_history":
-        jobs.import_history(rung.pop()[1])
+    assert queued == [("import_history", lived.account.id, "chores")]
+    while queued and queued[0][0] == "import_history":
+        jobs.import_history(queued.pop()[1])
         rounds += 1
 
     assert rounds >= 3
     assert row(services, lived.account.id).state == "done"
-    [(job, report_id, queue)] = rung  # the first dry run follows by itself
+    [(job, report_id, queue)] = queued  # the first dry run follows by itself
     jobs.work_report(report_id)
     assert (job, queue) == ("work_report", "chores")
-    rung.clear()
+    queued.clear()
     jobs.import_histories()
     jobs.work_reports()
-    assert rung == []
+    assert queued == []
 
 
 def test_memory_stays_flat_however_long_the_past(world):

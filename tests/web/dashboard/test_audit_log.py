@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from recover.compliance import audit_export, audit_log, audit_verification
-from recover.models import Account, Company, RecordEntry, Role, User
+from recover.models import Account, AuditLogEntry, Company, Role, User
 from recover.web.dashboard import audit_log_list
 
 pytest_plugins = ("web_cast",)
@@ -29,14 +29,14 @@ def set_role(scene, role):
 
 
 def lines(services, **where):
-    query = select(RecordEntry).filter_by(**where).order_by(RecordEntry.id)
+    query = select(AuditLogEntry).filter_by(**where).order_by(AuditLogEntry.id)
     with services.db.read() as session:
         return list(session.scalars(query))
 
 
 def test_an_empty_record_says_what_will_be_there(scene, client):
     with scene.services.db.begin() as session:
-        session.execute(RecordEntry.__table__.delete())
+        session.execute(AuditLogEntry.__table__.delete())
     page = client.get(PAGE, query_string={"actor": "stripe"}).text
     assert "No entry matches." in page
     assert "Nothing sealed yet" in page
@@ -125,7 +125,7 @@ def test_a_spoilt_address_is_no_error(scene, client, spoilt):
 def test_pages_follow_each_other_without_a_gap_over_all_chains(scene, client, monkeypatch):
     monkeypatch.setattr(audit_log_list, "PAGE", 7)
     with scene.services.db.begin() as session:
-        session.execute(RecordEntry.__table__.delete())
+        session.execute(AuditLogEntry.__table__.delete())
         for number in range(20):
             company = {"company_id": scene.user.company_id}
             owner = {"account_id": scene.account.id} if number % 3 else company
@@ -164,8 +164,8 @@ def test_it_says_how_far_it_is_sealed_and_whether_it_holds(scene, client):
     assert "Not verified yet" in client.get(PAGE).text
     assert "Verified" in check()
     with scene.services.db.begin() as session:
-        where = RecordEntry.chain == chain, RecordEntry.seq == 2
-        session.execute(update(RecordEntry).where(*where).values(reason="Another."))
+        where = AuditLogEntry.chain == chain, AuditLogEntry.seq == 2
+        session.execute(update(AuditLogEntry).where(*where).values(reason="Another."))
     page = check()
     assert "Verification fails" in page
     assert "The audit log fails verification: account" in client.get("/").text
@@ -314,7 +314,7 @@ def test_a_hundred_thousand_lines_cost_no_more_than_one_page(scene, client):
         "at": scene.services.now(),
     }
     with scene.services.db.begin() as session:
-        session.execute(insert(RecordEntry), [row] * 100_000)
+        session.execute(insert(AuditLogEntry), [row] * 100_000)
     page = client.get(PAGE)
     assert page.text.count("<li class=") <= audit_log_list.PAGE + 10
     assert len(page.data) < 100_000

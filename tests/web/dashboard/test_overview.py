@@ -14,9 +14,9 @@ from recover.models import (
     Company,
     LedgerLine,
     Message,
+    ReconciliationReport,
     RecoveryCase,
     StripeEvent,
-    SweepReport,
 )
 from recover.web.dashboard import case_list
 
@@ -201,7 +201,7 @@ def test_trouble_is_named_gravest_first(scene):
                     due_at=now,
                     created_at=now,
                 ),
-                SweepReport(
+                ReconciliationReport(
                     account_id=account.id,
                     started_at=now,
                     finished_at=now,

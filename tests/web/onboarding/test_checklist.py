@@ -12,9 +12,9 @@ from sqlalchemy import select
 from recover.models import (
     Account,
     Attempt,
+    AuditLogEntry,
     Company,
     HistoryImport,
-    RecordEntry,
     RecoveryCase,
     ReportKind,
     ReportState,
@@ -89,7 +89,7 @@ def work(scene, kind) -> None:
 
 def recorded(scene) -> list[tuple[str, str, str]]:
     with scene.services.db.read() as session:
-        lines = session.scalars(select(RecordEntry).order_by(RecordEntry.id)).all()
+        lines = session.scalars(select(AuditLogEntry).order_by(AuditLogEntry.id)).all()
     return [(line.verb, line.about, line.actor) for line in lines]
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from recover.accounts.settings import catalogue, changes
-from recover.models import Account, Company, RecordEntry, User
+from recover.models import Account, AuditLogEntry, Company, User
 
 pytest_plugins = ("web_cast",)
 
@@ -58,7 +58,7 @@ def save(scene, client, key, account=None, **typed):
 
 
 def lines(scene):
-    query = select(RecordEntry).where(RecordEntry.verb == "set").order_by(RecordEntry.id)
+    query = select(AuditLogEntry).where(AuditLogEntry.verb == "set").order_by(AuditLogEntry.id)
     with scene.services.db.read() as session:
         return list(session.scalars(query))
 

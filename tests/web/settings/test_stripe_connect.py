@@ -249,17 +249,17 @@ def test_what_stripe_did_not_hear_is_said_again_until_it_did(desk, trouble):
     assert desk.only().disconnected_at is not None  # at once, whatever Stripe says
     assert desk.only().leaving_at is not None
     assert "Recover repeats that until it succeeds" in desk.client.get(answer.location).text
-    assert disconnecting.finish_leaving(desk.services) == 0
+    assert disconnecting.finish_disconnecting(desk.services) == 0
     assert desk.sandbox.store.deauthorized
     assert desk.only().leaving_at is None
-    assert disconnecting.finish_leaving(desk.services) == 0
+    assert disconnecting.finish_disconnecting(desk.services) == 0
 
 
 def test_a_refused_platform_key_does_not_pass_for_having_left(desk):
     desk.connect()
     desk.sandbox.revoke_key(desk.sandbox.platform_key)
     disconnect(desk)
-    assert disconnecting.finish_leaving(desk.services) == 1
+    assert disconnecting.finish_disconnecting(desk.services) == 1
     assert desk.only().leaving_at is not None
 
 
@@ -276,7 +276,7 @@ def test_a_company_that_comes_back_finds_everything_as_it_was(desk):
     assert again.id == first.id
     assert again.hook_token == first.hook_token
     assert again.disconnected_at is None
-    assert disconnecting.finish_leaving(desk.services) == 0
+    assert disconnecting.finish_disconnecting(desk.services) == 0
     assert not desk.sandbox.store.deauthorized
     assert state_of(desk, case) == "closed"  # until the next comparison with Stripe takes it up
 

@@ -323,9 +323,9 @@ def test_the_clock_s_round_finishes_what_stripe_did_not_hear(desk, monkeypatch):
     desk.scene.post(desk.client, f"{page}/disconnect", f"{page}/disconnect")
     assert "Disconnecting" in desk.client.get(ACCOUNTS).text
     monkeypatch.setattr(jobs, "services", lambda: desk.services)
-    assert jobs.finish_leaving() == 1
+    assert jobs.finish_disconnecting() == 1
     desk.sandbox.faults.clear()
-    assert jobs.finish_leaving() == 0
+    assert jobs.finish_disconnecting() == 0
     assert desk.endpoints() == []
 
 
@@ -335,7 +335,7 @@ def test_coming_back_with_a_key_stops_the_leaving(desk):
     desk.scene.post(desk.client, f"{page}/disconnect", f"{page}/disconnect")
     desk.sandbox.faults.clear()
     desk.paste(desk.sandbox.restricted_key)
-    assert disconnecting.finish_leaving(desk.services) == 0
+    assert disconnecting.finish_disconnecting(desk.services) == 0
     assert len(desk.endpoints()) == 1
     assert desk.only().disconnected_at is None
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from recover.foundation.signed_links import Purpose
-from recover.models import RecordEntry, Suppression
+from recover.models import AuditLogEntry, Suppression
 
 pytest_plugins = ("web_cast",)
 
@@ -97,7 +97,7 @@ def test_both_go_on_record_once_as_the_subscriber_s_own_act(scene, path):
     scene.post(scene.client, f"{path}/undo", path)
 
     with scene.services.db.read() as session:
-        lines = list(session.scalars(select(RecordEntry).order_by(RecordEntry.id)))
+        lines = list(session.scalars(select(AuditLogEntry).order_by(AuditLogEntry.id)))
     assert [(line.verb, line.actor) for line in lines] == [
         ("suppress", "subscriber"),
         ("resume", "subscriber"),
