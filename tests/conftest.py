@@ -33,6 +33,8 @@ from sandbox.mailbox import Mailbox
 from sandbox.sandbox import Sandbox
 from sandbox.server import serve
 
+pytest_plugins = ("database_choice",)
+
 START = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
 NOWHERE = "127.0.0.1:9"  # the discard port: nothing listens, so a stray request fails at once
 ENCRYPTION_KEY = Fernet.generate_key().decode()
@@ -136,7 +138,7 @@ def postgres_engine(postgres_url: str) -> Iterator[Engine]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database with every table; each test runs on SQLite and on PostgreSQL."""
+    """An empty database with every table; `database_choice` says which of the two."""
     if request.param == "sqlite":
         template = request.getfixturevalue("sqlite_template")
         return f"sqlite:///{shutil.copy(template, tmp_path / 'recover.db')}"

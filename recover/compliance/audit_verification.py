@@ -74,6 +74,8 @@ def chains(db: Database) -> list[str]:
 
 def lines_in(db: Database, chain: str) -> int:
     """How many sealed lines there are to check."""
+    if _spelt(chain) != chain:
+        return 0
     sealed = select(func.count()).where(
         AuditLogEntry.chain == chain, AuditLogEntry.seq.is_not(None)
     )
@@ -90,6 +92,9 @@ def check(
     progress: Progress = lambda _lines: None,
 ) -> Checked:
     """Go through one chain. ``expected`` holds hashes kept elsewhere, by their line's number."""
+    if _spelt(chain) != chain:
+        what = "its name is no text: some line or head was moved to it from another chain"
+        return Checked(_spelt(chain), 0, 0, 0, "", Fault(_spelt(chain), None, None, None, what))
     with db.snapshot() as session:
         walk = _Walk(chain, dict(expected or {}))
         sealed = AuditLogEntry.chain == chain, AuditLogEntry.seq.is_not(None)
@@ -102,6 +107,13 @@ def check(
         fault = walk.missing() or _head_fault(session, found) or _late(session, found, now)
         fault = fault or _unlawful(session, found, walk.said_erased)
     return replace(found, fault=fault)
+
+
+def _spelt(chain: str) -> str:
+    """A chain's name as it can be shown and asked for. SQLite keeps bytes that are no text, and
+    whoever tampers may leave some.
+    """
+    return chain.encode(errors="backslashreplace").decode()
 
 
 def keep(db: Database, found: Checked, now: datetime) -> None:

@@ -16,6 +16,8 @@ from recover.integrations import api_tokens
 from recover.integrations.api_tokens import SCOPES
 from recover.models import Account, ApiToken, Attempt, RecoveryCase
 
+pytestmark = pytest.mark.both_databases  # order and paging in SQL
+
 pytest_plugins = ("web_cast",)
 
 ALL = tuple(SCOPES)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import select
 
 from recover.compliance import audit_log
 from recover.models import AuditLogEntry, AuditLogHead
+
+pytestmark = pytest.mark.both_databases  # hashes over what the database gives back
 
 
 def write(services, *reasons, account=None, company=None):

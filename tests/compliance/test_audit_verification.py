@@ -14,6 +14,8 @@ from sqlalchemy.exc import DBAPIError
 from recover.compliance import audit_log, audit_verification
 from recover.models import AuditLogEntry, AuditLogHead, RecoveryCase
 
+pytestmark = pytest.mark.both_databases  # hashes over what the database gives back
+
 LINES = 240
 TABLE = AuditLogEntry.__table__
 
@@ -157,6 +159,26 @@ def test_one_flipped_bit_in_any_column_of_any_line_is_found_and_named(
 
     assert (chain, number) in [(fault.chain, fault.seq) for fault in found], found
     assert faults(written) == []
+
+
+def test_a_chain_whose_name_is_no_text_any_more_is_a_fault_and_no_crash(written, chain):
+    """SQLite stores any bytes; PostgreSQL takes text alone."""
+    query = select(AuditLogEntry.id).where(AuditLogEntry.chain == chain, AuditLogEntry.seq == 9)
+    with behind_our_back(written) as connection:
+        moving = (connection, connection.scalar(query), TABLE.columns["chain"], b"\xe1ccount:1")
+        if connection.dialect.name != "sqlite":
+            with pytest.raises(UnicodeDecodeError):
+                put(*moving)
+            return
+        put(*moving)
+
+    [moved] = [one for one in audit_verification.chains(written.db) if one.endswith("ccount:1")][1:]
+    found = audit_verification.check(written.db, moved, written.now())
+    assert "its name is no text" in str(found.fault)
+    assert found.chain == "\\udce1ccount:1"
+    assert audit_verification.lines_in(written.db, moved) == 0
+    audit_verification.keep(written.db, found, written.now())
+    assert (chain, 9) in [(one.chain, one.seq) for one in faults(written)]
 
 
 def test_every_column_there_is_was_among_those():

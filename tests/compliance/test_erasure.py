@@ -28,6 +28,8 @@ from recover.models import (
 from recover.reporting import figures
 from recover.workflow import sync
 
+pytestmark = pytest.mark.both_databases  # JSON, dates and text that are looked through
+
 pytest_plugins = ("web_cast",)
 
 NAME, EMAIL = "Zebedee Quill", "zebedee.quill@subscriber.test"

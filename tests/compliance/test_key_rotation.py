@@ -15,6 +15,8 @@ from recover.foundation.errors import PermanentError
 from recover.foundation.vault import Vault
 from recover.models import Account, Company
 
+pytestmark = pytest.mark.both_databases  # rows that change while they are read
+
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 SECRET, HOOK, HASHES = "sk_test_recognisable", "whsec_recognisable", "the key of the hashes"
 

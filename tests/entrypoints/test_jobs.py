@@ -11,6 +11,8 @@ from recover.entrypoints import jobs
 from recover.models import StripeEvent
 from recover.services import STEPS, job_path
 
+pytestmark = pytest.mark.both_databases  # claims, leases and locks
+
 
 @pytest.fixture
 def queue(services, monkeypatch):

@@ -8,6 +8,8 @@ from recover.compliance.erasure_list import address_hash
 from recover.foundation.keyed_hash import HashPurpose, keyed_hash
 from recover.models import Company
 
+pytestmark = pytest.mark.both_databases  # bytes out of a column
+
 HASHES = {
     HashPurpose.NETWORK_CAPS: "3f765be185a8d9cbc5bfca9188e93dac",
     HashPurpose.SESSION_NETWORK: "50b2f04fad323d23863a5453ee39358a",

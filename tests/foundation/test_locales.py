@@ -84,14 +84,14 @@ import contextlib, locale
 from datetime import UTC, datetime
 with contextlib.suppress(locale.Error):
     locale.setlocale(locale.LC_ALL, "")
-from emails import reader
+from emails import reader_format
 from recover.foundation.locales import english_day
 from recover.foundation.money import format_money
 at = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 print(ascii([
     format_money(123450, "usd"), format_money(123450, "usd", ""), format_money(1999, "usd", "C"),
-    format_money(123450, "eur", "de-DE"), reader.day(at), reader.day(at, ""),
-    reader.expiry_month(3, 2026), english_day(at, "d MMMM y"),
+    format_money(123450, "eur", "de-DE"), reader_format.day(at), reader_format.day(at, ""),
+    reader_format.expiry_month(3, 2026), english_day(at, "d MMMM y"),
 ]))
 """
 IN_ENGLISH = [

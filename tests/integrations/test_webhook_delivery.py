@@ -28,6 +28,8 @@ from recover.models import Account, DeliveryTry, RecoveryCase, WebhookEndpoint
 from recover.workflow import sync
 from sandbox.server import serve
 
+pytestmark = pytest.mark.both_databases  # claims, leases and locks
+
 pytest_plugins = ("web_cast",)
 
 

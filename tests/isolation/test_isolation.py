@@ -34,6 +34,8 @@ from recover.learning import training
 from recover.models import Account, AccountEvidence, Link, RecoveryCase, RetryModel, SignIn, User
 from recover.web import access_control
 
+pytestmark = pytest.mark.both_databases  # every query of the product
+
 pytest_plugins = ("web_cast", "isolation_cast")
 
 MASKED = re.compile(r'name="csrf_token" value="[^"]+"|req_sandbox\d+')

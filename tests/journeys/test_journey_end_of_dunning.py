@@ -11,6 +11,8 @@ from recover.dunning import Trigger
 from recover.entrypoints import jobs
 from recover.workflow import end_of_dunning, steps, sync
 
+pytestmark = pytest.mark.both_databases  # workers that meet and die
+
 DONE = {"cancel": ("canceled", "open"), "uncollectible": ("past_due", "uncollectible")}
 UNTOUCHED = ("past_due", "open")
 WRITES = {"cancel": "DELETE /v1/subscriptions", "uncollectible": "/mark_uncollectible"}

@@ -11,6 +11,8 @@ from journey import CLEAN
 from recover.accounts import connections
 from sandbox.webhooks import signature
 
+pytestmark = pytest.mark.both_databases  # events that meet each other
+
 ENDINGS = {
     ("insufficient_funds", "approve"): ("recovered", "our_retry"),
     ("insufficient_funds", "do_not_honor", "approve"): ("recovered", "our_retry"),

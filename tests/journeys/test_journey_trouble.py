@@ -19,6 +19,8 @@ from recover.models import Attempt
 from recover.workflow import steps, sync
 from sandbox.sandbox import CAREFUL
 
+pytestmark = pytest.mark.both_databases  # workers that meet and die
+
 PAY = "POST /v1/invoices"  # of all that Recover asks Stripe, only the charge matches
 
 

@@ -13,6 +13,8 @@ from recover.accounts.settings import catalogue
 from recover.foundation.database import Base
 from recover.models import Account
 
+pytestmark = pytest.mark.both_databases  # what each of them stores and refuses
+
 STORED = {
     models.CardForm: ["element", "checkout"],
     models.CardUpdateStatus: ["started", "saved", "failed"],

@@ -14,6 +14,8 @@ from recover.people import invitations, sessions, team, users
 from recover.people.invitations import InvitationOver, NoInvitation, NotInvited
 from recover.people.sessions import Visit
 
+pytestmark = pytest.mark.both_databases  # uniqueness, and people who meet
+
 EVE = "eve@books.test"
 
 

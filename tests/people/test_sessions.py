@@ -11,6 +11,8 @@ from recover.models import SignIn
 from recover.people import sessions, users
 from recover.people.sessions import Visit
 
+pytestmark = pytest.mark.both_databases  # uniqueness, and browsers that meet
+
 HOME, CAFE = "192.0.2.1", "198.51.100.7"
 
 

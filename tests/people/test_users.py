@@ -16,6 +16,8 @@ from recover.people import users as user_accounts
 from recover.people.sessions import Visit
 from recover.services import Services
 
+pytestmark = pytest.mark.both_databases  # uniqueness, and people who meet
+
 pytest_plugins = ("web_cast",)
 
 

@@ -12,6 +12,8 @@ from recover.models import Account, LedgerLine, RecoveryCase
 from recover.reporting import figures
 from recover.reporting.figures import Cohort, SourceSum, Sum
 
+pytestmark = pytest.mark.both_databases  # sums, months and time zones in SQL
+
 NOW = datetime(2027, 3, 1, 9, tzinfo=UTC)
 numbers = count(1)
 

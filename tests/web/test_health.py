@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
+
 from app import create_app
 from recover.foundation.database import Database
 from recover.services import JobQueue
+
+pytestmark = pytest.mark.both_databases  # a database that is away
 
 
 def test_all_is_well(services):

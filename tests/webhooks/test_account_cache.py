@@ -5,6 +5,8 @@ from webhook_cast import HOOK_SECRET
 from recover.models import Account
 from webhooks.account_cache import TTL_SECONDS, AccountCache
 
+pytestmark = pytest.mark.both_databases  # what another connection has committed
+
 
 class Seconds:
     def __init__(self):

@@ -15,6 +15,8 @@ from recover.services import STEPS, JobQueue
 from webhooks import inbox
 from webhooks.handlers import ROUTES, Route, invoice
 
+pytestmark = pytest.mark.both_databases  # claims, leases and locks
+
 
 @pytest.fixture
 def receive(services, account):

@@ -18,6 +18,8 @@ from recover.models import Account, StripeEvent
 from recover.services import STEPS, JobQueue
 from webhooks import receiver
 
+pytestmark = pytest.mark.both_databases  # insertions that meet each other
+
 DIRECT = "/webhooks/stripe/hook-of-acme"
 PLATFORM = "/webhooks/stripe"
 

@@ -26,6 +26,8 @@ from recover.models import (
 from recover.reporting import figures
 from recover.web import labels
 
+pytestmark = pytest.mark.both_databases  # claims, leases and locks
+
 MONDAY = datetime(2027, 3, 8, 9, 0, tzinfo=UTC)
 
 

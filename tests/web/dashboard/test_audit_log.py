@@ -13,6 +13,8 @@ from recover.compliance import audit_export, audit_log, audit_verification
 from recover.models import Account, AuditLogEntry, Company, Role, User
 from recover.web.dashboard import audit_log_list
 
+pytestmark = pytest.mark.both_databases  # search, order and paging in SQL
+
 pytest_plugins = ("web_cast",)
 
 PAGE, PERSONAL = "/settings/record", "/settings/personal-data"

@@ -20,6 +20,8 @@ from recover.models import (
 )
 from recover.web.dashboard import case_list
 
+pytestmark = pytest.mark.both_databases  # search, order and paging in SQL
+
 pytest_plugins = ("web_cast",)
 
 
