@@ -1,4 +1,5 @@
 # make demo    the main job on this machine alone, with everything it needs
+# make check   while you work: lint, types, the core, what your change touches, a look at each page
 # make test    every check
 # make run     Recover itself, with the settings of .env
 # make lock    the newest versions for requirements/; make newest tries them without locking them
@@ -14,6 +15,10 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.dev
 	@$(MAKE) --no-print-directory lint types unit
+
+check: lint types
+	$(BIN)/pytest -n 2 --one-state-per-page tests/browser/test_page_walk.py \
+		$$($(BIN)/python tests/support/touched.py) $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
