@@ -153,8 +153,8 @@ TONES = {
 VERDICTS = {
     "few": ("Too few to say", "quiet"),
     "fits": ("As predicted", "good"),
-    "more": ("More often than predicted", "warn"),
-    "less": ("Less often than predicted", "warn"),
+    "more": ("More often", "warn"),
+    "less": ("Less often", "warn"),
 }
 
 

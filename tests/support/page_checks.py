@@ -20,15 +20,21 @@ LAYOUT = (Path(__file__).parent / "page_checks.js").read_text(encoding="utf-8")
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 # In the second scheme only the colours are different.
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
-# What is in a frame is a page of its own.
+# What is in a frame is a page of its own. Style sheets are not fetched once more: only a rule that
+# is switched off would read them.
 RUN_AXE = """async (options) => {
-  options = { resultTypes: ["violations"], iframes: false, ...options };
+  options = { resultTypes: ["violations"], iframes: false, preload: false, ...options };
   const { violations } = await axe.run(document, options);
   return violations.flatMap(
     ({ id, help, nodes }) => nodes.map(({ target }) => [id, help, target.join(" ")]),
   );
 }"""
-OPEN = "() => document.querySelectorAll('details').forEach((one) => { one.open = true; })"
+# Opens what is folded away, and says whether anything was.
+OPEN = """() => {
+  const closed = [...document.querySelectorAll("details:not([open])")];
+  closed.forEach((one) => { one.open = true; });
+  return closed.length > 0;
+}"""
 # Runs before the page's own scripts; a policy says nothing about it.
 LISTEN = """
 window.__breaches = [];
@@ -75,13 +81,16 @@ class Watched:
 def look(page: Page) -> list[str]:
     """What is wrong with the page as it lies there, at each width; then with its details open."""
     found: dict[str, list[int]] = {}
-    for width in (*reversed(WIDTHS), -WIDTHS[0]):
-        if width < 0:
-            page.evaluate(OPEN)
-        else:
-            page.set_viewport_size({"width": width, "height": HEIGHT})
+
+    def note(width: int) -> None:
         for fault in page.evaluate(LAYOUT):
-            found.setdefault("{kind}: {where}: {text}".format(**fault), []).append(abs(width))
+            found.setdefault("{kind}: {where}: {text}".format(**fault), []).append(width)
+
+    for width in reversed(WIDTHS):
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        note(width)
+    if page.evaluate(OPEN):
+        note(WIDTHS[0])
     return [f"{fault} at {sorted(set(widths))}" for fault, widths in found.items()]
 
 

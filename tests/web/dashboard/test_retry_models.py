@@ -243,8 +243,8 @@ def test_said_and_happened_stand_side_by_side(scene, client):
     said(scene, 0.03, ["requires_action", "pending", "abandoned", "observed"])
     shown = text(client.get("/retries").text)
     assert "15% 10 to 20% 15% 6 of 40 As predicted" in shown
-    assert "30% 20 to 40% 83% 25 of 30 More often than predicted" in shown
-    assert "7% 5 to 10% 0% 0 of 150 Less often than predicted" in shown
+    assert "30% 20 to 40% 83% 25 of 30 More often" in shown
+    assert "7% 5 to 10% 0% 0 of 150 Less often" in shown
     assert "50% 40 to 100%" in shown
     assert "19 of 19 Too few to say" in shown
     assert "0 to 5%" not in shown  # no bank answered one of those
