@@ -142,7 +142,7 @@ def retry_case(call: Call) -> dict[str, Any]:
     problems=("stripe_away", "stripe_refuses"),
 )
 def refresh_case(call: Call) -> dict[str, Any]:
-    """Look at Stripe again
+    """Reconcile a case with Stripe
     Bring the case in line with what Stripe says now, and plan its next step. Charges nothing.
     """
     account, case = _account_and_case(call)

@@ -26,8 +26,8 @@ USED_EVERY = timedelta(minutes=1)
 READ_NOTED_EVERY = timedelta(hours=1)
 
 SCOPES = {
-    "cases:read": "See cases with their tries, mails and history. Holds names and addresses.",
-    "cases:write": "Retry a case, look at it again, switch off its card links.",
+    "cases:read": "See cases with their attempts, mails and history. Holds names and addresses.",
+    "cases:write": "Retry a case, reconcile it with Stripe, switch off its card links.",
     "stats:read": "See what was recovered, is at risk, and was lost.",
     "access:read": "Ask whether a customer is fine, in grace or limited.",
     "accounts:read": "See which Stripe accounts are connected.",

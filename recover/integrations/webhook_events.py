@@ -24,7 +24,7 @@ TEST_EVENT: Final = "webhook.test"
 
 EVENTS = {
     "case.opened": "A renewal could not be charged; a case was opened for it.",
-    "case.step_taken": "The card was tried, or the subscriber was written to.",
+    "case.step_taken": "The card was charged, or the subscriber was written to.",
     "case.recovered": "The invoice is paid.",
     "case.exhausted": "The campaign ran its course, and the invoice is still unpaid.",
     "case.closed": "The case ended otherwise: voided, paused, the subscription ended, and so on.",

@@ -53,42 +53,42 @@ def in_use(session: Session, account: Account) -> RetryModel | None:
 
 
 def learned_from(row: RetryModel) -> str:
-    """Such as "learned from 412 tries"."""
+    """Such as "learned from 412 attempts"."""
     used = row.figures.get("used") or 0
     if not used:
         return "begun with what the other accounts here have taught"
-    return f"learned from {used} {'try' if used == 1 else 'tries'}"
+    return f"learned from {used} {'attempt' if used == 1 else 'attempts'}"
 
 
 def standing(account: Account, row: RetryModel | None, made_on: str) -> str:
-    """Who times the tries, in sentences. ``made_on``: the day ``row``, which is in use, was made"""
+    """What times the retries, in sentences. ``made_on``: the day the version in use was made."""
     if account.timing == TimingKind.FIXED:
         days = [str(day) for day in FixedTiming().days]
         listed = f"{', '.join(days[:-1])} and {days[-1]}"
-        return f"The fixed days time the tries: {listed} days after the first failure."
-    on = "on the shipped prior: it has learned from none of your tries yet."
+        return f"The fixed days time the retries: {listed} days after the first failure."
+    on = "on the shipped prior: it has learned from none of your attempts yet."
     if row is not None:
         on = f"on version {short(row)}, {learned_from(row)} on {made_on}."
     elif account.model_pinned:
         on = "on the shipped prior."
     chosen = " Somebody chose it, so the nights go on learning but change nothing."
-    return f"The retry engine times the tries, {on}{chosen if account.model_pinned else ''}"
+    return f"The retry engine times the retries, {on}{chosen if account.model_pinned else ''}"
 
 
 def judged(row: RetryModel) -> str:
-    """How a version predicts the tries that no version learns from; "" where it never could.
+    """How a version predicts the attempts that no version learns from; "" where it never could.
 
     The percentages are geometric means of the chance that was given to what then happened.
     """
     before, after = row.figures.get("loss_before"), row.figures.get("loss_after")
     count = row.figures.get("held_out") or 0
     if before is None or after is None or not count:
-        return "No try was kept to judge by yet." if row.figures.get("used") else ""
-    tries = f"{count} held-out {'try' if count == 1 else 'tries'}"
+        return "No attempt was kept to judge by yet." if row.figures.get("used") else ""
+    attempts = f"{count} held-out {'attempt' if count == 1 else 'attempts'}"
     if count < ENOUGH_HELD_OUT:
-        return f"{tries} to judge by: too few to say which version predicts better."
+        return f"{attempts} to judge by: too few to say which version predicts better."
     predicts = "Predicts" if row.accepted else "Would have predicted"
-    return f"{predicts} {tries} {_verdict(_likely(before), _likely(after), row.accepted)}"
+    return f"{predicts} {attempts} {_verdict(_likely(before), _likely(after), row.accepted)}"
 
 
 def _verdict(before: float, after: float, accepted: bool) -> str:

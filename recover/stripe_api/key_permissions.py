@@ -96,7 +96,7 @@ NEEDED: tuple[Permission, ...] = (
     ),
     Permission(
         "Core", "Payment Intents", READ, "payment_intent_read",
-        "see how a try stands", _list("/v1/payment_intents"),
+        "see the state of a payment attempt", _list("/v1/payment_intents"),
     ),
     Permission(
         "Core", "Payment Methods", READ, "payment_method_read",
@@ -105,7 +105,7 @@ NEEDED: tuple[Permission, ...] = (
     ),
     Permission(
         "Core", "Charges and Refunds", READ, "charge_read",
-        "see every try with its decline, and money given back", _list("/v1/charges"),
+        "see every payment attempt with its decline, and money given back", _list("/v1/charges"),
     ),
     Permission(
         "Core", "Products", READ, "product_read",

@@ -14,7 +14,7 @@ from pathlib import Path
 import page_states
 import pytest
 from page_checks import HEIGHT, SCHEMES, WIDTHS
-from page_states import State
+from page_state import State
 from page_visits import Visits
 from playwright.sync_api import Browser, Page
 

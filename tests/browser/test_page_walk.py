@@ -14,7 +14,7 @@ import page_states
 import pytest
 from flask import Flask, template_rendered
 from page_checks import SCHEMES, faults
-from page_states import State
+from page_state import State
 from page_town import CSRF, Town
 from page_visits import Visits, applications
 
@@ -66,7 +66,7 @@ def test_every_route_that_answers_a_page_is_walked_to(town):
     walked = {state.page for state in page_states.states()}
 
     assert "docs" in pages  # of an application that is mounted beside the pages
-    assert pages - walked == set(), "say in page_states.py in which states to look at these"
+    assert pages - walked == set(), "say in page_states_*.py in which states to look at these"
 
 
 @pytest.mark.parametrize("path", ["/static/recover.css", "/brand/1f6feb.css", "/health"])
@@ -91,7 +91,7 @@ def test_every_template_is_seen(town, request):
         for state in page_states.states():
             _open(town, state)
 
-    assert wanted - seen == set(), "say in page_states.py in which states to look at these"
+    assert wanted - seen == set(), "say in page_states_*.py in which states to look at these"
 
 
 def _open(town: Town, state: State) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 from page_checks import HEIGHT, WIDTHS, Watched
-from page_states import State
+from page_state import State
 from page_town import LOGO, Town
 from playwright.sync_api import Browser, Response, expect
 from werkzeug.exceptions import HTTPException

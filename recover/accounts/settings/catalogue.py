@@ -164,7 +164,7 @@ RETRIES = SettingsPage(
             RetryMode.OBSERVE, replans=True,
         ),
         AccountSetting(
-            "timing", "When", "Asked only while Recover retries or observes.",
+            "timing", "When", "Used only while Recover retries or observes.",
             Choice(options=(
                 Option(TimingKind.ENGINE, "Retry engine", "Chooses the moment with the best"
                        " chance, and learns every night from what came of it."),
@@ -174,17 +174,17 @@ RETRIES = SettingsPage(
             TimingKind.ENGINE, replans=True,
         ),
         AccountSetting(
-            "max_retries", "Tries at most", "Scheduled tries on one invoice, beside the first"
+            "max_retries", "Retries at most", "Scheduled retries of one invoice, after the first"
             " charge. The card networks' own caps hold on top of it.",
-            Whole(low=0, high=CEILING, unit="tries"), None, replans=True,
+            Whole(low=0, high=CEILING, unit="retries"), None, replans=True,
         ),
         AccountSetting(
-            "min_gap_hours", "Hours between tries", "At least so long between two tries on one"
-            " card, Stripe's included.",
+            "min_gap_hours", "Hours between attempts", "At least so long between two attempts on"
+            " one card, Stripe's included.",
             Whole(low=1, high=168, unit="hours"), None, replans=True,
         ),
         AccountSetting(
-            "explore", "To learn from", "The share of tries made at a random allowed hour, in"
+            "explore", "To learn from", "The share of retries made at a random allowed hour, in"
             " percent: what is never tried is never learned. 0 switches it off.",
             Share(high=0.3), 0.05, replans=True,
         ),
@@ -194,7 +194,7 @@ RETRIES = SettingsPage(
 ENDING = SettingsPage(
     "ending",
     "End of dunning",
-    "What happens on Stripe when all tries are used.",
+    "What happens on Stripe when all retries are used.",
     (
         AccountSetting(
             "end_of_dunning", "When a case is exhausted", "Done once for each case that ends from"
@@ -237,12 +237,12 @@ NOTIFICATIONS = SettingsPage(
         ),
         AccountSetting(
             "notify_parked", "Parked events", "When events from Stripe could not be handled after"
-            " five tries and wait for somebody to look; at most once a day.",
+            " five attempts and wait for somebody to look; at most once a day.",
             Toggle(), default=True,
         ),
         AccountSetting(
             "notify_exhausted", "Cases exhausted", "One mail in the morning that lists the cases"
-            " whose tries were used up since the morning before. None without any.",
+            " whose retries were used up since the morning before. None without any.",
             Toggle(), default=False,
         ),
         AccountSetting(

@@ -62,13 +62,13 @@ WEBHOOK = Topic(
 )
 HISTORY = Topic(
     "history",
-    "The past is read",
-    "Eighteen months of renewals teach the retry engine before its first try here.",
+    "The history is imported",
+    "Eighteen months of renewals teach the retry engine before its first retry here.",
 )
 RETRIES = Topic(
     "retries",
     "Stripe's own retries are off",
-    "Two schedules on one card use up its tries twice as fast. One of them has to rest.",
+    "Two schedules on one card use up its retries twice as fast. One of them has to rest.",
 )
 MAILS = Topic(
     "mails",
@@ -142,7 +142,7 @@ def webhook(services: Services, account: Account, seen: tuple[datetime, str] | N
             " 400 another signing secret, a timeout that this installation cannot be reached from"
             " outside."
         ),
-        "Until one arrives, an hourly comparison with Stripe finds what was missed.",
+        "Until one arrives, an hourly reconciliation with Stripe finds what was missed.",
     )
     return WEBHOOK.item(TROUBLE, "None has come so far.", todo, where, about)
 
@@ -190,10 +190,10 @@ def _seen(found: StripeRetries) -> str:
         told.append(f"Stripe has a retry in store for {found.scheduled} past-due {noun}{first}.")
     if found.retried:
         noun = "renewal" if found.retried == 1 else "renewals"
-        told.append(f"It tried {found.retried} {noun} of the last 90 days more than once.")
+        told.append(f"It retried {found.retried} {noun} of the last 90 days more than once.")
     if found.last_retry_at:
         told.append(
-            f"A try that was not ours was made on {english_day(found.last_retry_at, 'dd MMMM y')}."
+            f"A retry that is not ours was made on {english_day(found.last_retry_at, 'dd MMMM y')}."
         )
     return " ".join(told)
 
@@ -245,8 +245,8 @@ def dry_run(start: Start, report: Report | None, progress: Progress | None) -> I
     if report:
         return DRY_RUN.item(OPEN, "It is ready.", "Look at it.")
     if progress is None or progress.row.finished_at is None:
-        return DRY_RUN.item(WAITS, "It follows once the past is read.")
-    return DRY_RUN.item(OPEN, "The past is read.", "Have it worked out.")
+        return DRY_RUN.item(WAITS, "It follows once the history is imported.")
+    return DRY_RUN.item(OPEN, "The history is imported.", "Have it worked out.")
 
 
 def live(account: Account) -> Item:

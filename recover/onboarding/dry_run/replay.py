@@ -97,7 +97,7 @@ def _real_events(told: Told) -> Iterator[Event]:
     yield Event(told.failed_at, Kind.FAILED, f"The renewal failed{_code(first)}.")
     for before, this in zip(told.tries, told.tries[1:], strict=False):
         kind = Kind.NEW_CARD if _other_card(before, this) else Kind.TRIED
-        what = "Another card, or new card data, was tried" if kind is Kind.NEW_CARD else "Tried"
+        what = "Another card, or new card data, was charged" if kind is Kind.NEW_CARD else "Retried"
         yield Event(this.at, kind, f"{what}: {_answer(this)}.")
     if told.ended_at is not None:
         yield Event(told.ended_at, Kind.ENDED, told.ending)
@@ -200,7 +200,7 @@ def _known(tries: Sequence[PastAttempt], at: datetime) -> str:
     closest = min(near, key=lambda one: abs(one.at - at))
     hours = round(abs(closest.at - at) / timedelta(hours=1))
     when = "at about the same time" if hours == 0 else f"within {hours} hours of it"
-    return f"A real try {when} was {_answer(closest)}."
+    return f"A real retry {when} was {_answer(closest)}."
 
 
 def _other_card(before: PastAttempt, this: PastAttempt) -> bool:

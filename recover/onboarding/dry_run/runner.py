@@ -33,7 +33,7 @@ from recover.services import Services
 
 DAYS = 90
 ENDINGS = {
-    Ending.RETRY: "Paid by a later try on the same card.",
+    Ending.RETRY: "Paid by a later retry of the same card.",
     Ending.OTHER_CARD: "Paid by another card or new card details.",
     Ending.ELSEWHERE: "Paid, but not by a charge that we saw.",
     Ending.VOID: "Voided.",

@@ -10,25 +10,25 @@ from recover.models import Report
 
 UNKNOWN = (
     (
-        "Whether a try of ours would have gone through. The bank was never asked at that hour."
-        " Where a real try was made within twelve hours of it, its answer is shown beside ours; it"
+        "Whether a retry of ours would have gone through. The bank was never asked at that hour."
+        " Where a real one was made within twelve hours of it, its answer is shown beside ours; it"
         " is a hint, not the answer."
     ),
     "Whether a mail would have been acted on. Nobody got it.",
     (
         "Whether there was an address to write to, and whether its holder had asked for no mail:"
-        " the past is read without names and addresses, so every customer counts as reachable."
+        " the history is read without names and addresses, so every customer counts as reachable."
     ),
     (
         "Where the customer's clock stood. The card's country tells, else your own zone; mails and"
-        " tries keep to the day by it."
+        " retries keep to the day by it."
     ),
     (
-        "How Stripe's retries were set at the time, and who made each try: Stripe's charges do not"
-        " say whether its schedule, a program of yours or a person asked for it."
+        "How Stripe's retries were set at the time, and who made each retry: Stripe's charges do"
+        " not say whether its schedule, a program of yours or a person asked for it."
     ),
     (
-        "What our tries would have changed in Stripe's. In recover mode Stripe's retries are off;"
+        "What our retries would have changed in Stripe's. In recover mode Stripe's retries are off;"
         " here they happened, and their answers are taken for what the bank would have told us."
     ),
 )
@@ -55,4 +55,4 @@ def headline(report: Report) -> Iterator[str]:
     yield f"  Mails: {found['mails']}, {each:.1f} for each invoice, {most} at most."
     yield f"  Left alone altogether: {found['untouched']}, most over before our turn came."
     for name, theirs, ours in found["placement"]:
-        yield f"  {name}: {theirs} real tries, {ours} of ours"
+        yield f"  {name}: {theirs} real retries, {ours} of ours"

@@ -106,7 +106,7 @@ def test_limits_are_set_and_what_is_in_force_is_said(said, services, account):
         "--explore",
         "0.02",
     )
-    assert "Acme: The retry engine times the tries, on the shipped prior" in told
+    assert "Acme: The retry engine times the retries, on the shipped prior" in told
     assert "at most 4.\n" in told
     assert "at least 36 hours.\n" in told
     assert "2.0% of the tries" in told
@@ -128,7 +128,7 @@ def test_default_goes_back_to_the_campaign_and_leaves_the_rest(said, services, a
 
 def test_without_an_option_nothing_changes_and_all_is_said(said, services, account):
     told = said("account", "set", str(account.id))
-    assert "Acme: The fixed days time the tries: 1, 3, 7, 13 and 20 days" in told
+    assert "Acme: The fixed days time the retries: 1, 3, 7, 13 and 20 days" in told
     assert "random hour" not in told
     assert again(services, account).timing == "fixed"
 
@@ -181,7 +181,7 @@ def test_an_unknown_account_is_refused_without_a_traceback(environ, account, mon
 
 def test_without_a_version_the_list_says_so(said, engine):
     told = said("retries", "versions")
-    assert "it has learned from none of your tries yet" in told
+    assert "it has learned from none of your attempts yet" in told
     assert "No version yet" in told
 
 
@@ -189,7 +189,7 @@ def test_versions_are_listed_newest_first_with_what_came_of_each(said, services,
     sound = night(services, account, 150)
     bad = night(services, account, 1200, always)
     told = said("retries", "versions")
-    assert f"on version {sound.version[:8]}, learned from {sound.figures['used']} tries" in told
+    assert f"on version {sound.version[:8]}, learned from {sound.figures['used']} attempts" in told
     assert told.index("refused") < told.index("in use")
     assert bad.reason in told
     assert sound.reason in told
@@ -236,7 +236,7 @@ def test_the_shipped_prior_has_a_name_too(said, services, account, engine):
     back = said("retries", "compare", row.version[:8], "shipped").splitlines()
     assert back == training.compare(row, None) != differences
     assert "Both believe the same" in said("retries", "compare", "shipped", "shipped")
-    assert "times the tries, on the shipped prior." in said("retries", "use", "shipped")
+    assert "times the retries, on the shipped prior." in said("retries", "use", "shipped")
     assert again(services, account).model_id is None
 
 

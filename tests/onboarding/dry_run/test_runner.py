@@ -142,7 +142,7 @@ def test_a_real_try_near_ours_says_what_the_bank_thought_then():
     )
 
     notes = [event.note for event in found if event.kind is Kind.OUR_TRY]
-    assert notes == ["A real try within 5 hours of it was declined (generic_decline).", ""]
+    assert notes == ["A real retry within 5 hours of it was declined (generic_decline).", ""]
 
 
 def test_a_renewal_that_failed_without_a_card_is_written_about():

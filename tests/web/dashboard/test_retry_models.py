@@ -80,7 +80,7 @@ def text(html):
 def test_a_new_account_is_told_what_will_happen_tonight(scene, client):
     html = client.get("/retries").text
     for words in (
-        "The retry engine times the tries, on the shipped prior",
+        "The retry engine times the retries, on the shipped prior",
         "What happens tonight",
         "No payment has failed yet.",
         "No retry timed by the engine has an answer yet",
@@ -111,9 +111,11 @@ def test_the_version_in_use_is_named_with_what_it_learned_from(scene, client):
     html = client.get("/retries").text
     made = f"{row.made_at.day} {row.made_at:%b %Y}"
     tries = row.figures["used"]
-    assert f"on version {row.version[:8]}, learned from {tries} tries on {made}." in html
+    assert f"on version {row.version[:8]}, learned from {tries} attempts on {made}." in html
     assert row.reason in html
-    assert f"Predicts {row.figures['held_out']} held-out tries better than the one before" in html
+    assert (
+        f"Predicts {row.figures['held_out']} held-out attempts better than the one before" in html
+    )
     believed = training.compare(None, row)
     assert all(one.replace("'", "&#39;").replace('"', "&#34;") in html for one in believed)
     assert [html.index(one) for one in believed] == sorted(html.index(one) for one in believed)
@@ -133,7 +135,7 @@ def test_fixed_days_are_named_and_learning_goes_on(scene, client):
     row = night(scene, 100)
     connections.set_retries(scene.services, scene.account.id, {"timing": "fixed"})
     html = client.get("/retries").text
-    assert "The fixed days time the tries: 1, 3, 7, 13 and 20 days after" in html
+    assert "The fixed days time the retries: 1, 3, 7, 13 and 20 days after" in html
     assert "--timing engine" in html
     assert "random allowed hour" not in html
     assert "Would be used" in html

@@ -260,7 +260,7 @@ def test_the_list_of_changes_says_who_when_before_and_after(scene, client):
     assert "ada@acme.test" in told
     assert "Acme to Renamed" in told
     assert "Somebody at the command line" in told
-    assert "as the campaign says to 3 tries" in told
+    assert "as the campaign says to 3 retries" in told
     assert page.text.count("Undo the change of") == 2
 
 
