@@ -60,7 +60,7 @@ def write_previews(directory: Path) -> Path:
         (directory / f"{name}.html").write_text(mail.html, encoding="utf-8")
         (directory / f"{name}.txt").write_text(mail.text, encoding="utf-8")
         (directory / f"{name}.eml").write_bytes(to_message(_outgoing(name, brand, mail)).as_bytes())
-        rows.append(_row(name, mail.subject))
+        rows.append(_index_row(name, mail.subject))
     index = directory / "index.html"
     index.write_text(_INDEX.replace("ROWS", "\n".join(rows)), encoding="utf-8")
     return index
@@ -202,7 +202,7 @@ def _outgoing(name: str, brand: Brand, mail: Rendered) -> Outgoing:
     )
 
 
-def _row(name: str, subject: str) -> str:
+def _index_row(name: str, subject: str) -> str:
     links = " ".join(f'<a href="{name}.{kind}">{kind}</a>' for kind in ("html", "txt", "eml"))
     return f"<tr><td>{name}</td><td>{html.escape(subject)}</td><td>{links}</td></tr>"
 

@@ -81,7 +81,7 @@ def check_cards(services: Services, account: Account, customer_id: str) -> None:
 
 
 def disconnect(services: Services, account: Account, _stripe_account_id: str) -> None:
-    disconnecting.sent_away(services, account)
+    disconnecting.access_revoked(services, account)
 
 
 ROUTES: dict[str, Route] = {

@@ -92,7 +92,7 @@ class Receiver:
             if account is None:
                 log.warning("event %s is of an account that is not connected here", event.id)
             else:
-                self._take(account, event)
+                self._store(account, event)
         return Response(status=200)
 
     def direct(self, hook_token: str) -> Response:
@@ -106,7 +106,7 @@ class Receiver:
         if event.livemode != account.livemode:
             raise BadEvent("This event and this account are not in the same mode, test or live.")
         if event.type in ROUTES:
-            self._take(account, event)
+            self._store(account, event)
         return Response(status=200)
 
     def _verified(self, secrets: Sequence[str]) -> WebhookEvent:
@@ -117,17 +117,17 @@ class Receiver:
         header = request.headers.get("Stripe-Signature", "")
         return verify_webhook(payload, header, secrets, self._services.now())
 
-    def _take(self, account: KnownAccount, event: WebhookEvent) -> None:
+    def _store(self, account: KnownAccount, event: WebhookEvent) -> None:
         """Store the event, then signal: in this order no drain can look too early."""
         key = ROUTES[event.type].key(event)
         if not key or account.disconnected:
             return
         if any(len(text) > LONGEST_ID or not text.isprintable() for text in (event.id, key)):
             raise BadEvent("The event's ids are not ids of Stripe's.")
-        if self._inbox.store(self._row(account, event, key)):
+        if self._inbox.store(self._as_row(account, event, key)):
             self._signal()
 
-    def _row(self, account: KnownAccount, event: WebhookEvent, key: str) -> Row:
+    def _as_row(self, account: KnownAccount, event: WebhookEvent, key: str) -> Row:
         now = self._services.now()
         return {
             "account_id": account.id,

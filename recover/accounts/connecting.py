@@ -117,7 +117,7 @@ def finish(services: Services, user: User, session_token: str, state: str, code:
     request = use_up(services, user, session_token, state)
     grant = _exchanged(services, code)
     _check(services, grant, request)
-    before = _known(services, user.company_id, grant.stripe_account_id, grant.livemode)
+    before = _connected_before(services, user.company_id, grant.stripe_account_id, grant.livemode)
     try:
         account = connections.connect(
             services,
@@ -182,7 +182,7 @@ def _give_back(services: Services, grant: OAuthGrant) -> None:
             log.warning("access that is of no use could not be given back: %s", error)
 
 
-def _known(
+def _connected_before(
     services: Services, company_id: int, stripe_account_id: str, livemode: bool
 ) -> Account | None:
     """The company's own account of that id, if it was connected before."""

@@ -23,12 +23,12 @@ log = logging.getLogger(__name__)
 UNKNOWN_KEY = 401
 
 
-def leave(services: Services, account_id: int, actor: str, reason: str) -> bool:
+def disconnect(services: Services, account_id: int, actor: str, reason: str) -> bool:
     """Disconnect an account. True where Stripe was told too; else that is still to be done."""
     connections.disconnect(services, account_id, actor=actor, leaving=True, reason=reason)
     with services.db.read() as session:
         account = session.get_one(Account, account_id)
-    return account.leaving_at is None or _tell(services, account)
+    return account.leaving_at is None or _deauthorize(services, account)
 
 
 def finish_disconnecting(services: Services) -> int:
@@ -36,10 +36,10 @@ def finish_disconnecting(services: Services) -> int:
     query = select(Account).where(Account.leaving_at.is_not(None)).order_by(Account.id)
     with services.db.read() as session:
         waiting = list(session.scalars(query))
-    return sum(not _tell(services, account) for account in waiting)
+    return sum(not _deauthorize(services, account) for account in waiting)
 
 
-def sent_away(services: Services, account: Account) -> None:
+def access_revoked(services: Services, account: Account) -> None:
     """Stripe told us that the company took our access away. True once it is so.
 
     The message may be old: a company that connected again since is not disconnected by it.
@@ -54,7 +54,7 @@ def sent_away(services: Services, account: Account) -> None:
         log.info("account %s is connected again since it was disconnected", account.id)
 
 
-def _tell(services: Services, account: Account) -> bool:
+def _deauthorize(services: Services, account: Account) -> bool:
     try:
         _at_stripe(services, account)
     except StripeAccessLost as error:

@@ -32,15 +32,15 @@ def absorb(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
         row = known.get(charge.id)
         if charge.status == "pending" or (row and _complete(row)):
             continue  # a bank debit not yet answered; or nothing new
-        row = row or _ours(rows, charge)
+        row = row or _our_attempt(rows, charge)
         if row is None:
-            row = _seen(case, charge)
+            row = _attempt_of_charge(case, charge)
             session.add(row)
             rows.append(row)
         before = row.outcome or ""
         _settle_with_charge(row, charge, evidence.at)
         attempt_log.changed(session, case, row, before, evidence.at)
-        issuer_outages.heard(session, case, row, rows, evidence.at)
+        issuer_outages.note_answer(session, case, row, rows, evidence.at)
     _settle_unconfirmed(session, case, rows, evidence)
     session.flush()
 
@@ -50,7 +50,7 @@ def _complete(row: Attempt) -> bool:
     return row.outcome != Outcome.PENDING and bool(row.network_status)
 
 
-def _ours(rows: Iterable[Attempt], charge: Charge) -> Attempt | None:
+def _our_attempt(rows: Iterable[Attempt], charge: Charge) -> Attempt | None:
     """The try of ours that this charge belongs to: asked for before it, and still without one."""
     waiting = (Outcome.PENDING, Outcome.REQUIRES_ACTION, Outcome.ABANDONED)
     candidates = [
@@ -72,7 +72,7 @@ def _same_method(row: Attempt, charge: Charge) -> bool:
     return not (charged and row.payment_method_id) or charged == row.payment_method_id
 
 
-def _seen(case: RecoveryCase, charge: Charge) -> Attempt:
+def _attempt_of_charge(case: RecoveryCase, charge: Charge) -> Attempt:
     return Attempt(
         account_id=case.account_id,
         case_id=case.id,

@@ -20,7 +20,7 @@ from recover.dunning.outages import (
 from recover.models import Attempt, RecoveryCase
 
 
-def heard(
+def note_answer(
     session: Session, case: RecoveryCase, row: Attempt, rows: Iterable[Attempt], now: datetime
 ) -> None:
     """Take in an answer just learned, ``row``, of the case's ``rows``.

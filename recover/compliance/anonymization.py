@@ -66,7 +66,7 @@ def empty(session: Session, where: Where, now: datetime) -> Emptied:
     return Emptied(*done)
 
 
-def own_up(
+def note_erasure(
     session: Session,
     account_id: int,
     done: Emptied,

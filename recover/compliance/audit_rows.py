@@ -114,7 +114,7 @@ def time_if_any(raw: Any) -> datetime | None:
         return None
 
 
-def told(row: RawLine) -> int:
+def erased_lines_claimed(row: RawLine) -> int:
     """How many lines an erasure says it has emptied."""
     if row.verb != audit_log.ERASE or row.erased:
         return 0

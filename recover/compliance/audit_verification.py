@@ -18,9 +18,9 @@ from recover.compliance.audit_rows import (
     RawLine,
     check_words,
     checked_hash,
+    erased_lines_claimed,
     raw_lines,
     time_if_any,
-    told,
 )
 from recover.foundation.database import Database
 from recover.models import AuditLogEntry, AuditLogHead
@@ -147,7 +147,7 @@ class _Walk:
             return False
         self.lines, self.hash = seq, hash_
         self.erased += row.erased
-        self.said_erased += told(row)
+        self.said_erased += erased_lines_claimed(row)
         return True
 
     def _compare(self, seq: int, hash_: str) -> None:
@@ -206,7 +206,7 @@ def _unlawful(session: Session, found: Checked, said: int) -> Fault | None:
     """Every line without words is accounted for by an erasure, which is itself on record."""
     just_now = *_unsealed(found.chain), AuditLogEntry.verb == audit_log.ERASE
     for rows in raw_lines(session, *just_now):
-        said += sum(told(row) for row in rows if _says_what_it_said(row))
+        said += sum(erased_lines_claimed(row) for row in rows if _says_what_it_said(row))
     if found.erased <= said:
         return None
     what = f"{found.erased} lines have lost their words, and the erasures on record account for"

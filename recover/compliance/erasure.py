@@ -86,22 +86,22 @@ def _customers(table: Any, address: str, accounts: Sequence[int], who: str) -> A
 
 
 def _states(one: Customer) -> Any:
-    return select(RecoveryCase.state).where(_of(RecoveryCase, one))
+    return select(RecoveryCase.state).where(_belongs_to(RecoveryCase, one))
 
 
 def _mails(one: Customer) -> Any:
-    return select(func.count(Message.id)).where(_of(Message, one))
+    return select(func.count(Message.id)).where(_belongs_to(Message, one))
 
 
-def _of(table: Any, one: Customer) -> Any:
+def _belongs_to(table: Any, one: Customer) -> Any:
     return (table.account_id == one.account_id) & (
         table.stripe_customer_id == one.stripe_customer_id
     )
 
 
 def _addresses(session: Session, one: Customer) -> set[str]:
-    cases = select(RecoveryCase.customer_email).where(_of(RecoveryCase, one)).distinct()
-    mails = select(Message.to_email).where(_of(Message, one)).distinct()
+    cases = select(RecoveryCase.customer_email).where(_belongs_to(RecoveryCase, one)).distinct()
+    mails = select(Message.to_email).where(_belongs_to(Message, one)).distinct()
     return {
         normal_email(text) for query in (cases, mails) for text in session.scalars(query) if text
     }
@@ -121,7 +121,7 @@ def erase(services: Services, company_id: int, who: str, *, actor: str) -> Empti
                 if one.account_id == account_id:
                     where = anonymization.of_customer(account_id, one.stripe_customer_id)
                     emptied += anonymization.empty(session, where, now)
-            anonymization.own_up(session, account_id, emptied, REASON, now, actor)
+            anonymization.note_erasure(session, account_id, emptied, REASON, now, actor)
             done += emptied
     return done
 
@@ -144,7 +144,7 @@ def _write_no_more(session: Session, services: Services, person: Person) -> None
                 created_at=now,
             )
         )
-        stays = update(Suppression).where(_of(Suppression, one))
+        stays = update(Suppression).where(_belongs_to(Suppression, one))
         session.execute(stays.values(reason=SuppressionReason.ERASED))
 
 
@@ -194,12 +194,14 @@ def _everything(session: Session, one: Customer) -> dict[str, Any]:
         "record": AuditLogEntry,
     }
     found: dict[str, Any] = {
-        name: [_told(row) for row in session.scalars(select(table).where(_of(table, one)))]
+        name: [
+            _as_json(row) for row in session.scalars(select(table).where(_belongs_to(table, one)))
+        ]
         for name, table in tables.items()
     }
-    theirs = select(RecoveryCase.id).where(_of(RecoveryCase, one))
+    theirs = select(RecoveryCase.id).where(_belongs_to(RecoveryCase, one))
     tries = select(Attempt).where(or_(Attempt.case_id.in_(theirs)))
-    found["attempts"] = [_told(row) for row in session.scalars(tries)]
+    found["attempts"] = [_as_json(row) for row in session.scalars(tries)]
     return {
         "account_id": one.account_id,
         "stripe_customer_id": one.stripe_customer_id,
@@ -208,7 +210,7 @@ def _everything(session: Session, one: Customer) -> dict[str, Any]:
     }
 
 
-def _told(row: Any) -> dict[str, Any]:
+def _as_json(row: Any) -> dict[str, Any]:
     return {
         column.key: value.isoformat() if hasattr(value, "isoformat") else value
         for column in row.__table__.columns

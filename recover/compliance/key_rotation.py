@@ -74,7 +74,7 @@ def look(db: Database, vault: Vault) -> Rotated:
     for table, column in columns():
         for rows in _batches(db, table, column):
             for place, sealed in rows:
-                total = _sum(total, _one(vault, place, sealed))
+                total = _sum(total, _state_of(vault, place, sealed))
     return total
 
 
@@ -130,7 +130,7 @@ def _rotate(
     done = Rotated()
     with db.begin() as session:
         for place, sealed in rows:
-            found = _one(vault, place, sealed)
+            found = _state_of(vault, place, sealed)
             if found.old:
                 # Only where it is still what was read: somebody may have connected anew meanwhile.
                 same = key == place.key, column == sealed
@@ -140,7 +140,7 @@ def _rotate(
     return done
 
 
-def _one(vault: Vault, place: Sealed, sealed: str) -> Rotated:
+def _state_of(vault: Vault, place: Sealed, sealed: str) -> Rotated:
     if vault.fresh(sealed):
         return Rotated(fresh=1)
     try:

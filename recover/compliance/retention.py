@@ -146,7 +146,7 @@ def _empty(services: Services, account_id: int, where: Where) -> Emptied:
     with services.db.begin() as session:
         done = anonymization.empty(session, where, services.now())
         if done:
-            anonymization.own_up(
+            anonymization.note_erasure(
                 session, account_id, done, REASON, services.now(), audit_log.RECOVER
             )
     return done

@@ -74,7 +74,7 @@ def change(
     """What is None stays. Switching on forgets past trouble. Raises EndpointFault."""
     with services.db.begin() as session:
         row = session.get_one(WebhookEndpoint, endpoint.id, with_for_update=True)
-        before = _told(row)
+        before = _as_details(row)
         row.url = row.url if url is None else url
         row.events = row.events if events is None else _ordered(events)
         check(services, row.url, row.events)
@@ -82,8 +82,8 @@ def change(
         if enabled or url is not None:
             row.trouble, row.failing_since = "", None
             row.unanswered, row.resting_until = 0, None
-        if _told(row) != before:
-            details = {"before": before, "after": _told(row)}
+        if _as_details(row) != before:
+            details = {"before": before, "after": _as_details(row)}
             reason = "The endpoint was changed."
             _note(session, row, "change", reason, services.now(), actor, details)
     return row
@@ -159,7 +159,7 @@ def _new_secret() -> str:
     return f"rcv_whsec_{token_hex(24)}"
 
 
-def _told(row: WebhookEndpoint) -> dict[str, object]:
+def _as_details(row: WebhookEndpoint) -> dict[str, object]:
     return {"url": row.url, "events": list(row.events), "enabled": row.enabled}
 
 

@@ -37,7 +37,7 @@ def learn(services: Services, account: Account) -> RetryModel | None:
         in_use = timing_in_force.engine_of(session, account)
     own = refit(timing_in_force.SHIPPED.model, told, window=steps.window)
     found = refit(prior, told, in_use.model, steps.window) if told else _without_outcomes(prior)
-    row = _row(account, found, services)
+    row = _as_model(account, found, services)
     with services.db.begin() as session:
         current = session.get_one(Account, account.id, with_for_update=True)
         if own.accepted:  # else what was taught before still counts for the others
@@ -93,7 +93,7 @@ def _repeats(session: Session, row: RetryModel, in_use: Engine) -> bool:
     return all(getattr(newest, name) == getattr(row, name) for name in told)
 
 
-def _row(account: Account, found: FitResult, services: Services) -> RetryModel:
+def _as_model(account: Account, found: FitResult, services: Services) -> RetryModel:
     return RetryModel(
         account_id=account.id,
         version=found.model.version if found.accepted else "",

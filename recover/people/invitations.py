@@ -77,7 +77,7 @@ def invite(services: Services, owner: User, email: str, role: Role) -> Invitatio
             created_at=now,
         )
         session.add(row)
-        _tell(session, owner, "invite", f"{email} was invited as {role}.", now)
+        _note(session, owner, "invite", f"{email} was invited as {role}.", now)
     return _mail(services, owner, row.id)
 
 
@@ -101,21 +101,21 @@ def again(services: Services, owner: User, invitation_id: int) -> Invitation:
     NotInvited.
     """
     with services.db.begin() as session:
-        row = _of(session, owner.company_id, invitation_id)
+        row = _open_invitation(session, owner.company_id, invitation_id)
         if row.mails >= MAILS:
             raise NotInvited(f"{row.email} was mailed {MAILS} times. Copy the link instead.")
         reason = f"{row.email} is sent the invitation again."
-        _tell(session, owner, "invite", reason, services.now())
+        _note(session, owner, "invite", reason, services.now())
     return _mail(services, owner, invitation_id)
 
 
 def withdraw(services: Services, owner: User, invitation_id: int) -> Invitation:
     """From now on neither link works. Raises InvitationOver, NoInvitation."""
     with services.db.begin() as session:
-        row = _of(session, owner.company_id, invitation_id)
+        row = _open_invitation(session, owner.company_id, invitation_id)
         row.withdrawn_at = services.now()
         reason = f"The invitation of {row.email} was withdrawn."
-        _tell(session, owner, "withdraw_invitation", reason, services.now())
+        _note(session, owner, "withdraw_invitation", reason, services.now())
     return row
 
 
@@ -123,9 +123,9 @@ def link_to_copy(services: Services, owner: User, invitation_id: int) -> tuple[I
     """For an owner to hand on where mail does not arrive. Raises InvitationOver, NoInvitation."""
     now = services.now()
     with services.db.begin() as session:
-        row = _of(session, owner.company_id, invitation_id)
+        row = _open_invitation(session, owner.company_id, invitation_id)
         reason = f"The link of the invitation of {row.email} was shown, to be handed on."
-        _tell(session, owner, "show_invitation", reason, now)
+        _note(session, owner, "show_invitation", reason, now)
     return row, _url(services, row.shown_nonce)
 
 
@@ -156,12 +156,12 @@ def accept(
         there = users.place_at(session, row.company_id, row.email)
         user = there or users.place(session, services, row.company_id, row.email, row.role)
         users.arrive(session, user, services, "by an invitation")
-        proven = found.proves_address or _known(holder, row.email)
+        proven = found.proves_address or _proves_address(holder, row.email)
         way = SignInMethod.INVITATION if proven else SignInMethod.HANDED
         return sessions.begin(session, user, now, visit, way=way, narrow=not proven)
 
 
-def _known(holder: sessions.Current | None, email: str) -> bool:
+def _proves_address(holder: sessions.Current | None, email: str) -> bool:
     """Whoever holds a session that proves the address need not prove it again."""
     return holder is not None and holder.user.email == email and not holder.sign_in.narrow
 
@@ -184,7 +184,7 @@ def _find(session: Session, services: Services, token: str, *, lock: bool = Fals
     return Open(found[0], found[1], proves_address=nonce == found[0].mailed_nonce)
 
 
-def _of(session: Session, company_id: int, invitation_id: int) -> Invitation:
+def _open_invitation(session: Session, company_id: int, invitation_id: int) -> Invitation:
     mine = Invitation.id == invitation_id, Invitation.company_id == company_id
     row = session.scalar(select(Invitation).where(*mine).with_for_update())
     if row is None:
@@ -228,5 +228,5 @@ def _mail(services: Services, owner: User, invitation_id: int) -> Invitation:
     return row
 
 
-def _tell(session: Session, owner: User, verb: str, reason: str, at: datetime) -> None:
-    sessions.tell(session, owner, verb, reason, at)
+def _note(session: Session, owner: User, verb: str, reason: str, at: datetime) -> None:
+    sessions.note_act(session, owner, verb, reason, at)

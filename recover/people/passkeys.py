@@ -144,7 +144,7 @@ def add(
             )
             session.add(key)
             reason = f"{user.email} added the passkey {label}."
-            sessions.tell(session, user, "add_passkey", reason, now)
+            sessions.note_act(session, user, "add_passkey", reason, now)
     except IntegrityError:
         raise NotAccepted("This passkey is here already.") from None
     return key
@@ -238,7 +238,9 @@ def _suspect(services: Services, key: Passkey) -> None:
         kept.suspect_at = kept.suspect_at or services.now()
         reason = f"The passkey {key.name} of {key.email} may have been copied: its count went back."
         for user in users.places(session, key.email):
-            sessions.tell(session, user, "refuse_passkey", reason, services.now(), actor="recover")
+            sessions.note_act(
+                session, user, "refuse_passkey", reason, services.now(), actor="recover"
+            )
     raise NotAccepted(
         "This passkey may have been copied: it counted backwards. Sign in by a mailed link, remove"
         " it in your settings, and add it again."
@@ -248,11 +250,11 @@ def _suspect(services: Services, key: Passkey) -> None:
 def rename(services: Services, here: Current, passkey_id: int, name: str) -> Passkey | None:
     """None where it is not one of the person's own."""
     with services.db.begin() as session:
-        key = _own(session, here, passkey_id)
+        key = _own_passkey(session, here, passkey_id)
         label = _label(name)
         if key and label and label != key.name:
             reason = f"{key.email} renamed the passkey {key.name} to {label}."
-            sessions.tell(session, here.user, "rename_passkey", reason, services.now())
+            sessions.note_act(session, here.user, "rename_passkey", reason, services.now())
             key.name = label
     return key
 
@@ -260,15 +262,15 @@ def rename(services: Services, here: Current, passkey_id: int, name: str) -> Pas
 def remove(services: Services, here: Current, passkey_id: int) -> Passkey | None:
     """None where it is not one of the person's own. Sessions it began go on."""
     with services.db.begin() as session:
-        key = _own(session, here, passkey_id)
+        key = _own_passkey(session, here, passkey_id)
         if key:
             reason = f"{key.email} removed the passkey {key.name}."
-            sessions.tell(session, here.user, "remove_passkey", reason, services.now())
+            sessions.note_act(session, here.user, "remove_passkey", reason, services.now())
             session.delete(key)
     return key
 
 
-def _own(session: Session, here: Current, passkey_id: int) -> Passkey | None:
+def _own_passkey(session: Session, here: Current, passkey_id: int) -> Passkey | None:
     key = session.get(Passkey, passkey_id)
     return key if key and key.email == here.user.email and not here.sign_in.narrow else None
 

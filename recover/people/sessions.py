@@ -62,13 +62,13 @@ def begin(
             way=way,
             narrow=narrow,
             proof=proof,
-            **seen(now, visit),
+            **visit_values(now, visit),
         )
     )
     return token
 
 
-def seen(now: datetime, visit: Visit) -> dict[str, object]:
+def visit_values(now: datetime, visit: Visit) -> dict[str, object]:
     return {
         "device": visit.device[:LONGEST_DEVICE],
         "seen_hash": visit.origin,
@@ -112,10 +112,12 @@ def touch(services: Services, here: SignIn, visit: Visit) -> None:
     fresh = here.last_seen_at is not None and here.last_seen_at > now - SEEN_EVERY
     if not fresh:
         with services.db.begin() as session:
-            session.execute(update(SignIn).where(SignIn.id == here.id).values(**seen(now, visit)))
+            session.execute(
+                update(SignIn).where(SignIn.id == here.id).values(**visit_values(now, visit))
+            )
 
 
-def mine(here: Current) -> ColumnElement[bool]:
+def visible_to(here: Current) -> ColumnElement[bool]:
     """The sessions a person may see and end: all of theirs. A narrow session, which may be held
     by whoever made the invitation, sees those at its own company alone.
     """
@@ -129,7 +131,7 @@ def listed(services: Services, here: Current) -> list[tuple[SignIn, Company]]:
         select(SignIn, Company)
         .join(User, User.id == SignIn.user_id)
         .join(Company, Company.id == User.company_id)
-        .where(in_force(services), mine(here))
+        .where(in_force(services), visible_to(here))
         .order_by(SignIn.id == here.sign_in.id, SignIn.last_seen_at, SignIn.id)
     )
     with services.db.read() as session:
@@ -143,11 +145,11 @@ def end(services: Services, here: Current, sign_in_id: int | None) -> int:
     now = services.now()
     with services.db.begin() as session:
         wanted = select(SignIn.id).join(User, User.id == SignIn.user_id)
-        ids = list(session.scalars(wanted.where(in_force(services), mine(here), which)))
+        ids = list(session.scalars(wanted.where(in_force(services), visible_to(here), which)))
         count = _end(session, SignIn.id.in_(ids), now)
         if count:
             what = "one session" if count == 1 else f"{count} sessions"
-            tell(session, here.user, "end_sessions", f"{here.user.email} ended {what}.", now)
+            note_act(session, here.user, "end_sessions", f"{here.user.email} ended {what}.", now)
     return count
 
 
@@ -193,7 +195,7 @@ def move(services: Services, here: Current, user_id: int) -> User | None:
             return None
         if not _open_to(here, user) or not session.scalar(query.returning(SignIn.id)):
             return None
-        tell(session, user, "switch", f"{user.email} opened this company.", services.now())
+        note_act(session, user, "switch", f"{user.email} opened this company.", services.now())
     return user
 
 
@@ -208,7 +210,7 @@ def sign_out(services: Services, session_token: str) -> None:
         )
         user = session.scalar(holder)
         if user and _end(session, SignIn.nonce == session_token, now):
-            tell(session, user, "sign_out", f"{user.email} signed out.", now)
+            note_act(session, user, "sign_out", f"{user.email} signed out.", now)
 
 
 def _end(session: Session, which: ColumnElement[bool], now: datetime) -> int:
@@ -220,7 +222,7 @@ def _end(session: Session, which: ColumnElement[bool], now: datetime) -> int:
     return sum(1 for used_at in ended if used_at)
 
 
-def tell(
+def note_act(
     session: Session,
     user: User,
     verb: str,

@@ -48,7 +48,7 @@ def change_role(
         _keep_an_owner(session, user, role)
         user.role = role
         _call_back_invitations(session, user, services)
-        sessions.tell(
+        sessions.note_act(
             session,
             user,
             "change_role",
@@ -71,7 +71,7 @@ def remove(services: Services, company_id: int, user_id: int, actor: str = "comm
         _keep_an_owner(session, user, None)
         left = actor == f"user:{user.id}"
         verb, did = ("leave", "left") if left else ("remove_user", "was removed")
-        sessions.tell(session, user, verb, f"{user.email} {did}.", now, actor=actor)
+        sessions.note_act(session, user, verb, f"{user.email} {did}.", now, actor=actor)
         sessions.end_all_at(session, user, now)
         user.role, user.removed_at = "", now
         session.flush()
@@ -87,7 +87,7 @@ def end_sessions(services: Services, company_id: int, user_id: int, actor: str) 
         user = _locked(session, company_id, user_id)
         count = sessions.end_all_at(session, user, now)
         reason = f"Every session of {user.email} was ended: {count}."
-        sessions.tell(session, user, "end_sessions", reason, now, actor=actor)
+        sessions.note_act(session, user, "end_sessions", reason, now, actor=actor)
     return count
 
 

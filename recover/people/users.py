@@ -21,7 +21,7 @@ from recover.foundation.errors import MailRefused, PermanentError, RecoverError
 from recover.foundation.mail_addresses import normal_email, plausible_email
 from recover.foundation.signed_links import MAX_AGE, Purpose
 from recover.models import Company, Role, SignIn, SignInMethod, User
-from recover.people.sessions import Visit, seen, sign_out, tell, user_of
+from recover.people.sessions import Visit, note_act, sign_out, user_of, visit_values
 from recover.services import Services
 
 __all__ = ["add_user", "ask", "mail", "sign_in", "sign_out", "user_of"]
@@ -71,7 +71,7 @@ def place(
     user.role, user.removed_at = Role(role), None
     session.flush()
     reason = f"{email} may sign in as {Role(role)}."
-    tell(session, user, "add_user", reason, now, actor=actor, details={"role": role})
+    note_act(session, user, "add_user", reason, now, actor=actor, details={"role": role})
     return user
 
 
@@ -193,7 +193,7 @@ def sign_in(services: Services, token: str, visit: Visit | None = None) -> str:
     """
     visit = visit or Visit()
     session_token, now = token_urlsafe(24), services.now()
-    values = {"used_at": now, "nonce": session_token, **seen(now, visit)}
+    values = {"used_at": now, "nonce": session_token, **visit_values(now, visit)}
     use = update(SignIn).where(_usable(nonce_of(services, token))).values(**values)
     with services.db.begin() as session:
         user_id = session.scalar(use.returning(SignIn.user_id))
@@ -207,7 +207,7 @@ def sign_in(services: Services, token: str, visit: Visit | None = None) -> str:
 def arrive(session: Session, user: User, services: Services, how: str) -> None:
     """Note that somebody signed in, in the caller's transaction."""
     user.signed_in_at = services.now()
-    tell(session, user, "sign_in", f"{user.email} signed in {how}.", services.now())
+    note_act(session, user, "sign_in", f"{user.email} signed in {how}.", services.now())
 
 
 def _usable(nonce: str) -> ColumnElement[bool]:

@@ -107,12 +107,12 @@ def errors() -> Iterator[None]:
     try:
         yield
     except stripe.StripeError as error:
-        raise refusal(error.http_status, _said(error), error.headers or NOTHING) from None
+        raise refusal(error.http_status, _error_object(error), error.headers or NOTHING) from None
     except UnicodeDecodeError:  # a proxy's page in another encoding; the SDK does not expect one
         raise StripeUnavailable("Stripe's answer could not be read.") from None
 
 
-def _said(error: stripe.StripeError) -> Json:
+def _error_object(error: stripe.StripeError) -> Json:
     """Stripe's error object; OAuth's, which is two strings, in the same form."""
     body = error.json_body if isinstance(error.json_body, dict) else {}
     if isinstance(body.get("error"), str):

@@ -115,9 +115,9 @@ def _begin(
             or row.due_at > evidence.at
         ):
             return None
-        if row.status == EndingStatus.BEGUN and _shown(row.action, evidence):
+        if row.status == EndingStatus.BEGUN and _is_done_at_stripe(row.action, evidence):
             _close(session, now_case, row, EndingStatus.DONE, evidence.at)
-        elif why_not := _why_not(session, now_case, row, evidence):
+        elif why_not := _reason_to_skip(session, now_case, row, evidence):
             _close(session, now_case, row, EndingStatus.SKIPPED, evidence.at, why_not)
         elif evidence.invoice and evidence.invoice.payment_intent_status == "processing":
             row.due_at, row.error = evidence.at + DEBIT_CHECK, "a bank debit is under way"
@@ -127,14 +127,14 @@ def _begin(
     return None
 
 
-def _shown(action: str, evidence: Evidence) -> bool:
+def _is_done_at_stripe(action: str, evidence: Evidence) -> bool:
     """Stripe shows it done."""
     if action == EndOfDunning.CANCEL:
         return evidence.subscription is None or evidence.subscription.status in ENDED
     return evidence.invoice is not None and evidence.invoice.status == "uncollectible"
 
 
-def _why_not(session: Session, case: RecoveryCase, row: Ending, evidence: Evidence) -> str:
+def _reason_to_skip(session: Session, case: RecoveryCase, row: Ending, evidence: Evidence) -> str:
     """Why it must not be done any more; "" where it must. A clause."""
     account, subscription = session.get_one(Account, row.account_id), evidence.subscription
     questions = (

@@ -201,7 +201,7 @@ def test_the_error_kept_names_the_fault_and_nobodys_data(services, receive, hand
     inbox.drain(services)
     first, second = rows(services)
     assert first.error.startswith("KeyError in webhooks/test_inbox.py:")
-    assert second.error.startswith("OSError in tests/webhooks/test_inbox.py:")
+    assert second.error.startswith("OSError in webhooks/test_inbox.py:")
     assert "ada" not in first.error + second.error
 
 

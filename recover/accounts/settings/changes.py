@@ -75,13 +75,13 @@ def change(
     mind what they were. Raises SettingsRefused, ChangedMeanwhile; then nothing has changed.
     """
     with services.db.begin() as session:
-        account = _held(session, account_id)
+        account = _locked(session, account_id)
         if seen and seen != seal_of(account, wanted):
             raise ChangedMeanwhile("Somebody else changed these settings meanwhile.")
         return _apply(session, account, wanted, actor, services.now())
 
 
-def _held(session: Session, account_id: int) -> Account:
+def _locked(session: Session, account_id: int) -> Account:
     """The account, against other writers until the transaction ends."""
     return session.get_one(Account, account_id, with_for_update=True, populate_existing=True)
 
@@ -144,7 +144,7 @@ def undo(services: Services, account_id: int, entry_ids: Sequence[int], *, actor
     cannot be undone, SettingsRefused; then nothing has changed.
     """
     with services.db.begin() as session:
-        account = _held(session, account_id)
+        account = _locked(session, account_id)
         found = listed(session, account, entry_ids)
         names = [one.name for one in found]
         whole = len(set(names)) == len(set(entry_ids)) > 0  # each of a setting of its own
@@ -186,10 +186,10 @@ def _changes(session: Session, account: Account, entries: list[AuditLogEntry]) -
     mine = AuditLogEntry.account_id == account.id, AuditLogEntry.verb == VERB
     last = select(func.max(AuditLogEntry.id)).where(*mine).group_by(AuditLogEntry.about)
     latest = set(session.scalars(last)) if entries else set()
-    return [found for entry in entries if (found := _of(account, entry, latest))]
+    return [found for entry in entries if (found := _change_of(account, entry, latest))]
 
 
-def _of(account: Account, entry: AuditLogEntry, latest: set[int]) -> Change | None:
+def _change_of(account: Account, entry: AuditLogEntry, latest: set[int]) -> Change | None:
     name, said = entry.about.removeprefix(ABOUT), entry.details or {}
     if name not in SETTINGS or "after" not in said:  # retired, or erased
         return None

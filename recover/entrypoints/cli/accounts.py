@@ -134,7 +134,7 @@ def account_disconnect(account_id: int) -> None:
     """Stop for this account, and give the access back to Stripe."""
     services = build(config.load())
     found = connections.named_or_only(services, account_id)
-    told = disconnecting.leave(
+    told = disconnecting.disconnect(
         services, found.id, COMMAND, "Somebody at the command line disconnected."
     )
     console.print(f"Account {account_id} is disconnected. Nothing more is charged or sent.")

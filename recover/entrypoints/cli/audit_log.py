@@ -52,7 +52,7 @@ def verify(account_id: int | None, all_: bool, expect: tuple[str, ...], as_json:
         asked = [f"account:{account_id}"] if account_id else audit_verification.chains(services.db)
         found = _check(services, sorted({*asked, *expected}), expected)
     for one in found:
-        _say_json(one) if as_json else _say(one)
+        _say_json(one) if as_json else _print_result(one)
     if not found and not as_json:
         console.print("Nothing is on record yet.")
     if any(one.fault for one in found):
@@ -93,7 +93,7 @@ def _check(services: Services, chains: list[str], expected: Expected) -> list[Ch
     return found
 
 
-def _say(one: Checked) -> None:
+def _print_result(one: Checked) -> None:
     if one.fault:
         console.print(
             f"[bold red]BROKEN[/] {escape(str(one.fault))}", highlight=False, soft_wrap=True

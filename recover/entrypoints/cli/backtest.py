@@ -56,8 +56,8 @@ def command(
         if fresh:
             kept.forget()
         span = _span(kept, _wanted(services, account, since))
-        with _progress(span) as told:
-            read(services.stripe(account), kept, span, told)
+        with _progress(span) as show_progress:
+            read(services.stripe(account), kept, span, show_progress)
     report = _judge(kept, span, account, TIMINGS[timing])
     if as_json:
         click.echo(json.dumps(asdict(report), default=datetime.isoformat, indent=2))
@@ -105,7 +105,7 @@ def _progress(span: Span) -> Iterator[Told]:
     bars = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))
     tasks: dict[str, TaskID] = {}
 
-    def told(what: str, at: datetime) -> None:
+    def show_progress(what: str, at: datetime) -> None:
         if what not in tasks:
             total = (span.until - span.since).total_seconds()
             tasks[what] = bars.add_task(f"Reading {what}", total=total, day="")
@@ -113,4 +113,4 @@ def _progress(span: Span) -> Iterator[Told]:
         bars.update(tasks[what], completed=done, day=f"back to {english_day(at, 'dd MMM y')}")
 
     with bars:
-        yield told
+        yield show_progress

@@ -23,12 +23,12 @@ def rotate() -> None:
     with opened() as services, console.status("Sealing with the newest key...") as status:
         seen = 0
 
-        def told(rows: int) -> None:
+        def show_progress(rows: int) -> None:
             nonlocal seen
             seen += rows
             status.update(f"Sealing with the newest key: {seen} looked at...")
 
-        done = key_rotation.rotate(services.db, services.vault, told)
+        done = key_rotation.rotate(services.db, services.vault, show_progress)
     console.print(
         f"{done.rotated} secrets were sealed with the newest key; {done.fresh} were already."
     )

@@ -53,7 +53,7 @@ def erase(who: str, company: str | None, yes: bool) -> None:
             person = erasure.find(session, company_id, who)
         if person is None:
             raise click.ClickException(f"Nothing is kept about {who}.")
-        console.print(_said(person), STAYS, sep="\n")
+        console.print(_summary(person), STAYS, sep="\n")
         if not yes:
             click.confirm("Erase them? This cannot be undone", abort=True)
         done = erasure.erase(services, company_id, who, actor=audit_log.COMMAND)
@@ -64,7 +64,7 @@ def erase(who: str, company: str | None, yes: bool) -> None:
         )
 
 
-def _said(person: Person) -> str:
+def _summary(person: Person) -> str:
     customers = ", ".join(one.stripe_customer_id for one in person.customers)
     still = (
         f" ({person.open_cases} still open: retries go on, mails end)" if person.open_cases else ""

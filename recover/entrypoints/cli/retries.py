@@ -71,7 +71,7 @@ def account_set(
         if wanted:
             connections.set_retries(services, found.id, wanted)
     with _account(account_id) as (services, found):
-        _say(_who(services, found), *_limits(found))
+        _print_lines(_who(services, found), *_limits(found))
 
 
 @click.group("retries")
@@ -100,7 +100,7 @@ def list_versions(account_id: int | None, limit: int) -> None:
                 _state(found, row),
                 escape(" ".join(filter(None, (row.reason, versions.judged(row))))),
             )
-        _say(_who(services, found))
+        _print_lines(_who(services, found))
     console.print(table if table.row_count else "No version yet: every night learns, if it can.")
 
 
@@ -116,7 +116,7 @@ def compare(old: str, new: str, account_id: int | None) -> None:
     with _account(account_id) as (services, found), services.db.read() as session:
         before, after = (versions.named(session, found.id, name) for name in (old, new))
     told = training.compare(before, after)
-    _say(*(told or ["Both believe the same, to the point."]))
+    _print_lines(*(told or ["Both believe the same, to the point."]))
 
 
 @group.command("use")
@@ -131,7 +131,7 @@ def use(version: str, account_id: int | None) -> None:
         with services.db.read() as session:
             row = versions.named(session, found.id, version)
         training.use(services, found.id, row.id if row else None)
-    _say("Open cases are planned anew.")
+    _print_lines("Open cases are planned anew.")
     _say_who(account_id)
 
 
@@ -141,7 +141,7 @@ def follow(account_id: int | None) -> None:
     """Let the nights choose again: the newest accepted version is used."""
     with _account(account_id) as (services, found):
         training.follow(services, found.id)
-    _say("The nights choose again. Open cases are planned anew.")
+    _print_lines("The nights choose again. Open cases are planned anew.")
     _say_who(account_id)
 
 
@@ -152,7 +152,7 @@ def learn(account_id: int | None) -> None:
     with _account(account_id) as (services, found):
         with Console(stderr=True).status(f"Learning from the tries of {found.name}..."):
             row = training.learn(services, found)
-        _say(_came_of_it(services, found, row))
+        _print_lines(_came_of_it(services, found, row))
 
 
 def _came_of_it(services: Services, account: Account, row: RetryModel | None) -> str:
@@ -189,7 +189,7 @@ def _account(account_id: int | None) -> Iterator[tuple[Services, Account]]:
 
 def _say_who(account_id: int | None) -> None:
     with _account(account_id) as (services, found):
-        _say(_who(services, found))
+        _print_lines(_who(services, found))
 
 
 def _who(services: Services, account: Account) -> str:
@@ -224,6 +224,6 @@ def _day(row: RetryModel) -> str:
     return english_day(row.made_at, "d MMM y")
 
 
-def _say(*lines: str) -> None:
+def _print_lines(*lines: str) -> None:
     for line in lines:
         click.echo(line)

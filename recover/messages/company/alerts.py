@@ -140,7 +140,7 @@ def _too_soon(last: Notification | None, now: datetime) -> bool:
     return last is not None and now < last.created_at + DAY
 
 
-def _told(session: Session, account: Account, key: str) -> bool:
+def _was_notified(session: Session, account: Account, key: str) -> bool:
     query = select(Notification.id).where(
         Notification.account_id == account.id, Notification.dedup_key.startswith(f"{key}:")
     )
@@ -184,7 +184,7 @@ def _exhausted(session: Session, account: Account, now: datetime) -> News | None
     """The cases that ended without money since the last morning that was told of."""
     until, zone = _morning(account, now), account.timezone or "UTC"
     key = f"exhausted:{until.isoformat()}"
-    if _told(session, account, key):
+    if _was_notified(session, account, key):
         return None
     last = _latest(session, account, NotificationKind.EXHAUSTED)
     since = days_later(until, -1, zone)
@@ -226,7 +226,7 @@ def _weekly(session: Session, account: Account, now: datetime) -> News | None:
         return None
     monday = days_later(local(morning, zone).replace(hour=0), -weekday, zone)
     since, key = days_later(monday, -7, zone), f"weekly:{local(monday, zone):%G-W%V}"
-    if _told(session, account, key):
+    if _was_notified(session, account, key):
         return None
     told = figures.overview(session, [account.id], since, monday)
     if not (told.sources or told.given_back or told.lost or told.cohort.failed):

@@ -54,12 +54,12 @@ def case_details(
         "next_try_at": min(tries).isoformat() if tries else None,
         "ends_at": window_ends_at(facts, steps).isoformat(),
         "amount_minor": case.amount_remaining_minor,
-        "notice": 1 + _told(session, case),
+        "notice": 1 + _messages_so_far(session, case),
         **_card(facts.card),
     }
 
 
-def _told(session: Session, case: RecoveryCase) -> int:
+def _messages_so_far(session: Session, case: RecoveryCase) -> int:
     """How many mails about this invoice there were."""
     query = select(func.count(Message.id)).where(
         Message.account_id == case.account_id, Message.case_id == case.id
@@ -167,7 +167,7 @@ def _render(
 ) -> Rendered:
     mail = MAILS[message.template]
     link: Payload = {"link": str(message.details["link_id"])}
-    known = _known(account, case, dict(message.details)) | {
+    known = _known_values(account, case, dict(message.details)) | {
         "link": services.links.url("card", Purpose.CARD_PAGE, link, services.now()),
         "stop_link": stop_link,
     }
@@ -200,7 +200,9 @@ def _as_values(known: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _known(account: Account, case: RecoveryCase | None, said: dict[str, Any]) -> dict[str, Any]:
+def _known_values(
+    account: Account, case: RecoveryCase | None, said: dict[str, Any]
+) -> dict[str, Any]:
     values: dict[str, Any] = {"timezone": account.timezone}
     if case:
         values |= {

@@ -32,8 +32,8 @@ def looked(domain: str, lookup: Lookup) -> dict[str, Any]:
     """
     return {
         "domain": domain,
-        "SPF": _told(lambda: _spf(domain, lookup)),
-        "DMARC": _told(lambda: _dmarc(domain, lookup)),
+        "SPF": _finding(lambda: _spf(domain, lookup)),
+        "DMARC": _finding(lambda: _dmarc(domain, lookup)),
         # A DKIM key stands under a selector that the provider chose and DNS does not list.
         "DKIM": [
             "unknown",
@@ -46,7 +46,7 @@ def looked(domain: str, lookup: Lookup) -> dict[str, Any]:
     }
 
 
-def _told(look: Callable[[], tuple[str, str]]) -> list[str]:
+def _finding(look: Callable[[], tuple[str, str]]) -> list[str]:
     try:
         return list(look())
     except OSError as error:

@@ -177,12 +177,12 @@ def retries(account: Account, found: StripeRetries) -> Item:
         return RETRIES.item(DONE, f"{told} A new one would be named here.")
     if found.on:
         todo = "Switch them off, or leave them on and go live in stripe mode."
-        return RETRIES.item(OPEN, _seen(found), todo, where, HOW)
+        return RETRIES.item(OPEN, _signs_of_stripe_retries(found), todo, where, HOW)
     told = "No sign of them so far, which proves nothing: Stripe does not tell its settings."
     return RETRIES.item(OPEN, told, "Look, and say so.", where, HOW)
 
 
-def _seen(found: StripeRetries) -> str:
+def _signs_of_stripe_retries(found: StripeRetries) -> str:
     told = []
     if found.scheduled:
         first = f", the first on {english_day(found.next_at, 'dd MMMM')}" if found.next_at else ""

@@ -189,10 +189,10 @@ def _imagined(facts: Facts, decision: Decision, at: datetime) -> Facts:
 def _act(told: Told, decision: Decision, at: datetime) -> Event:
     if isinstance(decision, SendMessage):
         return Event(at, Kind.OUR_MAIL, decision.reason, decision.template)
-    return Event(at, Kind.OUR_TRY, decision.reason, _known(told.tries[1:], at))
+    return Event(at, Kind.OUR_TRY, decision.reason, _real_retry_nearby(told.tries[1:], at))
 
 
-def _known(tries: Sequence[PastAttempt], at: datetime) -> str:
+def _real_retry_nearby(tries: Sequence[PastAttempt], at: datetime) -> str:
     """What a real try near this moment says of it; "" where there was none."""
     near = [one for one in tries if abs(one.at - at) <= NEAR]
     if not near:

@@ -122,12 +122,12 @@ def _line(
     steps: Campaign,
     until: datetime,
 ) -> dict[str, object]:
-    told = _told(session, account, story, until)
+    told = _replay_input(session, account, story, until)
     timing = timing_in_force.timing_of(session, account, story.invoice.id)
     return line(told, replay(told, steps, timing, RetryMode(report.mode), until))
 
 
-def _told(session: Session, account: Account, story: Story, until: datetime) -> Told:
+def _replay_input(session: Session, account: Account, story: Story, until: datetime) -> Told:
     tries = tries_of(story.charges)
     past = History(story.invoice, tries)
     card = card_of(story.charges[0].method) if story.charges else None

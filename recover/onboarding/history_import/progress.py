@@ -45,7 +45,7 @@ def progress_of(session: Session, account_id: int, now: datetime) -> Progress | 
     if row is None:
         return None
     share = _share(row)
-    return Progress(row, share, _left(row, share, now))
+    return Progress(row, share, _time_left(row, share, now))
 
 
 def _share(row: HistoryImport) -> float:
@@ -56,7 +56,7 @@ def _share(row: HistoryImport) -> float:
     return _BEGINS[row.stage] + 0.48 * min(1.0, max(0.0, back))
 
 
-def _left(row: HistoryImport, share: float, now: datetime) -> timedelta | None:
+def _time_left(row: HistoryImport, share: float, now: datetime) -> timedelta | None:
     took = now - row.started_at
     too_early = share < 0.05 or took <= timedelta(0)  # noqa: PLR2004 - a guess would be wild
     if row.state != ImportState.RUNNING or too_early:

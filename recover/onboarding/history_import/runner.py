@@ -135,7 +135,7 @@ def slice_(
             if found is None:
                 return False
             place = found
-        _put(services, place, due_at=services.now())
+        _move_if_ours(services, place, due_at=services.now())
     except Overtaken:
         return False
     except (StripeAccessLost, StripeRejected) as error:
@@ -211,10 +211,10 @@ def _back_off(services: Services, place: Place, error: TransientError) -> None:
         failures = session.get_one(HistoryImport, place.account_id).failures + 1
     wait = timedelta(seconds=error.retry_after or min(15 * 2**failures, 1800))
     until = services.now() + min(wait, LONGEST_WAIT)
-    _put(services, place, due_at=until, failures=failures, error=str(error))
+    _move_if_ours(services, place, due_at=until, failures=failures, error=str(error))
 
 
-def _put(services: Services, place: Place, **values: datetime | int | str) -> None:
+def _move_if_ours(services: Services, place: Place, **values: datetime | int | str) -> None:
     try:
         with services.db.begin() as session:
             move(session, place, services.now(), **values)

@@ -107,7 +107,7 @@ def _add_account_routes(routes: Blueprint, services: Services) -> None:
     def disconnect(account_id: int) -> Response:
         account = own_account(services, account_id)
         reason = f"{current_user().email} disconnected the account."
-        stripe_notified = disconnecting.leave(services, account.id, actor(), reason)
+        stripe_notified = disconnecting.disconnect(services, account.id, actor(), reason)
         later = (
             ""
             if stripe_notified

@@ -287,11 +287,11 @@ def test_an_old_message_of_stripe_s_does_not_end_a_new_connection(desk):
     desk.sandbox.deauthorize()
     desk.sandbox.store.deauthorized = False  # connected anew before the message came
 
-    disconnecting.sent_away(desk.services, desk.only())
+    disconnecting.access_revoked(desk.services, desk.only())
     assert (desk.only().disconnected_at, state_of(desk, case)) == (None, "open")
 
     desk.sandbox.deauthorize()
-    disconnecting.sent_away(desk.services, desk.only())
+    disconnecting.access_revoked(desk.services, desk.only())
     assert desk.only().disconnected_at is not None
     assert state_of(desk, case) == "closed"
 
