@@ -1,10 +1,10 @@
 """Templates to mails: Jinja fills in, MJML makes HTML that every mail client can show.
 
-A mail is a folder of `templates/`: `subject.txt`, `preview.txt` (what an inbox shows beside the
-subject), `why.txt` (why the reader gets it), `body.txt` and `body.mjml`. The MJML is put together,
-compiled and parsed by Jinja once per process; Jinja's placeholders pass through the
-compiler untouched. In MJML a condition that wraps whole elements sits in `mj-raw`; inside text it
-may stand as it is. Keep `<` out of placeholders: MJML reads it as the start of an element.
+A mail is a folder of `templates/`: ``subject.txt``, ``preview.txt`` (what an inbox shows beside the
+subject), ``why.txt`` (why the reader gets it), ``body.txt`` and ``body.mjml``. The MJML is put
+together, compiled and parsed by Jinja once per process; Jinja's placeholders pass through the
+compiler untouched. In MJML a condition that wraps whole elements sits in ``mj-raw``; inside text it
+may stand as it is. Keep ``<`` out of placeholders: MJML reads it as the start of an element.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 `Mailer.send` returns (taken), or raises MailUnavailable (try later), MailRefused (do not try
 again) or DeliveryUncertain (nobody can know). SMTP has no idempotency key, so the ending after
-the last dot of the message matters: smtplib's own `sendmail` cannot tell it from the others.
+the last dot of the message matters: smtplib's own ``sendmail`` cannot tell it from the others.
 """
 
 from __future__ import annotations

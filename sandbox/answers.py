@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-# Stripe answers these with an error code of their own; everything else is `card_declined`.
+# Stripe answers these with an error code of their own; everything else is ``card_declined``.
 _OWN_ERROR_CODE = frozenset(
     [
         "expired_card",

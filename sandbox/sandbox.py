@@ -159,7 +159,7 @@ class Sandbox(Seeding):
     # -- truth ---------------------------------------------------------------------------------
 
     def report(self) -> dict[str, Any]:
-        """The sandbox's own books: see `Books.report`."""
+        """The sandbox's own books: see `sandbox.books`."""
         with self.state.lock:
             return self.books.report()
 

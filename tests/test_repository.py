@@ -188,3 +188,31 @@ def test_links_between_the_documents_lead_somewhere():
     ]
 
     assert broken == []
+
+
+def test_what_a_comment_or_docstring_names_in_code_exists():
+    """What stands in single backticks is ours; words of others stand in double ones."""
+    everywhere = ("recover", "webhooks", "emails", "sandbox", "bench", "tests")
+    trees = dict(modules(*everywhere))
+    stems = {Path(path).stem for path in trees} | {Path(path).parent.name for path in trees}
+    known = stems.union(*map(names_in, trees.values())) | set(everywhere)
+    quoted = re.compile(r"(?<!`)`([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?:\(\))?`(?!`)")
+    unknown = [
+        f"{path}: {match[1]}"
+        for path in trees
+        for match in quoted.finditer((ROOT / path).read_text(encoding="utf-8"))
+        if not set(match[1].split(".")) <= known
+    ]
+
+    assert unknown == []
+
+
+def names_in(tree: ast.Module) -> set[str]:
+    """Whatever a module defines, uses, imports or calls by name."""
+    found = set()
+    for node in ast.walk(tree):
+        for field in ("name", "id", "attr", "arg", "asname"):
+            name_ = getattr(node, field, None)
+            if isinstance(name_, str):
+                found |= set(name_.split("."))
+    return found

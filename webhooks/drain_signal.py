@@ -1,4 +1,4 @@
-"""Rings on a thread of its own, so that no answer to Stripe waits for Redis.
+"""Queues the drain from a thread of its own, so that no answer to Stripe waits for Redis.
 
 Under load one signal serves every event stored since the last.
 """

@@ -108,7 +108,7 @@ def _entry_payload(row: AuditLogEntry) -> dict[str, Any]:
 def retry_case(call: Call) -> dict[str, Any]:
     """Charge the card now
     As a person at your company would on the case's page. The card networks' rules and the retry
-    budget hold here too: where they forbid it, the outcome is `not_charged`. Send an
+    budget hold here too: where they forbid it, the outcome is ``not_charged``. Send an
     Idempotency-Key, so that a repeat after a broken connection charges nothing.
     """
     account, case = _account_and_case(call)

@@ -138,7 +138,7 @@ def rotate_webhook_secret(call: Call) -> dict[str, Any]:
 )
 def test_webhook_endpoint(call: Call) -> dict[str, Any]:
     """Send a test event
-    Of type `webhook.test`, within seconds. Its delivery tells what came of it.
+    Of type ``webhook.test``, within seconds. Its delivery tells what came of it.
     """
     endpoint = _own_endpoint(call)
     if not endpoint.enabled:

@@ -1,4 +1,4 @@
-"""What came of a payment try, on record: one line when it is settled, whoever hears of it first."""
+"""The timeline entry of a settled payment attempt: one, by whoever learns the outcome first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Payment tries: seen, written as pending, made once, settled. A decline is a value.
+"""Payment attempts: written as pending, made once, settled. A decline is an outcome, no error.
 
 The order that makes a crash harmless: the row is committed with its idempotency key, Stripe is
 asked with no transaction open, the row is settled. A pending row is resumed with the same key,
@@ -50,7 +50,7 @@ def begin(
     *,
     actor: str = RECOVER,
 ) -> Attempt | None:
-    """Write the row of a try about to be made, and its line on record. None where another try is
+    """Write the row of an attempt about to be made, and note it. None where another attempt is
     already under way.
 
     While the account observes, only a subscriber's own wish is carried out: any other row is

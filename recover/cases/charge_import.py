@@ -1,4 +1,4 @@
-"""Tries as Stripe shows them: every charge of an invoice, by anyone, becomes a settled row.
+"""Payment attempts from Stripe's charges: each charge, whoever made it, becomes a settled row.
 
 Ours are recognised and settled, whatever the order in which answer and webhook come; the others
 are Stripe's own or the customer's, and are counted too.

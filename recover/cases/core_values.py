@@ -113,7 +113,7 @@ def issuer_of(method: PaymentMethod) -> str:
     """The key of the bank behind a card, "" for other methods.
 
     Stripe seldom names it. Cards are then known by brand, funding and country, which is a group of
-    banks: their answers tell of an outage only where many agree, see `dunning.outages`.
+    banks: their answers tell of an outage only where many agree, see `recover.dunning.outages`.
     """
     if method.type != "card" or not method.fingerprint:
         return ""

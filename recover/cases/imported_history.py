@@ -1,4 +1,4 @@
-"""The imported past: Stripe's values as rows and back, and the stories of failed renewals.
+"""Imported history: Stripe's values as rows and back, and the failed renewals among them.
 
 What is asked for is read a few hundred invoices at a time, however long the past.
 """

@@ -1,4 +1,4 @@
-"""Issuers that were down and answer again: the cases that wait for one are woken."""
+"""Issuers that were down and answer again: the cases that wait for one are planned again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a subscriber's clock stands: what the company noted, else what their country tells."""
+"""A subscriber's time zone: the one the company noted, else the usual one of their country."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A case's timeline: what happens to it goes on record, and out to the company's own endpoints."""
+"""A case's timeline: an entry goes into the audit log, and as an event to webhook endpoints."""
 
 from __future__ import annotations
 

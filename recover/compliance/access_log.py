@@ -1,4 +1,4 @@
-"""Who looked at whose data: a line for each person, case and hour, however often they look."""
+"""Who looked at whose data: one entry for each person, case and hour, however often they look."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def read_record(services: Services, actor: str, company_id: int) -> None:
         audit_log.write(
             session,
             VIEW,
-            "Read the record.",
+            "Read the audit log.",
             services.now(),
             audit_log.Subject("record", company_id=company_id),
             actor=actor,

@@ -1,4 +1,4 @@
-"""What it takes to make rows name nobody, each as one statement in the caller's transaction.
+"""Emptying what names a person: one statement a table, in the caller's transaction.
 
 Amounts, dates, outcomes and Stripe's ids stay: the ledger and the figures are sums over them.
 """
@@ -23,7 +23,7 @@ class Emptied:
     cases: int = 0
     messages: int = 0
     links: int = 0
-    lines: int = 0  # of the record
+    lines: int = 0  # of the audit log
 
     def __add__(self, other: Emptied) -> Emptied:
         return Emptied(*(a + b for a, b in zip(self._all(), other._all(), strict=True)))
@@ -76,7 +76,7 @@ def note_erasure(
 ) -> None:
     """A line that says how many others lost their words, and names nobody.
 
-    Without it a check of the record would rightly complain.
+    Without it the verification of the audit log would find a fault.
     """
     audit_log.write(
         session,

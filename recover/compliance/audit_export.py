@@ -1,4 +1,4 @@
-"""The record as a file: one line of JSON, or of CSV, for each line, in constant memory."""
+"""The audit log as a file: one line of JSON or of CSV for each entry, in constant memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing the record: one line for each act, in the words of whoever decided it.
+"""The audit log: one entry for each act, with the reason in the words of whoever decided it.
 
 A line is written in the transaction of the act itself, and chained a moment later by `seal`, so
 that no act waits for the end of a chain. From then on any change to it shows. Only one change is
@@ -191,7 +191,7 @@ def _seal(db: Database, chain: str) -> int:
         while sealed := _seal_batch(db, chain):
             count += sealed
     except IntegrityError:  # its head is gone or set back; no other chain has to wait for that
-        log.error("the record of %s cannot be sealed: recover record verify says why", chain)  # noqa: TRY400 - a trace would show the rows
+        log.error("the audit log of %s cannot be sealed: recover record verify says why", chain)  # noqa: TRY400 - a trace would show the rows
     return count
 
 

@@ -1,4 +1,4 @@
-"""One line of the record as it is stored, taken with suspicion: does it still say what it said?
+"""Entries of the audit log as they are stored, and whether each is still what was written.
 
 Whatever stands in the table may have been tampered with, so columns are read raw, and held to the
 byte: another spelling of the same value was not written by us.

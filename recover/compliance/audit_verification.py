@@ -1,4 +1,4 @@
-"""Checking the record: whether every chain still is what was written, and where it first is not.
+"""Verifying the audit log: whether a chain is what was written, and where it first is not.
 
 A chain is read once, in order, in one snapshot and in constant memory.
 """
@@ -203,13 +203,13 @@ def _late(session: Session, found: Checked, now: datetime) -> Fault | None:
 
 
 def _unlawful(session: Session, found: Checked, said: int) -> Fault | None:
-    """Every line without words is accounted for by an erasure, which is itself on record."""
+    """Every line without words is accounted for by an erasure, which has an entry of its own."""
     just_now = *_unsealed(found.chain), AuditLogEntry.verb == audit_log.ERASE
     for rows in raw_lines(session, *just_now):
         said += sum(erased_lines_claimed(row) for row in rows if _says_what_it_said(row))
     if found.erased <= said:
         return None
-    what = f"{found.erased} lines have lost their words, and the erasures on record account for"
+    what = f"{found.erased} lines have lost their words, and the erasures in the log account for"
     return Fault(found.chain, None, None, None, f"{what} {said}")
 
 

@@ -1,7 +1,7 @@
 """A person asks to be erased, or for a copy of what is kept about them.
 
 Erasing empties what names them, cancels their open mails, switches off their links and ends all
-mail to them. The ledger, the figures and the record's chain stay exactly as they were.
+mail to them. The ledger, the figures and the chain of the audit log stay as they were.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ HIDDEN = {
 
 
 def copy(services: Services, company_id: int, who: str, *, actor: str) -> dict[str, Any] | None:
-    """All that is kept about a person, as JSON. None where nothing is. Goes on record."""
+    """All that is kept about a person, as JSON. None where nothing is. Noted in the audit log."""
     with services.db.begin() as session:
         person = find(session, company_id, who)
         if person is None:

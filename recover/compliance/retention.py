@@ -1,4 +1,4 @@
-"""How long a company keeps what names its customers: so many days after their case has closed.
+"""How long a company keeps what names its customers: a number of days after their case has closed.
 
 Every night what is older is emptied, as on a person's request, but for the mail: a customer whose
 payment fails again is written to again.

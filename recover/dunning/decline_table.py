@@ -1,8 +1,8 @@
 """The closed table of Stripe's decline codes and what each calls for.
 
 All 50 card codes and the codes of other payment methods (docs.stripe.com/declines/codes), the
-`outcome.reason` values beside them, and the error codes that stand alone where there is no decline
-code. Card-present codes cannot reach a renewal; they are here so that the table has no gap.
+``outcome.reason`` values beside them, and the error codes that stand alone where there is no
+decline code. Card-present codes cannot reach a renewal; they are here so that the table has no gap.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What RQ runs: ids in, one call each. Every job may be lost, repeated or late; none minds."""
+"""What RQ runs: ids in, one call each. A job may be lost, repeated or late without harm."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def verify_chain(chain: str) -> None:
     found = audit_verification.check(here.db, chain, here.now())
     audit_verification.keep(here.db, found, here.now())
     if found.fault:
-        log.error("the record does not hold: %s", found.fault)
+        log.error("the audit log is not what was written: %s", found.fault)
 
 
 def retain_all() -> None:

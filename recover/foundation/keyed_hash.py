@@ -1,6 +1,4 @@
-"""Hashes that only this installation, or only one company, can make: text that is recognised again
-without being kept.
-"""
+"""Hashes with the installation's or a company's key: they recognise text that is not kept."""
 
 from __future__ import annotations
 

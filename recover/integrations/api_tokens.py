@@ -184,7 +184,7 @@ def _note_use(services: Services, row: ApiToken, now: datetime) -> None:
 
 
 def note_reading(services: Services, who: Holder, what: str) -> None:
-    """Put on record, once an hour at most, that people's data was read: ``what``, such as cases."""
+    """Note in the audit log, once an hour at most, that personal data was read: ``what``."""
     now = services.now()
     due = ApiToken.read_noted_at.is_(None) | (ApiToken.read_noted_at <= now - READ_NOTED_EVERY)
     with services.db.read() as session:

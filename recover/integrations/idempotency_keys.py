@@ -1,4 +1,4 @@
-"""The same POST twice is done once: its first answer is kept for a day under the caller's key."""
+"""Idempotency keys: a POST that is repeated with its key gets the first answer, for a day."""
 
 from __future__ import annotations
 

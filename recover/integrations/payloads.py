@@ -1,4 +1,4 @@
-"""How our rows are told to other programs: one shape for the API and for webhooks.
+"""Our rows as payloads for other programs: one shape for the API and for webhooks.
 
 Field names follow Stripe's habits. Ids are strings: Stripe's own as they are, ours with a prefix
 that says of what. Amounts are in minor units, times RFC 3339 in UTC; what is not known is null.

@@ -1,4 +1,4 @@
-"""Sending what stands in the outbox: at least once, for three days, and who is slow waits alone.
+"""Delivering events: at least once, tried for three days; a slow endpoint holds up itself alone.
 
 A round takes what is due, a few events of each endpoint, and sends to all endpoints side by side.
 An endpoint that did not answer at all rests, longer each time, so that its time-outs never fill a

@@ -1,4 +1,4 @@
-"""The company's own endpoints: made, changed, given another secret, removed."""
+"""The company's own webhook endpoints: make, change, give another secret, remove."""
 
 from __future__ import annotations
 

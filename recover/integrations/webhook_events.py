@@ -1,7 +1,7 @@
-"""Telling the company's own programs what happens to its cases: the row of each event.
+"""Events for the company's own programs: the row of each, one for each endpoint.
 
 An event is written in the transaction of the act it tells of, one row for each endpoint that wants
-it, so neither can exist without the other. `outbox_delivery` sends them a moment later, at least
+it, so neither can exist without the other. `webhook_delivery` sends them a moment later, at least
 once; their order is not promised.
 """
 
@@ -31,7 +31,7 @@ EVENTS = {
 }
 """Every type there is, and what it means."""
 
-# By the verb of the line of the record.
+# By the verb of the audit log entry.
 _TYPES = {
     "open": "case.opened",
     "attempt": "case.step_taken",

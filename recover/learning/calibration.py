@@ -1,4 +1,4 @@
-"""Are the engine's chances honest: what it said of past tries against what came of them."""
+"""Calibration: the engine's predicted chances of success against what came of those retries."""
 
 from __future__ import annotations
 

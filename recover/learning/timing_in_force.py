@@ -1,4 +1,4 @@
-"""What is in force for a case: the campaign with the account's own limits, and who times tries.
+"""What is in force for a case: the campaign with the account's limits, and what times retries.
 
 The engine's models are rows that never change, so each is parsed once in a process.
 """

@@ -1,4 +1,4 @@
-"""What became of an account's tries, as the retry engine learns from it.
+"""Training data: the outcomes of an account's payment attempts.
 
 A case is told whole and once its window is over: tries told as they come in would be mostly the
 early ones. Whoever made a try, we or Stripe, it says something of the card; so the imported past,

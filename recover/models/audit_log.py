@@ -1,4 +1,4 @@
-"""The record: everything that was decided, done, seen or changed, by whom and why."""
+"""The audit log: everything that was decided, done, seen or changed, by whom and why."""
 
 from __future__ import annotations
 

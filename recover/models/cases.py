@@ -1,4 +1,4 @@
-"""Cases: the failed invoice, every try, and the money won back."""
+"""Cases: the failed invoice, every payment attempt, and the money won back."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class RecoveryCase(Base):
     campaign_version: Mapped[int]
     failed_at: Mapped[datetime]
     opened_at: Mapped[datetime]
-    # As Stripe showed them last; for the access that others ask about. See `dunning.access`.
+    # As Stripe showed them last, for `recover.dunning.entitlement`.
     subscription_status: Mapped[Short]
     paid_until: Mapped[datetime | None]  # up to when the subscription is paid all the same
     closed_at: Mapped[datetime | None]

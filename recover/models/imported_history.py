@@ -1,4 +1,4 @@
-"""An account's past as Stripe tells it: read once, page by page, and learned from ever after.
+"""An account's history at Stripe: read once, page by page, and used as training data.
 
 Only what decides something is kept: ids, amounts, times, codes, and what a bank sees of a card. No
 names, addresses or whole numbers.

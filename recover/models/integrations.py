@@ -1,4 +1,4 @@
-"""What others build on: tokens of the API, and the webhooks that go out."""
+"""What a company's programs use: API tokens, and the webhooks that go out."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ApiToken(Base):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     used_at: Mapped[datetime | None]  # to the minute
-    read_noted_at: Mapped[datetime | None]  # when reading personal data was last put on record
+    read_noted_at: Mapped[datetime | None]  # when reading personal data was last noted
 
 
 class IdempotentAnswer(Base):
@@ -53,7 +53,9 @@ class WebhookEndpoint(Base):
     id: Mapped[Id]
     account_id: Mapped[AccountId]
     url: Mapped[Long]
-    events: Mapped[list[str]] = mapped_column(JSON, default=list)  # types; see `outbox.EVENTS`
+    events: Mapped[list[str]] = mapped_column(
+        JSON, default=list
+    )  # types; see `webhook_events.EVENTS`
     secret_sealed: Mapped[Long]
     old_secret_sealed: Mapped[Long]  # signs too until `old_secret_until`
     old_secret_until: Mapped[datetime | None]

@@ -35,7 +35,7 @@ class Start(Base):
     sender_asked_at: Mapped[datetime | None]
     sender_confirmed: Mapped[Short]  # the address whose mailbox was proved to be in hand
     sender_confirmed_at: Mapped[datetime | None]
-    dns: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # see `sender.looked`
+    dns: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # see `sender_check`
     campaign_at: Mapped[datetime | None]
     dry_run_at: Mapped[datetime | None]
     live_at: Mapped[datetime | None]

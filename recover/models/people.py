@@ -41,8 +41,8 @@ class Company(Base):
 
 
 class User(Base):
-    """One person's place at one company. A person is a mail address: who serves two companies has
-    a row at each (docs/adr/0012). Rows stay when a person leaves, so that the record can name them.
+    """One person at one company. A person is a mail address: who serves two companies has a row at
+    each (docs/adr/0012). Rows stay when a person leaves, so that the audit log can name them.
     """
 
     __tablename__ = "users"

@@ -1,4 +1,4 @@
-"""Connected Stripe accounts, and what was heard from them."""
+"""Connected Stripe accounts, and the events that came from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Invitations: an owner names a mail address and a role; whoever the mail reaches takes the place.
+"""Invitations: an owner names a mail address and a role; whoever the mail reaches may join.
 
 An invitation has two links. The mailed one is known to the mail alone, so that using it proves the
 address: it begins a session like any other. The one an owner may copy proves nothing but that an

@@ -1,6 +1,6 @@
 """Sessions: who holds one, where it was last seen, and how it ends.
 
-A session is a used row of `sign_ins`, known by its token; the cookie holds the token, signed. Of
+A session is a used row of ``sign_ins``, known by its token; the cookie holds the token, signed. Of
 the network address it came from only a keyed hash is kept, enough to tell one network from another.
 """
 
@@ -232,8 +232,8 @@ def note_act(
     actor: str = "",
     details: dict[str, object] | None = None,
 ) -> None:
-    """A line about a person on the record of the company they are at; by themselves, unless told
-    otherwise. In the caller's transaction.
+    """An entry about a person in the audit log of the company they are at; the actor is the person,
+    unless another is named. In the caller's transaction.
     """
     who = f"user:{user.id}"
     audit_log.write(

@@ -106,7 +106,7 @@ class StripeAccount(StripeLists):
 
         Two requests where Stripe's refusal leaves out what it was about. Raises StripeRejected
         where there is nothing to try, with Stripe's code or, as Stripe has none for these,
-        `invoice_already_paid`, `invoice_void` or `invoice_draft`.
+        ``invoice_already_paid``, ``invoice_void`` or ``invoice_draft``.
         """
         params: InvoicePayParams = {"off_session": off_session, "expand": INVOICE_INTENT}
         if payment_method_id and payment_method_id.startswith(LEGACY):

@@ -101,7 +101,7 @@ class StripeLists:
     def invoice_page(self, since: datetime, until: datetime, after: str = "") -> Page[Invoice]:
         """The invoices created from ``since`` to ``until``, both included; those ``after`` an id.
 
-        Raises StripeRejected with the code `resource_missing` where that invoice is gone.
+        Raises StripeRejected with the code ``resource_missing`` where that invoice is gone.
         """
         params: InvoiceListParams = {"limit": PAGE, "expand": ["data.payments"]}
         params["created"] = {"gte": int(since.timestamp()), "lte": int(until.timestamp())}

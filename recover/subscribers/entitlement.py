@@ -1,4 +1,4 @@
-"""The access of a customer, from our rows alone: asked on every page of the company's own
+"""The entitlement of a customer, from our rows alone: asked on every page of the company's own
 application, so Stripe is not asked. Webhooks and the hourly comparison keep the rows current.
 """
 

@@ -141,7 +141,7 @@ def _reason_to_skip(session: Session, case: RecoveryCase, row: Ending, evidence:
         (account.mode == RetryMode.OBSERVE, "the account only observes now"),
         (account.end_of_dunning != row.action, "the setting was changed meanwhile"),
         (case.state != CaseState.EXHAUSTED, f"the case is {case.state} now"),
-        (attempts.pending(session, case) is not None, "a try is under way"),
+        (attempts.pending(session, case) is not None, "a payment attempt is under way"),
         (attempts.overtaken(session, case, evidence), "somebody has just paid"),
         (not still_owed(evidence), _no_longer_owed(evidence)),
         (

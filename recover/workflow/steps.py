@@ -117,7 +117,7 @@ def _write(
 
 
 def _nothing() -> None:
-    """Observe mode: what would have been done is on record, and nothing leaves."""
+    """Observe mode: what would have been done is noted, and nothing leaves."""
 
 
 def back_off(services: Services, case_id: int, error: Exception) -> None:

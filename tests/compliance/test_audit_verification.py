@@ -1,4 +1,4 @@
-"""Whatever is changed in the record behind the service's back is found, and its place is named."""
+"""Whatever is changed in the audit log behind our back is found, and its place is named."""
 
 from __future__ import annotations
 

@@ -20,10 +20,10 @@ from recover.learning.timing_in_force import SHIPPED
 ROWS = {"companies": 1, "record": 4, "record_heads": 3, "reports": 3, "report_lines": 3}
 
 # Of the tables with a chain, the rows that are of the company's own chain, not of an account's.
-COMPANY_S_OWN = 3  # the row of the record
+COMPANY_S_OWN = 3  # the row of the audit log
 OF_THE_COMPANY = {"record": COMPANY_S_OWN, "record_heads": 2}
 
-SETTING = 2  # the row of the record that can be undone
+SETTING = 2  # the row of the audit log that can be undone
 
 SWITCHOVER = 2  # the row of the reports, and its line, that is no dry run
 

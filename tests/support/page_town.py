@@ -77,7 +77,7 @@ class Town:
         return user
 
     def actor(self, name: str) -> str:
-        """Somebody, as the record calls them."""
+        """Somebody, as the audit log calls them."""
         return f"user:{self.people[name].id}"
 
     def begin_session(self, user: User, **fields: Any) -> SignIn:

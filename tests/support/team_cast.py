@@ -1,4 +1,4 @@
-"""People at companies, and what the record says of them."""
+"""People at companies, and what the audit log says of them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Every setting of an account: what it is called, what it does, which values it takes.
 
-The pages, the commands, the record and the tests all read this one list. A setting's name is its
+The pages, the commands, the audit log and the tests all read this one list. A setting's name is its
 column of `Account`; what it makes happen stands where that column is read.
 """
 

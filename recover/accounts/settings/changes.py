@@ -1,4 +1,4 @@
-"""Changing an account's settings: all together or not at all, on record, and undone the same way.
+"""Changing an account's settings: all together or none, noted in the audit log, and undone.
 
 Pages and commands both come through `change`, so that there is no other way to change one.
 """
@@ -42,7 +42,7 @@ class ChangedMeanwhile(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of the record about a setting."""
+    """One entry of the audit log about a setting."""
 
     entry: AuditLogEntry
     name: str
@@ -69,7 +69,7 @@ def change(
     actor: str,
     seen: str = "",
 ) -> list[int]:
-    """Give settings new values, by name. The ids of the lines on record, one for each that differs.
+    """Give settings new values, by name. The ids of the audit log entries, one for each change.
 
     ``seen`` is the `seal_of` the wanted settings when they were shown; "" for whoever does not
     mind what they were. Raises SettingsRefused, ChangedMeanwhile; then nothing has changed.

@@ -16,7 +16,7 @@ from typing import Any, Final
 PARAMETERS: Final[dict[str, Any]] = tomllib.loads(
     resources.files("recover.dunning.engine").joinpath("prior.toml").read_text("utf-8")
 )
-"""Every number of `prior.toml`, each with its reason and source beside it there."""
+"""Every number of prior.toml, each with its reason and source beside it there."""
 CAUSES: Final = ("short", "chronic", "block", "technical", "limit", "dead")
 MONTH_DAYS: Final = (1, 3, 5, 8, 10, 12, 15, 18, 20, 22, 25, 28, 31)  # 31: the last of any month
 SEMIMONTHLY_DAYS: Final = ((1, 15), (15, 31), (5, 20), (10, 25))

@@ -44,7 +44,7 @@ class Model:
 
     @classmethod
     def prior(cls) -> Model:
-        """The shipped model, made from `prior.toml`."""
+        """The shipped model, made from ``prior.toml``."""
         strength = PARAMETERS["strength"]
         causes = {
             group: strength["causes"] * np.array([float(row[cause]) for cause in CAUSES])

@@ -1,4 +1,4 @@
-"""`recover record`: check the record, and export it."""
+"""`recover record`: verify the audit log, and export it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Expected = dict[str, dict[int, str]]
 
 @click.group("record")
 def group() -> None:
-    """The record of everything that was decided, done, seen or changed."""
+    """The audit log: everything that was decided, done, seen or changed."""
 
 
 @group.command("verify")
@@ -40,7 +40,7 @@ def group() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a chain.")
 def verify(account_id: int | None, all_: bool, expect: tuple[str, ...], as_json: bool) -> None:
-    """Check that no line of the record was changed, moved or removed since it was sealed.
+    """Check that no entry of the audit log was changed, moved or removed since it was sealed.
 
     Prints each chain's head. Keep it where whoever can write to this database cannot. Ends with 1
     where a chain does not hold, and names its first line that does not.
@@ -54,7 +54,7 @@ def verify(account_id: int | None, all_: bool, expect: tuple[str, ...], as_json:
     for one in found:
         _say_json(one) if as_json else _print_result(one)
     if not found and not as_json:
-        console.print("Nothing is on record yet.")
+        console.print("The audit log is still empty.")
     if any(one.fault for one in found):
         sys.exit(1)
 

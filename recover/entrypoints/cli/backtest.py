@@ -1,4 +1,4 @@
-"""`recover backtest`: read an account's past from Stripe, and say what can be said of it."""
+"""`recover backtest`: read an account's history from Stripe, and report on its retries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every command that opens the database begins with: it goes on record, by name."""
+"""What every command that opens the database begins with: a note in the audit log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from recover.services import Services, build
 
 @contextmanager
 def opened() -> Iterator[Services]:
-    """Services for one command, and its line on record."""
+    """Services for one command, and its entry in the audit log."""
     with closing(build(config.load())) as services:
         note(services)
         yield services

@@ -1,4 +1,4 @@
-"""`recover import`: read an account's past into the database, or watch a worker do it."""
+"""`recover import`: read an account's history into the database, or watch a worker do it."""
 
 from __future__ import annotations
 

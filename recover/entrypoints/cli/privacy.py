@@ -60,7 +60,8 @@ def erase(who: str, company: str | None, yes: bool) -> None:
     if done:
         console.print(
             f"Erased: {done.cases} cases, {done.messages} mails, {done.links} links and"
-            f" {done.lines} lines of the record name nobody any more. No more mail is sent to them."
+            f" {done.lines} entries of the audit log name nobody any more."
+            " No more mail is sent to them."
         )
 
 

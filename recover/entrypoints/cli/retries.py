@@ -1,4 +1,4 @@
-"""`recover retries` and `recover account set`: how an account's tries are timed and limited."""
+"""`recover retries` and `recover account set`: how an account's retries are timed and limited."""
 
 from __future__ import annotations
 

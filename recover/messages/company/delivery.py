@@ -1,4 +1,4 @@
-"""Sending what `notifications` wrote down: each at most once, and only while it is still so."""
+"""Sending what `alerts` wrote down: each at most once, and only while it is still true."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sending the mails that `messages` wrote down: each at most once, and only while it is wanted.
+"""Sending the mails that `queue` wrote down: each at most once, and only while it is wanted.
 
 A row goes pending -> sending -> sent. SMTP has no idempotency key: where a worker dies between
 the two last, nobody can know whether the mail left, so the row ends as "uncertain" and is never
@@ -41,7 +41,7 @@ from recover.services import Services
 
 TEST_MODE = "test mode: mail goes only to your own people"
 ANSWERS = ("thank_you", ASKED_FOR)  # to what the subscriber did a moment ago
-# How each ending is called on record, and in which words.
+# The verb and the words of each ending in the timeline.
 ENDINGS = {
     MessageStatus.SENT: ("sent", "The mail to {to} was taken by the mail server."),
     MessageStatus.REFUSED: ("refused", "The mail to {to} was refused by its mail server: {error}"),

@@ -1,4 +1,4 @@
-"""What the core would have been told between two tries of a past invoice. Pure."""
+"""The facts the core would have had between two attempts of a past invoice. Pure."""
 
 from __future__ import annotations
 

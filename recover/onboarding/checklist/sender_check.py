@@ -1,4 +1,4 @@
-"""Proving that mail leaves, arrives, and that the sender's mailbox is in the company's hand."""
+"""The sender's check: mail leaves, arrives, and the company reads the sender's mailbox."""
 
 from __future__ import annotations
 

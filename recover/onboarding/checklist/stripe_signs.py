@@ -1,4 +1,4 @@
-"""What Stripe lets on about itself: its first event, and its own retries."""
+"""What Stripe's settings seem to be: seen from its first event and its own retries."""
 
 from __future__ import annotations
 

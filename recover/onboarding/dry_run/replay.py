@@ -1,4 +1,4 @@
-"""One failed renewal of the past, gone through once more with Recover deciding. Pure.
+"""Replay of one past failed renewal, with Recover deciding. Pure.
 
 Whether a try of ours would have gone through is not known, so none is taken to: our tries fail,
 with what the bank really answered last. What the customer and the company really did (another card,

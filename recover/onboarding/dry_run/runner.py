@@ -1,4 +1,4 @@
-"""The report over the imported past: asked for, worked out a few invoices at a time, kept."""
+"""The report over the imported history: asked for, worked out a few invoices at a time, kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many replays summed up: counts of acts, never of money that would have come back. Pure."""
+"""The sum of many replays: counts of acts, never of money that would have come back. Pure."""
 
 from __future__ import annotations
 

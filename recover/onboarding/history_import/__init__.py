@@ -1,8 +1,9 @@
-"""An account's past, read from Stripe into the database.
+"""An account's history, read from Stripe into the database.
 
-`reading` takes one page after the other, each stored together with the place it leads to; `sorting`
-then finds the renewals that failed at first; `work` does a bounded slice of either and says what
-comes next. A worker that is killed loses the page it was reading, and nothing is stored twice.
+`pages` takes one page after the other, each stored together with the cursor it leads to;
+`failed_renewals` then finds the renewals that failed at first; `runner` does a bounded slice of
+either and says what comes next. A worker that is killed loses the page it was reading, and nothing
+is stored twice.
 """
 
 from recover.onboarding.history_import.progress import Progress, progress_of

@@ -1,4 +1,4 @@
-"""Where an import stands, and how it moves on: only ever together with the rows it has stored."""
+"""An import's cursor: it moves only in the transaction that stores the rows behind it."""
 
 from __future__ import annotations
 

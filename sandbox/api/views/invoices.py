@@ -116,7 +116,7 @@ def _method(call: Call, invoice: Obj) -> Obj:
         if method is None:
             raise refused(
                 "There is no `default_payment_method` set on this Customer or Invoice. Please set "
-                "either an `invoice_settings.default_payment_method` on the Customer or a "
+                "either an ``invoice_settings.default_payment_method`` on the Customer or a "
                 "`default_payment_method` on the Invoice and retry."
             )
         return method

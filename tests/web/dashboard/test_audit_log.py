@@ -1,4 +1,4 @@
-"""The pages of the record and of personal data: what they show, to whom, and what they do."""
+"""The pages of the audit log and of personal data: what they show, to whom, and what they do."""
 
 from __future__ import annotations
 
