@@ -49,7 +49,7 @@ def company_exhausted(
     link: str,
     settings_link: str,
 ) -> Rendered:
-    """The cases whose tries were used up since ``since``; ``rows`` lists some, ``count`` all.
+    """The cases whose retries were used up since ``since``; ``rows`` lists some, ``count`` all.
 
     ``ending`` says what is done about them on Stripe.
     """

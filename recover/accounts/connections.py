@@ -181,7 +181,7 @@ def set_retries(
     *,
     actor: str = audit_log.COMMAND,
 ) -> None:
-    """Change how this account's tries are timed and limited; open cases are planned anew.
+    """Change how this account's retries are timed and limited; open cases are planned anew.
 
     ``wanted`` by the columns' names: timing, explore, max_retries, min_gap_hours; None goes back
     to the campaign's own. Raises SettingsRefused, and changes nothing, where one is out of bounds.

@@ -207,7 +207,7 @@ class EndpointWithSecret(Endpoint):
     secret: str = Field(description="Signs the events. Shown this once.")
 
 
-class DeliveryTry(Out):
+class DeliveryAttempt(Out):
     at: Moment
     status_code: int = Field(description="0 where there was no answer.")
     took_ms: int
@@ -224,7 +224,7 @@ class Delivery(Out):
     due_at: Moment | None
     created_at: Moment
     delivered_at: Moment | None
-    tries: list[DeliveryTry] = Field(description="The latest ten, oldest first.")
+    tries: list[DeliveryAttempt] = Field(description="The latest ten, oldest first.")
 
 
 class Page(Out):

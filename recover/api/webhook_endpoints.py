@@ -13,7 +13,7 @@ from recover.api.paging import find, page, single_account
 from recover.api.problems import FieldError, Problem
 from recover.integrations import payloads, webhook_endpoints
 from recover.integrations.webhook_endpoints import EndpointFault
-from recover.models import Delivery, DeliveryStatus, DeliveryTry, WebhookEndpoint
+from recover.models import Delivery, DeliveryAttempt, DeliveryStatus, WebhookEndpoint
 
 GROUP = Group("Webhook endpoints")
 MANAGE = "webhooks:manage"
@@ -208,13 +208,13 @@ def _problem(fault: EndpointFault) -> Problem:
     return Problem("invalid", errors=[FieldError("body", fault.field, str(fault))])
 
 
-def _latest_attempts(session: Session, row: Delivery) -> list[DeliveryTry]:
-    latest = select(DeliveryTry).where(DeliveryTry.delivery_id == row.id)
-    latest = latest.order_by(DeliveryTry.id.desc()).limit(ATTEMPTS_SHOWN)
+def _latest_attempts(session: Session, row: Delivery) -> list[DeliveryAttempt]:
+    latest = select(DeliveryAttempt).where(DeliveryAttempt.delivery_id == row.id)
+    latest = latest.order_by(DeliveryAttempt.id.desc()).limit(ATTEMPTS_SHOWN)
     return list(session.scalars(latest))[::-1]
 
 
-def _delivery_payload(row: Delivery, attempts: list[DeliveryTry]) -> dict[str, Any]:
+def _delivery_payload(row: Delivery, attempts: list[DeliveryAttempt]) -> dict[str, Any]:
     return {
         "id": payloads.public_id(payloads.DELIVERY, row.id),
         "object": "webhook_delivery",

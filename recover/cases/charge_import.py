@@ -67,7 +67,7 @@ def _our_attempt(rows: Iterable[Attempt], charge: Charge) -> Attempt | None:
 
 
 def _same_method(row: Attempt, charge: Charge) -> bool:
-    """Our tries name what they charge; a charge on anything else is somebody else's."""
+    """Our attempts name what they charge; a charge on anything else is somebody else's."""
     charged = charge.method.id if charge.method else ""
     return not (charged and row.payment_method_id) or charged == row.payment_method_id
 

@@ -91,8 +91,8 @@ def past_attempt(row: Attempt) -> PastAttempt:
     )
 
 
-def tries_of(charges: Sequence[Charge]) -> tuple[PastAttempt, ...]:
-    """The charges of one invoice as its tries, oldest first."""
+def attempts_of_charges(charges: Sequence[Charge]) -> tuple[PastAttempt, ...]:
+    """The charges of one invoice as its payment attempts, oldest first."""
     ordered = sorted(charges, key=lambda one: (one.created_at, one.id))
     return tuple(_try(one, first=nth == 0) for nth, one in enumerate(ordered))
 
@@ -123,7 +123,7 @@ def issuer_of(method: PaymentMethod) -> str:
 def issuer_answers(
     session: Session, row: Attempt, failures: Sequence[datetime]
 ) -> tuple[IssuerAnswer, ...]:
-    """What became of tries on other cards of the row's issuer since its card's ``failures`` began.
+    """Answers for other cards of the row's issuer since its card's ``failures`` began.
 
     The first thousand: in an account with more of them, an outage's end may go unnoticed.
     """

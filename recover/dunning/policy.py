@@ -50,7 +50,7 @@ def decide(facts: Facts, campaign: Campaign, timing: Timing, now: datetime) -> D
         # Before the window: a charge under way when it closes may still succeed.
         or wait_for_pending_charge(facts, now)
         or _stop_after_window(facts, campaign, now)
-        or _try_new_card(facts, campaign, now)
+        or _retry_on_new_card(facts, campaign, now)
         or _act_or_wait(facts, campaign, timing, now)
     )
 
@@ -81,7 +81,9 @@ def _stop_after_window(facts: Facts, campaign: Campaign, now: datetime) -> Stop 
     return Stop(CaseState.EXHAUSTED, text, CloseReason.WINDOW_OVER)
 
 
-def _try_new_card(facts: Facts, campaign: Campaign, now: datetime) -> RetryPayment | Wait | None:
+def _retry_on_new_card(
+    facts: Facts, campaign: Campaign, now: datetime
+) -> RetryPayment | Wait | None:
     retry = new_card_retry(facts, now)
     if isinstance(retry, Wait):
         return Wait(min(retry.until, window_ends_at(facts, campaign)), retry.reason)

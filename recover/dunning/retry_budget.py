@@ -131,7 +131,7 @@ def _reason(facts: Facts, card: Card, rules: NetworkRules, now: datetime, found:
     name = card_name(card)
     if found.next_at > now:
         free = moment(found.next_at, facts.timezone)
-        return f"This {name} has used up its tries for now; the next is allowed {free}."
+        return f"This {name} has used up its attempts for now; the next is allowed {free}."
     until = day(found.frees_at or now + rules.window, facts.timezone)
     left = counted(found.attempts_left - 1, "try", "tries")
     return f"This leaves {left} on this {name} until {until}."

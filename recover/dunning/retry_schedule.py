@@ -87,7 +87,7 @@ def why_no_retry(facts: Facts, campaign: Campaign) -> str:
     if facts.card.country == "IN":
         return "Cards issued in India are not retried without their holder."
     if _scheduled_retries_made(facts) >= campaign.max_retries:
-        return f"All {campaign.max_retries} scheduled tries are used."
+        return f"All {campaign.max_retries} scheduled retries are used."
     return ""
 
 

@@ -46,7 +46,7 @@ class Proposal:
 
 
 class TimingKind(StrEnum):
-    """Who chooses the moments of an account's tries, by its setting."""
+    """Who chooses the moments of an account's retries, by its setting."""
 
     ENGINE = "engine"
     FIXED = "fixed"  # the same days for everyone

@@ -17,12 +17,12 @@ from recover.compliance import audit_log
 from recover.foundation.errors import PermanentError
 from recover.integrations import webhook_endpoints
 from recover.integrations.webhook_http import SIGNATURE, Answer, post, sign
-from recover.models import Delivery, DeliveryStatus, DeliveryTry, WebhookEndpoint
+from recover.models import Delivery, DeliveryAttempt, DeliveryStatus, WebhookEndpoint
 from recover.services import Services
 
 LEASE = timedelta(minutes=5)
 BACK_OFF = (1, 5, 30, 120, 360, 720)  # minutes, by the event's failures so far
-REST = (0, 1, 2, 5, 15, 30)  # minutes, by the endpoint's tries in a row without an answer
+REST = (0, 1, 2, 5, 15, 30)  # minutes, by the endpoint's attempts in a row without an answer
 SWITCH_OFF_AFTER = timedelta(days=5)  # of nothing but failures
 KEPT_FOR = timedelta(days=30)
 ENDPOINTS, EVENTS = 16, 20  # at most, in one round, and of each endpoint
@@ -103,7 +103,7 @@ def _settle(services: Services, delivery: Delivery, answer: Answer) -> None:
         row = session.get_one(Delivery, delivery.id, with_for_update=True)
         endpoint = session.get_one(WebhookEndpoint, row.endpoint_id, with_for_update=True)
         session.add(
-            DeliveryTry(
+            DeliveryAttempt(
                 delivery_id=row.id,
                 at=now,
                 took_ms=answer.took_ms,
@@ -162,5 +162,5 @@ def forget(services: Services) -> int:
     old = Delivery.created_at < services.now() - KEPT_FOR
     with services.db.begin() as session:
         ids = select(Delivery.id).where(old)
-        session.execute(delete(DeliveryTry).where(DeliveryTry.delivery_id.in_(ids)))
+        session.execute(delete(DeliveryAttempt).where(DeliveryAttempt.delivery_id.in_(ids)))
         return len(session.execute(delete(Delivery).where(old).returning(Delivery.id)).all())

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from recover.dunning import Outcome, Trigger
 from recover.models import Attempt
 
-NEWEST = 5000  # tries are looked at
+NEWEST = 5000  # retries are looked at
 FEWEST = 20  # in a band, or nothing is said of it
 EDGES = (0.0, 0.05, 0.1, 0.2, 0.4, 1.0)
 LIKELIEST = 0.5
@@ -57,9 +57,9 @@ class Calibration:
 
 
 def calibration(session: Session, account_id: int) -> Calibration:
-    """Of the account's newest scheduled tries that the engine gave a chance and the bank an answer.
+    """Of the newest scheduled retries that the engine gave a chance and the bank an answer.
 
-    As in learning, tries that the bank wants confirmed are left out.
+    As in training, attempts that the bank wants confirmed are left out.
     """
     chance = Attempt.proposal["chance"].as_float()
     propensity = Attempt.proposal["propensity"].as_float()

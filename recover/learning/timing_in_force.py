@@ -44,7 +44,7 @@ def _hours(count: int | None) -> timedelta | None:
 
 
 def timing_of(session: Session, account: Account, invoice_id: str) -> Timing:
-    """Who chooses the moments of this invoice's tries. ``invoice_id`` seeds the exploration."""
+    """Who chooses the moments of this invoice's retries. ``invoice_id`` seeds the exploration."""
     if account.timing == TimingKind.FIXED:
         return FixedTiming()
     return replace(engine_of(session, account), explore=account.explore, seed=invoice_id)
@@ -69,7 +69,7 @@ def _saved(session: Session, model_id: int) -> Engine:
 
 
 def warning(session: Session, account: Account) -> str:
-    """What is wrong with the model that times this account's tries; "" where nothing is."""
+    """What is wrong with the model that times this account's retries; "" where nothing is."""
     return "" if account.timing == TimingKind.FIXED else engine_of(session, account).warning
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from recover.cases import imported_history
 from recover.cases.core_facts import NOT_AUTHORISED
-from recover.cases.core_values import card_of_attempt, past_attempt, tries_of
+from recover.cases.core_values import attempts_of_charges, card_of_attempt, past_attempt
 from recover.cases.imported_history import Story
 from recover.cases.subscriber_timezone import timezone_of
 from recover.dunning import Card, Facts, Outcome, PastAttempt, RetryMode
@@ -60,7 +60,7 @@ def _imported(
 
 
 def _of_story(account: Account, story: Story) -> Iterator[RetryOutcome]:
-    tries = tries_of(story.charges)
+    tries = attempts_of_charges(story.charges)
     for nth, (before, this) in enumerate(pairwise(tries), start=1):
         if _tells(before, this):
             facts = Facts(

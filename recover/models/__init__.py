@@ -17,8 +17,8 @@ from recover.models.imported_history import (
 from recover.models.integrations import (
     ApiToken,
     Delivery,
+    DeliveryAttempt,
     DeliveryStatus,
-    DeliveryTry,
     IdempotentAnswer,
     WebhookEndpoint,
 )
@@ -77,8 +77,8 @@ __all__ = [
     "ConnectRequest",
     "Connection",
     "Delivery",
+    "DeliveryAttempt",
     "DeliveryStatus",
-    "DeliveryTry",
     "Ending",
     "EndingStatus",
     "ErasedAddress",

@@ -81,7 +81,7 @@ class ImportedInvoice(Base):
     amount_due_minor: Mapped[int] = mapped_column(BigInteger)
     amount_remaining_minor: Mapped[int] = mapped_column(BigInteger)
     attempted: Mapped[bool]
-    attempt_count: Mapped[int]  # Stripe's own tries
+    attempt_count: Mapped[int]  # Stripe's own attempts
     paid_out_of_band: Mapped[bool]
     created_at: Mapped[datetime]
     paid_at: Mapped[datetime | None]

@@ -62,7 +62,7 @@ class WebhookEndpoint(Base):
     enabled: Mapped[bool] = mapped_column(default=True)
     trouble: Mapped[Short]  # why Recover switched it off by itself; "" otherwise
     failing_since: Mapped[datetime | None]  # the first failure since the last success
-    unanswered: Mapped[int] = mapped_column(default=0)  # tries in a row without any answer
+    unanswered: Mapped[int] = mapped_column(default=0)  # attempts in a row without any answer
     resting_until: Mapped[datetime | None]  # nothing is sent before, so that it holds up nobody
     created_at: Mapped[datetime]
     deleted_at: Mapped[datetime | None]
@@ -100,7 +100,7 @@ class Delivery(Base):
     delivered_at: Mapped[datetime | None]
 
 
-class DeliveryTry(Base):
+class DeliveryAttempt(Base):
     """One try to deliver: the log that the endpoint's owner reads."""
 
     __tablename__ = "webhook_tries"

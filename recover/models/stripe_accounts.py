@@ -38,9 +38,9 @@ class Account(Base):
     campaign_key: Mapped[Short]
     campaign_version: Mapped[int]
     timing: Mapped[TimingKind] = mapped_column(default=TimingKind.ENGINE)
-    explore: Mapped[float] = mapped_column(default=0.05)  # share of tries at a random hour
+    explore: Mapped[float] = mapped_column(default=0.05)  # share of retries at a random hour
     max_retries: Mapped[int | None]  # on one invoice; None: as the campaign says
-    min_gap_hours: Mapped[int | None]  # between any two tries on one card; None: as the campaign
+    min_gap_hours: Mapped[int | None]  # between any two attempts on one card; None: as the campaign
     grace_days: Mapped[int] = mapped_column(default=14)  # of full access while a renewal is unpaid
     # The `RetryModel` in use; None: the shipped prior. No foreign key, or each table would need
     # the other to exist first.

@@ -2,7 +2,7 @@
 
 A SetupIntent is created only for a valid link and after a human act on the page: card testers
 abuse any page that creates them freely. Caps count the rows of the database, so that more web
-processes do not mean more tries.
+processes do not mean more attempts.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def _check_caps(session: Session, services: Services, link: Link, origin: str) -
     if of_link >= PER_LINK:
         raise TooManyTries("the link was used too often today", scope="link")
     if of_origin >= PER_ORIGIN:
-        raise TooManyTries("too many tries from one network", scope="origin")
+        raise TooManyTries("too many attempts from one network", scope="origin")
 
 
 def _count(session: Session, *conditions: ColumnElement[bool]) -> int:
@@ -220,8 +220,8 @@ def _check_card(
 def _save_and_pay(
     services: Services, account: Account, link: Link, row: CardUpdate, method: PaymentMethod
 ) -> tuple[tuple[str, Payment | None], ...]:
-    """Rows of the tries first, so that nobody else charges the new card meanwhile; then the card
-    becomes the default; then the invoices are paid.
+    """First the rows of the payment attempts, so that nobody else charges the new card meanwhile;
+    then the card becomes the default; then the invoices are paid.
     """
     begun = [
         (

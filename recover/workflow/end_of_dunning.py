@@ -1,4 +1,4 @@
-"""The end of dunning on Stripe: what an account wants done once all tries are used.
+"""The end of dunning on Stripe: what an account wants done once all retries are used.
 
 A row is written in the transaction that exhausts the case: pending. Right before Stripe is asked
 everything is looked at again, and the row is begun; afterwards it is settled. A worker that dies in

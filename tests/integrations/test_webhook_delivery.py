@@ -24,7 +24,7 @@ from recover.dunning import CaseState, CloseReason, RetryMode, Stop
 from recover.entrypoints import jobs
 from recover.integrations import webhook_delivery, webhook_endpoints, webhook_events, webhook_http
 from recover.integrations.webhook_endpoints import EndpointFault
-from recover.models import Account, DeliveryTry, RecoveryCase, WebhookEndpoint
+from recover.models import Account, DeliveryAttempt, RecoveryCase, WebhookEndpoint
 from recover.workflow import sync
 from sandbox.server import serve
 
@@ -59,9 +59,9 @@ def test_event(scene, endpoint):
 test_event.__test__ = False
 
 
-def log(scene) -> list[DeliveryTry]:
+def log(scene) -> list[DeliveryAttempt]:
     with scene.services.db.read() as session:
-        return list(session.scalars(select(DeliveryTry).order_by(DeliveryTry.id)))
+        return list(session.scalars(select(DeliveryAttempt).order_by(DeliveryAttempt.id)))
 
 
 def standing(scene, endpoint) -> WebhookEndpoint:

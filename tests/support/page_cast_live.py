@@ -17,7 +17,7 @@ from recover.learning import training
 from recover.models import (
     Attempt,
     Delivery,
-    DeliveryTry,
+    DeliveryAttempt,
     Invitation,
     RetryModel,
     User,
@@ -106,7 +106,7 @@ def _nights(town: Town, account: Any) -> None:
             version=f"{number:016x}",
             body=body,
             accepted=True,
-            reason=f"Learned from {90 + number} tries.",
+            reason=f"Learned from {90 + number} attempts.",
             figures={"used": 90 + number},
             made_at=town.ago(days=20 - number),
         )
@@ -203,7 +203,7 @@ def _hooks(town: Town, account: Any) -> None:
         )
         town.add(
             *(
-                DeliveryTry(
+                DeliveryAttempt(
                     delivery_id=delivery.id,
                     at=town.ago(minutes=9),
                     took_ms=10_004,

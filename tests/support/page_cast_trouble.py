@@ -73,7 +73,7 @@ def broken(town: Town) -> None:
             version="deadbeefdeadbeef",
             body="{",
             accepted=True,
-            reason="Learned from 90 tries.",
+            reason="Learned from 90 attempts.",
             made_at=town.ago(days=2),
             figures={"used": 90},
         )

@@ -28,7 +28,7 @@ _COMPARISONS = {
 }
 _WAITS = {
     "log_hours_since_failure": "a try a week after the first failure against one a day after it",
-    "log_hours_since_last_try": "a try a week after the last try against one a day after it",
+    "log_hours_since_last_attempt": "a try a week after the last try against one a day after it",
 }
 
 
@@ -40,7 +40,7 @@ def correction_effects(old: Model, new: Model) -> Iterator[tuple[float, str]]:
     for feature, text in _WAITS.items():
         was, now = (float(_coefficient(model, feature) * (week - day)) for model in (old, new))
         yield _odds(text, was, now)
-    was, now = (float(_coefficient(model, "tries_before") * 3 / 5) for model in (old, new))
+    was, now = (float(_coefficient(model, "attempts_before") * 3 / 5) for model in (old, new))
     yield _odds("a try after three failed ones more", was, now)
     yield _strongest(_by_hour(old), _by_hour(new), "a try at {:02d}:00 against the average hour", 0)
     yield _strongest(

@@ -26,7 +26,7 @@ _FAMILIES: Final = (
     ("hour_sin", "hour_cos", "hour_sin_2", "hour_cos_2"),
     ("tuesday", "wednesday", "thursday", "friday", "weekend"),
     ("month_sin", "month_cos", "month_edge"),
-    ("log_hours_since_failure", "log_hours_since_last_try", "tries_before"),
+    ("log_hours_since_failure", "log_hours_since_last_attempt", "attempts_before"),
     ("credit", "prepaid", "mastercard", "amex", "abroad", "log_amount"),
 )
 FEATURES: Final = tuple(chain.from_iterable(_FAMILIES))

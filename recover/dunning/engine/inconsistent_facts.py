@@ -26,7 +26,7 @@ def _contradictions(facts: Facts, now: datetime) -> Iterator[str]:
     if facts.failed_at > now + _CLOCK_DIFFERENCE:
         yield "The first failure is recorded in the future: a clock is wrong."
     if any(earlier > later for earlier, later in pairwise(times)):
-        yield "The tries are not in the order of their times."
+        yield "The attempts are not in the order of their times."
     if any(past.outcome is Outcome.SUCCEEDED for past in facts.attempts):
         yield "A try on this invoice succeeded, and yet it is open."
 

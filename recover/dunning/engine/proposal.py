@@ -89,7 +89,7 @@ def proposal_from(
 def _why_no_retry(question: RetryQuestion) -> str:
     posterior, hours = question.problem.posterior, question.problem.hours
     if not question.problem.max_retries:
-        return f"All {question.campaign.max_retries} scheduled tries are used."
+        return f"All {question.campaign.max_retries} scheduled retries are used."
     if not len(hours):
         return "The window leaves no hour in which a further try is allowed."
     sample = hours[:: max(1, len(hours) // 8)]

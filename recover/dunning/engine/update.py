@@ -96,7 +96,7 @@ def _fit_and_judge(
     before, after = log_losses(previous, held_out), log_losses(model, held_out)
     largest_move = moves(previous, fitted)[0]
     refusal = _too_far(largest_move) or _predicts_worse(before, after)
-    reason = f"Learned from {len(training)} tries; {len(held_out)} more were kept to judge by."
+    reason = f"Learned from {len(training)} attempts; {len(held_out)} more were kept to judge by."
     if model.same_beliefs(previous):
         model, reason = previous, "The version in use says all that these outcomes say."
     return FitResult(
@@ -136,7 +136,7 @@ def _predicts_worse(before: Floats, after: Floats) -> str:
     if worse.mean() <= _STANDARD_ERRORS * worse.std() / np.sqrt(len(worse)):
         return ""
     return (
-        f"The new version predicted {len(worse)} held-out tries worse than the old one "
+        f"The new version predicted {len(worse)} held-out attempts worse than the old one "
         f"(by {worse.mean():.3f} nats each), so the old one stays."
     )
 

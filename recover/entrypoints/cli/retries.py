@@ -46,9 +46,13 @@ class OwnOrDefault(click.ParamType[str | int]):
     type=click.Choice([kind.value for kind in TimingKind]),
     help="Who chooses the moments.",
 )
-@click.option("--max-retries", type=OwnOrDefault(), help="Scheduled tries on one invoice at most.")
-@click.option("--min-gap", type=OwnOrDefault(), help="Hours between two tries on a card at least.")
-@click.option("--explore", type=float, help="Share of tries at a random hour, such as 0.05.")
+@click.option(
+    "--max-retries", type=OwnOrDefault(), help="Scheduled retries on one invoice at most."
+)
+@click.option(
+    "--min-gap", type=OwnOrDefault(), help="Hours between two payment attempts on a card at least."
+)
+@click.option("--explore", type=float, help="Share of retries at a random hour, such as 0.05.")
 def account_set(
     account_id: int,
     timing: str | None,
@@ -56,7 +60,7 @@ def account_set(
     min_gap: str | int | None,
     explore: float | None,
 ) -> None:
-    """Change how the tries of ACCOUNT_ID are timed and limited, then show what is in force.
+    """Change how the retries of ACCOUNT_ID are timed and limited, then show what is in force.
 
     Open cases are planned anew at once. Without an option nothing changes.
     """
@@ -150,7 +154,7 @@ def follow(account_id: int | None) -> None:
 def learn(account_id: int | None) -> None:
     """Learn now, as the clock does every night."""
     with _account(account_id) as (services, found):
-        with Console(stderr=True).status(f"Learning from the tries of {found.name}..."):
+        with Console(stderr=True).status(f"Learning from the payment attempts of {found.name}..."):
             row = training.learn(services, found)
         _print_lines(_came_of_it(services, found, row))
 
@@ -204,10 +208,11 @@ def _limits(account: Account) -> Iterator[str]:
     own = campaign(account.campaign_key, account.campaign_version)
     steps = timing_in_force.within_limits(account, own)
     hours = f"{steps.min_gap.total_seconds() / 3600:.0f} hours"
-    yield f"Tries on one invoice: at most {steps.max_retries}{_whose(account.max_retries)}."
-    yield f"Between two tries on one card: at least {hours}{_whose(account.min_gap_hours)}."
+    yield f"Retries of one invoice: at most {steps.max_retries}{_whose(account.max_retries)}."
+    gap = f"at least {hours}{_whose(account.min_gap_hours)}"
+    yield f"Between two payment attempts on one card: {gap}."
     if account.timing != TimingKind.FIXED:
-        yield f"At a random hour, to learn from it: {account.explore:.1%} of the tries."
+        yield f"At a random hour, to learn from it: {account.explore:.1%} of the retries."
 
 
 def _whose(own: int | None) -> str:

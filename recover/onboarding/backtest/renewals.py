@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 
-from recover.cases.core_values import card_of, tries_of
+from recover.cases.core_values import attempts_of_charges, card_of
 from recover.dunning import Card, CardUse, Outcome, PastAttempt
 from recover.dunning.reconciliation import RENEWALS
 from recover.stripe_api.objects import Charge, Invoice
@@ -81,7 +81,7 @@ def past(invoices: Iterable[Invoice], charges: Iterable[Charge]) -> Past:
     ]
     owners = {intent: one.id for one in suspects for intent in one.payment_intent_ids}
     found, uses = _sort_out(charges, owners)
-    histories = [History(one, tries_of(found[one.id])) for one in suspects]
+    histories = [History(one, attempts_of_charges(found[one.id])) for one in suspects]
     failed = [
         one for one in histories if one.first_failure_seen or failed_by_its_books(one.invoice)
     ]

@@ -137,7 +137,7 @@ def _scheduled(session: Session, account_id: int, now: datetime) -> tuple[int, d
 
 
 def _retried(session: Session, account_id: int, now: datetime) -> int:
-    """Stripe counts its own tries alone; more than one were retries of its schedule."""
+    """Stripe counts its own attempts alone; more than one were retries of its schedule."""
     query = select(func.count(ImportedInvoice.id)).where(
         ImportedInvoice.account_id == account_id,
         ImportedInvoice.failed_at > now - LATELY,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from recover.cases import imported_history
 from recover.cases.core_facts import MEMORY
-from recover.cases.core_values import card_of, tries_of
+from recover.cases.core_values import attempts_of_charges, card_of
 from recover.cases.imported_history import Story
 from recover.cases.subscriber_timezone import timezone_of
 from recover.compliance import audit_log
@@ -128,7 +128,7 @@ def _line(
 
 
 def _replay_input(session: Session, account: Account, story: Story, until: datetime) -> Told:
-    tries = tries_of(story.charges)
+    tries = attempts_of_charges(story.charges)
     past = History(story.invoice, tries)
     card = card_of(story.charges[0].method) if story.charges else None
     countries = [card.country] if card and card.country else []

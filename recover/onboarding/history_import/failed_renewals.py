@@ -10,7 +10,7 @@ from sqlalchemy import Select, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from recover.cases import imported_history
-from recover.cases.core_values import tries_of
+from recover.cases.core_values import attempts_of_charges
 from recover.foundation.database import Database
 from recover.models import HistoryImport, ImportedCharge, ImportedInvoice, ImportStage, ImportState
 from recover.onboarding.backtest.renewals import History, failed_by_its_books, is_renewal
@@ -67,7 +67,7 @@ def _failed_at(row: ImportedInvoice, charges: Sequence[Charge]) -> datetime | No
     invoice = imported_history.invoice_of(row)
     if not is_renewal(invoice):
         return None
-    told = History(invoice, tries_of(charges))
+    told = History(invoice, attempts_of_charges(charges))
     if told.first_failure_seen:
         return told.tries[0].at
     return invoice.created_at if failed_by_its_books(invoice) else None

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from recover.integrations import webhook_endpoints, webhook_events
 from recover.integrations.webhook_endpoints import EndpointFault
-from recover.models import Account, Delivery, DeliveryStatus, DeliveryTry, WebhookEndpoint
+from recover.models import Account, Delivery, DeliveryAttempt, DeliveryStatus, WebhookEndpoint
 from recover.reporting import figures
 from recover.services import Services
 from recover.web.access_control import actor, current_user
@@ -154,12 +154,18 @@ def _ticked_events(otherwise: list[str]) -> list[str]:
     return request.form.getlist("event") if request.method == "POST" else otherwise
 
 
-def _deliveries(session: Session, row: WebhookEndpoint) -> list[tuple[Delivery, list[DeliveryTry]]]:
+def _deliveries(
+    session: Session, row: WebhookEndpoint
+) -> list[tuple[Delivery, list[DeliveryAttempt]]]:
     latest = select(Delivery).where(Delivery.endpoint_id == row.id)
     found = list(session.scalars(latest.order_by(Delivery.id.desc()).limit(LOG)))
     ids = [one.id for one in found]
-    attempts = select(DeliveryTry).where(DeliveryTry.delivery_id.in_(ids)).order_by(DeliveryTry.id)
-    by_delivery: dict[int, list[DeliveryTry]] = {}
+    attempts = (
+        select(DeliveryAttempt)
+        .where(DeliveryAttempt.delivery_id.in_(ids))
+        .order_by(DeliveryAttempt.id)
+    )
+    by_delivery: dict[int, list[DeliveryAttempt]] = {}
     for one in session.scalars(attempts):
         by_delivery.setdefault(one.delivery_id, []).append(one)
     return [(one, by_delivery.get(one.id, [])) for one in found]

@@ -300,7 +300,7 @@ def test_the_page_about_it_holds_a_program_of_twenty_lines_that_runs(capsys):
     assert sum(bool(line.strip()) for line in program.splitlines()) <= 22
     exec(compile(program, str(page), "exec"), {})
     said = capsys.readouterr().out
-    assert "Learned from 200 tries" in said
+    assert "Learned from 200 attempts" in said
     assert "Retry(at=" in said
 
 

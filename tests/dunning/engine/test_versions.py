@@ -29,7 +29,7 @@ def test_a_version_says_all_that_is_needed_to_compare_it():
     assert FIRST.used > 3 * FIRST.held_out > 200
     assert FIRST.model.seen == FIRST.used
     assert FIRST.model.parent == PRIOR.version
-    assert f"Learned from {FIRST.used} tries" in FIRST.reason
+    assert f"Learned from {FIRST.used} attempts" in FIRST.reason
     judged = [outcome for outcome in TOLD if is_held_out(outcome)]
     assert FIRST.held_out == len(judged)
     assert FIRST.loss_before == pytest.approx(loss(PRIOR, judged))

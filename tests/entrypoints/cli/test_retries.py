@@ -109,7 +109,7 @@ def test_limits_are_set_and_what_is_in_force_is_said(said, services, account):
     assert "Acme: The retry engine times the retries, on the shipped prior" in told
     assert "at most 4.\n" in told
     assert "at least 36 hours.\n" in told
-    assert "2.0% of the tries" in told
+    assert "2.0% of the retries" in told
     row = again(services, account)
     assert (row.timing, row.max_retries, row.min_gap_hours, row.explore) == ("engine", 4, 36, 0.02)
     with services.db.read() as session:
