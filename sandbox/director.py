@@ -1,7 +1,8 @@
 """Moves a whole rehearsal through time: the sandbox, the mailbox, the people and the product.
 
-Time stands still while anything is under way: webhooks are delivered, RQ's queues run empty, the
-database has nothing left that is due. Then the clock jumps to the next thing that will happen.
+Time stands still while anything is under way: webhooks are delivered, RQ's queues are empty, every
+worker waits for a job, and nothing in the database is due. Then the clock jumps to the next thing
+that will happen.
 """
 
 from __future__ import annotations
@@ -9,11 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Protocol
 
 from redis import Redis
-from rq import Queue, Worker
+from rq import Queue
 from sqlalchemy import func, select
 
 from recover.dunning import CaseState
@@ -32,7 +32,6 @@ from sandbox.sandbox import Sandbox
 QUEUES = ("steps", "chores")
 PATIENCE = 60.0  # real seconds without any progress before a rehearsal gives up
 NAP = 0.008
-STILL = 0.5  # real seconds after which a job without progress may be a dead worker's
 MAX_ROUNDS = 500  # of settling at one moment; more means that two sides keep waking each other
 
 
@@ -88,42 +87,30 @@ class Director:
     def wait_until_idle(self) -> None:
         """Return when no job waits or runs."""
         last_change, last_seen = time.monotonic(), None
-        while (seen := self._jobs()) != 0:
+        while any(seen := self._under_way()):
             if seen != last_seen:
                 last_change, last_seen = time.monotonic(), seen
-            if time.monotonic() - last_change > STILL:
-                self._bury()
             if time.monotonic() - last_change > PATIENCE:
-                raise Stuck(f"{seen} jobs make no progress at {self.sandbox.clock.now()}")
+                waiting, busy = seen
+                raise Stuck(
+                    f"{waiting} jobs wait and {busy} workers make no progress"
+                    f" at {self.sandbox.clock.now()}"
+                )
             time.sleep(NAP)
 
-    def _jobs(self) -> int:
-        """Jobs waiting, between the queue and a worker, or running, counted at one instant."""
-        with self.redis.pipeline(transaction=True) as pipe:
-            for queue in (self.steps, self.chores):
-                pipe.llen(queue.key)
-                pipe.llen(queue.intermediate_queue_key)
-                pipe.zcard(queue.started_job_registry.key)
-            return sum(pipe.execute())
+    def _under_way(self) -> tuple[int, int]:
+        """Jobs that wait and workers that are busy, counted at one instant.
 
-    def _bury(self) -> None:
-        """Take the jobs of killed workers off the books; RQ itself would wait for minutes.
-
-        The jobs are lost: what they were for stands in the database.
+        Redis knows it better than RQ's own books, which name a job only some time after a worker
+        took it, and go on naming it when that worker is killed. A worker listens on a channel as
+        long as it lives, and its other connection is blocked as long as it has nothing to do.
         """
-        alive = set()
-        for worker in Worker.all(connection=self.redis):
-            if worker.pid and _runs(worker.pid):
-                alive.add(worker.get_current_job_id())
-            else:
-                worker.register_death()  # type: ignore[no-untyped-call]
-        for queue in (self.steps, self.chores):
-            started = queue.started_job_registry
-            for job_id, execution_id in started.get_job_and_execution_ids(cleanup=False):
-                if job_id not in alive:
-                    self.redis.zrem(started.key, f"{job_id}:{execution_id}")
-            if not any(alive):
-                self.redis.delete(queue.intermediate_queue_key)
+        with self.redis.pipeline(transaction=True) as pipe:
+            pipe.llen(self.steps.key)
+            pipe.llen(self.chores.key)
+            pipe.info("clients")
+            steps, chores, clients = pipe.execute()
+        return steps + chores, max(0, clients["pubsub_clients"] - clients["blocked_clients"])
 
     def _ring(self, now: datetime) -> int:
         """Queue what the database says is due, as the product's own clock does."""
@@ -177,14 +164,6 @@ class Director:
             self.chores.enqueue("recover.entrypoints.jobs.scan_all", result_ttl=0)
             self.chores.enqueue("recover.entrypoints.jobs.reconcile_all", result_ttl=0)
             self.chores.enqueue("recover.entrypoints.jobs.learn_all", result_ttl=0)
-
-
-def _runs(pid: int) -> bool:
-    """The process exists and is not a zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def _round_up(moment: datetime, grain: timedelta) -> datetime:

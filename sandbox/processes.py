@@ -84,8 +84,8 @@ class Processes:
 
         ``choose`` picks one of the process ids.
         """
-        pids = [one.process.pid for one in self._running if one.name == name]
-        victim = next(one for one in self._running if one.process.pid == choose(pids))
+        chosen = choose([one.process.pid for one in self._running if one.name == name])
+        victim = next(one for one in self._running if one.process.pid == chosen)
         _signal(victim.process, signal.SIGKILL)
         victim.process.wait()
         self._running.remove(victim)
