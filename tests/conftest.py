@@ -43,6 +43,21 @@ cheap_apps.use()
 memory_disk.use()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--chaos-cases",
+        type=int,
+        default=100,
+        metavar="N",
+        help="how many cases the chaos journey plays; 300 in CI",
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest test first, so that it does not run on when all others are done."""
+    items.sort(key=lambda item: item.get_closest_marker("chaos") is None)
+
+
 class FrozenClock(Clock):
     """Time that moves only when a test says so; the sandbox's, where a test has one."""
 

@@ -1,8 +1,8 @@
-"""Three hundred cases, twice: once in peace, once with everything going wrong.
+"""A month of many cases, twice: once in peace, once with everything going wrong.
 
 In the second run every event comes three times, shuffled, a tenth never; workers are killed with
 SIGKILL in the middle of requests; Redis is flushed once. What counts must be the same: charges,
-mails, ledger lines, and what is done on Stripe at the end.
+mails, ledger lines, and what is done on Stripe at the end. ``--chaos-cases`` says how many cases.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from sandbox.stage import Stage, stage
 from sandbox.verdict import judge
 from sandbox.world import World
 
-CASES = 300
 DAYS = 27  # renewals within the first three, then the longest campaign
 KILLS = 25
 SEED = 7
@@ -36,9 +35,9 @@ class Killer:
     """Stands in front of the pretend Stripe and kills a worker at chosen requests, before or
     after Stripe has done what was asked."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, cases: int) -> None:
         self.rng = random.Random(seed)
-        self.moments = set(self.rng.sample(range(50, 6000), KILLS))
+        self.moments = set(self.rng.sample(range(50, 20 * cases), KILLS))
         self.killed = 0
         self.stage: Stage | None = None
         self._count = 0
@@ -66,7 +65,7 @@ class Killer:
                 self.killed += 1
 
 
-def play(directory: Path, killer: Killer | None = None) -> dict[str, object]:
+def play(directory: Path, cases: int, killer: Killer | None = None) -> dict[str, object]:
     calm = World.load("calm")
     world = dataclasses.replace(
         calm, billing=dataclasses.replace(calm.billing, failure_rate=1.0, legacy_sources=0.0)
@@ -75,7 +74,7 @@ def play(directory: Path, killer: Killer | None = None) -> dict[str, object]:
         directory,
         world=world,
         seed=SEED,
-        subscribers=CASES,
+        subscribers=cases,
         days=3,
         disturb=killer.wrap if killer else None,
     ) as scene:
@@ -143,14 +142,15 @@ def outcome(scene: Stage) -> dict[str, object]:
     }
 
 
-def test_chaos_charges_writes_and_counts_as_a_clean_run_does(tmp_path):
-    clean = play(tmp_path / "clean")
-    killer = Killer(SEED)
-    chaos = play(tmp_path / "chaos", killer)
+def test_chaos_charges_writes_and_counts_as_a_clean_run_does(tmp_path, pytestconfig):
+    cases = pytestconfig.getoption("--chaos-cases")
+    clean = play(tmp_path / "clean", cases)
+    killer = Killer(SEED, cases)
+    chaos = play(tmp_path / "chaos", cases, killer)
 
     assert clean["verdict"].good, clean["verdict"]
     assert chaos["verdict"].good, chaos["verdict"]
-    assert clean["verdict"].failed_invoices == CASES
+    assert clean["verdict"].failed_invoices == cases
     assert killer.killed >= KILLS / 2
     assert chaos["authorisations"] == clean["authorisations"]
     assert chaos["attempts"] == clean["attempts"]
@@ -158,7 +158,7 @@ def test_chaos_charges_writes_and_counts_as_a_clean_run_does(tmp_path):
     assert chaos["mails"] == clean["mails"]
     # What is done on Stripe once all tries are used is done there too, once, and to the same.
     assert {tuple(row[1:]) for row in clean["ended"]} == {("exhausted", "done", "uncollectible")}
-    assert len(clean["ended"]) > CASES / 20
+    assert len(clean["ended"]) > cases / 20
     assert chaos["ended"] == clean["ended"]
     # A worker killed while it hands a mail over leaves it uncertain, and nobody repeats it.
     assert clean["uncertain"] == 0

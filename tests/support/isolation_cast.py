@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Any
@@ -29,12 +30,14 @@ from sqlalchemy import (
     Float,
     Integer,
     Row,
+    Select,
     String,
     Table,
     select,
     update,
 )
 from sqlalchemy.sql.elements import ColumnElement
+from table_copies import TableCopies
 
 from app import create_app
 from recover.foundation.database import READING, Base
@@ -87,6 +90,14 @@ class Side:
             " company_id, or say in `Side.owns` how its owner is found."
         )
 
+    @cached_property
+    def queries(self) -> dict[str, Select[Any]]:
+        """What reads every row of this company's, by table. Its ``keys`` have to be complete."""
+        return {
+            table.name: select(table).where(self.owns(table)).order_by(*table.primary_key)
+            for table in Base.metadata.sorted_tables
+        }
+
     def _of(self, name: str, column: str = "id") -> Any:
         table = Base.metadata.tables[name]
         return select(table.columns[column]).where(self.owns(table))
@@ -101,26 +112,18 @@ class Worlds:
     sandbox: Sandbox
     ours: Side
     theirs: Side
-    kept: dict[Table, list[dict[str, Any]]] = field(default_factory=dict)
+    copies: TableCopies
 
     def bring_theirs(self) -> None:
         self.theirs = add_company(self.services, self.sandbox, THEIRS)
 
     def keep(self) -> None:
         """Remember every row there is, for `restore`."""
-        with self.reading() as connection:
-            for table in Base.metadata.sorted_tables:
-                rows = connection.execute(select(table))
-                self.kept[table] = [dict(row._mapping) for row in rows]
+        self.copies.keep()
 
     def restore(self) -> None:
         """As it was at `keep`, so that no request sees what the one before it did."""
-        with self.services.db.engine.begin() as connection:
-            for table in reversed(Base.metadata.sorted_tables):
-                connection.execute(table.delete())
-            for table in Base.metadata.sorted_tables:
-                if rows := self.kept[table]:
-                    connection.execute(table.insert(), rows)
+        self.copies.restore()
         self.services.enqueue.redis.flushall()
 
     def browser(self, side: Side | None = None) -> FlaskClient:
@@ -159,12 +162,7 @@ class Worlds:
     def snapshot(self, side: Side) -> dict[str, list[Row]]:
         """Every row of a company, in every table."""
         with self.reading() as connection:
-            return {
-                table.name: connection.execute(
-                    select(table).where(side.owns(table)).order_by(*table.primary_key)
-                ).all()
-                for table in Base.metadata.sorted_tables
-            }
+            return {table: connection.execute(query).all() for table, query in side.queries.items()}
 
     @contextmanager
     def reading(self) -> Iterator[Any]:
@@ -283,13 +281,15 @@ def _by_type(services: Services, side: Side, column: Column[Any], which: int) ->
 
 
 @pytest.fixture
-def alone(services: Services, sandbox: Sandbox, mailbox, stripe_url: str) -> Worlds:
+def alone(services: Services, sandbox: Sandbox, mailbox, stripe_url: str) -> Iterator[Worlds]:
     """Only our company is there; `bring_theirs` brings the other."""
     services = dataclasses.replace(services, now=sandbox.clock.now)
     ours = add_company(services, sandbox, OURS)
     app = create_app(services)
     app.testing = True
-    return Worlds(app, services, sandbox, ours, ours)
+    worlds = Worlds(app, services, sandbox, ours, ours, TableCopies(services.db.engine))
+    yield worlds
+    worlds.copies.drop()
 
 
 @pytest.fixture
