@@ -267,6 +267,7 @@ def test_a_server_that_breaks_off_after_taking_the_mail_has_taken_it():
     ok = b"250 ok\r\n"
     dialogue = (b"220 hi\r\n", ok, ok, ok, b"354 go\r\n")
     listener = socket.create_server(("127.0.0.1", 0))
+    taken = []
 
     def talk():
         connection, _ = listener.accept()
@@ -274,8 +275,8 @@ def test_a_server_that_breaks_off_after_taking_the_mail_has_taken_it():
             for reply in dialogue:
                 connection.sendall(reply)
                 lines.readline()
-            while lines.readline() not in (b".\r\n", b""):
-                pass
+            while (line := lines.readline()) not in (b".\r\n", b""):
+                taken.append(line)
             connection.sendall(ok)
 
     thread = threading.Thread(target=talk)
@@ -283,6 +284,7 @@ def test_a_server_that_breaks_off_after_taking_the_mail_has_taken_it():
     Mailer(f"smtp://127.0.0.1:{listener.getsockname()[1]}", timeout=5, helo="h").send(MAIL)
     thread.join()
     listener.close()
+    assert b"Subject: " + MAIL.subject.encode() in b"".join(taken)
 
 
 @pytest.mark.parametrize(

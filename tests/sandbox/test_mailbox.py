@@ -76,7 +76,9 @@ def test_a_mailbox_can_turn_mail_away_as_often_as_told(mailbox):
 
 
 def test_a_mailbox_that_never_started_can_be_stopped():
-    Mailbox().stop()
+    mailbox = Mailbox()
+    mailbox.stop()
+    assert mailbox.messages() == []
 
 
 def test_the_list_shows_newest_first_and_pages(site, mailbox):

@@ -152,8 +152,11 @@ def test_a_line_cut_short_is_read_again(tmp_path, stripe, span, whole):
 
 def test_a_finished_reading_asks_stripe_nothing_more(whole, span):
     nowhere = StripeGateway("http://127.0.0.1:9", retries=0).account("sk_test_nowhere")
+    before = judged(whole, span)
 
     read(nowhere, whole, span, silent)
+
+    assert judged(whole, span) == before
 
 
 def test_the_directory_of_another_account_is_refused(whole, span):
