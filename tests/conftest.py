@@ -11,11 +11,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import cheap_apps
+import cheap_engines
 import memory_disk
 import pytest
 from cryptography.fernet import Fernet
 from redis import Redis
 from sqlalchemy import Engine, text
+from stripe import HTTPClient
 from webhook_cast import HOOK_SECRET, PLATFORM_SECRET
 
 from bench.servers import postgres_server, redis_server
@@ -40,7 +42,9 @@ NOWHERE = "127.0.0.1:9"  # the discard port: nothing listens, so a stray request
 ENCRYPTION_KEY = Fernet.generate_key().decode()
 
 cheap_apps.use()
+cheap_engines.use()
 memory_disk.use()
+HTTPClient.INITIAL_DELAY = HTTPClient.MAX_DELAY = 0.0  # real seconds before it asks again
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,18 +4,37 @@ from __future__ import annotations
 
 import functools
 from types import CodeType
+from typing import Any, ClassVar
 
 from flask import Flask
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
 from werkzeug.routing import Rule
 
+MADE = ("_parts", "_trace", "_converters", "_build", "_build_unknown")  # by `Rule.compile`
 
-class LazyRule(Rule):
-    """Compiles the functions that write its address when one is written for the first time.
 
-    Werkzeug compiles both while the rule is made, which is nearly all that an application costs.
+class SharedRule(Rule):
+    """A rule that was compiled for one application serves the next.
+
+    What Werkzeug makes of a rule is nearly all that an application costs. The functions that write
+    its address are compiled when one is written for the first time.
     """
+
+    _compiled: ClassVar[dict[tuple[object, ...], dict[str, Any]]] = {}
+
+    def compile(self) -> None:
+        assert self.map is not None
+        words = (self.rule, self.subdomain, self.host, self.map.host_matching, self.merge_slashes)
+        key = (*words, repr(self.defaults), *self.map.converters.values())
+        if known := self._compiled.get(key):
+            self.arguments |= known["_converters"].keys()
+            vars(self).update(known)
+        else:
+            super().compile()
+            self._compiled[key] = {name: vars(self)[name] for name in MADE}
+        for name in ("_build", "_build_unknown"):  # of this rule, with what is known to all
+            setattr(self, name, vars(self)[name].__func__.__get__(self))
 
     def _compile_builder(self, append_unknown: bool = True):
         compiled = functools.cache(super()._compile_builder)
@@ -37,5 +56,5 @@ class TemplatesOfAllApps(BytecodeCache):
 
 def use() -> None:
     """For every application that is made from now on."""
-    Flask.url_rule_class = LazyRule
+    Flask.url_rule_class = SharedRule
     Flask.jinja_options = {"bytecode_cache": TemplatesOfAllApps()}
