@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import cheap_apps
-import cheap_engines
 import memory_disk
 import pytest
 from cryptography.fernet import Fernet
@@ -42,7 +41,6 @@ NOWHERE = "127.0.0.1:9"  # the discard port: nothing listens, so a stray request
 ENCRYPTION_KEY = Fernet.generate_key().decode()
 
 cheap_apps.use()
-cheap_engines.use()
 memory_disk.use()
 HTTPClient.INITIAL_DELAY = HTTPClient.MAX_DELAY = 0.0  # real seconds before it asks again
 
