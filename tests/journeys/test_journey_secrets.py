@@ -117,5 +117,5 @@ def _pages(journey, case: RecoveryCase) -> list[str]:
                 continue
             path = rule.rule.replace("<int:case_id>", str(case.id))
             pages.append(client.get(path).text)
-    assert any("Record" in page for page in pages)
+    assert any("Audit log" in page for page in pages)
     return pages
