@@ -48,7 +48,7 @@ pages: $(VENV)/.dev
 	@echo "Look at build/pages/*.png"
 
 migration: $(VENV)/.dev
-	DATABASE_URL=sqlite:///.run/migration.db $(BIN)/alembic revision --autogenerate -m "$(m)"
+	@$(BIN)/python tests/support/new_migration.py "$(m)"
 
 clean:
 	rm -rf $(VENV) .run build *.egg-info

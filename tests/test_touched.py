@@ -26,6 +26,7 @@ SOURCES = {
         ("tests/support/ledger_cast.py", ["tests/web/test_roles.py"]),
         ("tests/web/test_roles.py", ["tests/web/test_roles.py"]),
         ("recover/cases/nobody_s.py", []),
+        ("recover/migrations/versions/0060_x.py", ["tests/migrations"]),
         ("docs/words.md", []),
     ],
 )
@@ -40,6 +41,7 @@ def test_a_module_that_everybody_imports_runs_its_own_tests_alone():
     assert set(touched(["recover/models/cases.py"], sources)) == {
         *ALWAYS,
         "tests/models/test_cases.py",
+        "tests/migrations",
     }
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 
+import new_migration
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -28,6 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from recover import migrations
 from recover.compliance import audit_log
 from recover.foundation import upgrade
 from recover.foundation.database import Base, Database, make_engine
@@ -231,3 +234,20 @@ def _an_old_case(metadata: MetaData) -> dict[str, dict[str, object]]:
 def _some(column: Column) -> object:
     kinds = {DateTime: SOME_TIME, String: "x", Boolean: False, Integer: 1, Float: 0.5, JSON: []}
     return next(value for kind, value in kinds.items() if isinstance(column.type, kind))
+
+
+def test_the_next_migration_is_written_against_a_fresh_database_of_its_own(tmp_path, monkeypatch):
+    """Nobody's settings are needed, and what is new is added without copying the table."""
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    scripts = tmp_path / "migrations"
+    shutil.copytree(Path(migrations.__file__).parent, scripts)
+    newest = max((scripts / "versions").glob("0*.py"))
+    newest.unlink()  # so that something is missing
+
+    made = new_migration.write("What was taken away", scripts)
+
+    text = made.read_text(encoding="utf-8")
+    assert made.name.startswith(newest.name[:4])
+    assert "op.add_column(" in text
+    assert "op.create_table(" in text
+    assert "batch_alter_table" not in text

@@ -43,6 +43,8 @@ def touched(paths: Iterable[str], sources: dict[str, str]) -> list[str]:
             found.add(path)
         elif path.endswith(".py"):
             found |= _of_module(path, sources)
+        if path.startswith(("recover/models/", "recover/migrations/")):
+            found.add("tests/migrations")
     return sorted(one for one in found if not one.startswith(SLOW))
 
 

@@ -1,7 +1,7 @@
 """Every setting of an account: what it is called, what it does, which values it takes.
 
-The pages, the commands, the audit log and the tests all read this one list. A setting's name is its
-column of `Account`; what it makes happen stands where that column is read.
+The pages, the commands, the audit log and the tests all read this one list. A setting's
+name is its column of `Account`; its effect is coded wherever that column is read.
 """
 
 from __future__ import annotations
