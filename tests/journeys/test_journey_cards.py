@@ -210,7 +210,7 @@ def test_a_customer_of_one_link_cannot_finish_another_s_setup(journey):
     other = journey.fail("expired_card", email="eve@example.test", amount=900)
     journey.settle()
 
-    journey.visit(journey.card_link(0))
+    journey.visit(journey.card_link(to="ada@example.test"))
     journey.settle()
 
     assert journey.case(other).state == "open"

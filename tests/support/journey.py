@@ -242,10 +242,12 @@ class Journey:
         """The templates of the mails that left, oldest first."""
         return [row.template for row in self.messages if row.status == "sent"]
 
-    def card_link(self, nth: int = -1) -> str:
-        """The card page's address in the nth mail."""
-        links = [link for mail in self.mails for link in mail.links if "/card/" in link]
-        return links[nth]
+    def card_link(self, nth: int = -1, to: str = "") -> str:
+        """The card page's address in the nth mail; ``to`` one address, where several get mail:
+        what is due at one moment leaves in any order.
+        """
+        mails = [mail for mail in self.mails if not to or to in mail.to]
+        return [link for mail in mails for link in mail.links if "/card/" in link][nth]
 
     def charged(self, invoice_id: str) -> list[bool]:
         """Every authorisation of an invoice in the sandbox's own books: approved or not."""
