@@ -89,6 +89,8 @@ def test_no_module_is_called_utils():
 
 def test_imports_keep_their_contracts(monkeypatch, tmp_path):
     monkeypatch.chdir(ROOT)
+    # It would silence every logger there is, also for the tests that follow in this process.
+    monkeypatch.setattr(import_linter.logging_config, "dictConfig", lambda _config: None)
     arguments = ["--no-logo", "--cache-dir", str(tmp_path)]
 
     result = CliRunner().invoke(import_linter.lint_imports_command, arguments)
