@@ -29,7 +29,7 @@ def get_access(call: Call) -> dict[str, Any]:
     every page view; still, keep the answer for a minute.
     """
     with call.services.db.read() as session:
-        found = entitlement.of_customer(
+        found = entitlement.customer_entitlement(
             session,
             visible(call, call.query.account),
             call.path["customer"],

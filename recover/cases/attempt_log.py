@@ -13,30 +13,32 @@ from recover.dunning import Outcome, rule_of
 from recover.models import Attempt, RecoveryCase
 
 SETTLE, SEEN, ABANDON = "settle", "seen", "abandon"
-WORDS = {
+OUTCOME_TEXTS = {
     Outcome.SUCCEEDED: "The bank agreed: paid.",
     Outcome.REQUIRES_ACTION: "The bank asks the cardholder to confirm.",
     Outcome.ABANDONED: "Not made: there was nothing to charge any more.",
 }
 
 
-def changed(session: Session, case: RecoveryCase, row: Attempt, before: str, at: datetime) -> None:
-    """A line about a try whose outcome was ``before``; none where it is still the same.
+def note_outcome(
+    session: Session, case: RecoveryCase, row: Attempt, before: str, at: datetime
+) -> None:
+    """A line about a try prefix outcome was ``before``; none where it is still the same.
 
     ``before`` is "" for a try of Stripe's or the customer's own, seen for the first time.
     """
     if row.outcome in (before, Outcome.PENDING):
         return
     verb = ABANDON if row.outcome == Outcome.ABANDONED else SETTLE if before else SEEN
-    whose = "" if before else f"{row.reason} "
-    note(session, case, verb, whose + words(row), at, actor=STRIPE)
+    prefix = "" if before else f"{row.reason} "
+    note(session, case, verb, prefix + outcome_text(row), at, actor=STRIPE)
 
 
-def words(row: Attempt) -> str:
+def outcome_text(row: Attempt) -> str:
     """What Stripe answered, with its own code."""
     outcome = Outcome(row.outcome)
     if outcome != Outcome.FAILED:
-        return WORDS[outcome]
+        return OUTCOME_TEXTS[outcome]
     code = row.decline_code or row.error_code
     named = f" ({code})" if code else ""
     return f"Declined{named}: {rule_of(past_attempt(row)).text}"

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from recover.cases import attempt_log
-from recover.cases.charge_import import put_card
+from recover.cases.charge_import import copy_card
 from recover.cases.evidence import Evidence, still_owed
 from recover.cases.timeline import note
 from recover.compliance.audit_log import RECOVER
@@ -31,7 +31,7 @@ from recover.stripe_api.objects import Payment
 IN_FLIGHT = timedelta(minutes=5)
 DEBIT_CHECK = timedelta(hours=6)
 # Stripe forgets an idempotency key after 24 hours; beyond that a repeat would charge again.
-KEY_LIFE = timedelta(hours=23)
+KEY_LIFETIME = timedelta(hours=23)
 
 OUTCOMES = {
     "succeeded": Outcome.SUCCEEDED,
@@ -63,13 +63,13 @@ def begin(
         trigger=decision.trigger,
         outcome=Outcome.OBSERVED if observing else Outcome.PENDING,
         reason=decision.reason,
-        proposal=_as_kept(decision.proposal),
+        proposal=_as_json(decision.proposal),
         idempotency_key=f"recover-{case.id}-{secrets.token_hex(12)}",
         amount_minor=case.amount_remaining_minor,
         currency=case.currency,
         attempted_at=evidence.at,
     )
-    put_card(row, evidence.method)
+    copy_card(row, evidence.method)
     try:
         with session.begin_nested():
             session.add(row)
@@ -80,7 +80,7 @@ def begin(
     return row
 
 
-def _as_kept(proposal: Proposal | None) -> dict[str, Any] | None:
+def _as_json(proposal: Proposal | None) -> dict[str, Any] | None:
     """A proposal as it is kept with its attempt, for learning and for off-policy estimates."""
     if proposal is None:
         return None
@@ -123,11 +123,11 @@ def make(services: Services, account: Account, attempt_id: int) -> Payment | Non
     except StripeRejected as error:
         settle(services, attempt_id, Outcome.ABANDONED, {"error_code": error.code})
         return None
-    settle(services, attempt_id, OUTCOMES[payment.status], _answer(payment))
+    settle(services, attempt_id, OUTCOMES[payment.status], _answer_columns(payment))
     return payment
 
 
-def _answer(payment: Payment) -> dict[str, str | None]:
+def _answer_columns(payment: Payment) -> dict[str, str | None]:
     return {
         "stripe_payment_intent_id": payment.payment_intent_id,
         "stripe_charge_id": payment.charge_id or None,
@@ -165,11 +165,11 @@ def settle(
         if settled:
             session.refresh(row)
             case = session.get_one(RecoveryCase, row.case_id)
-            attempt_log.changed(session, case, row, Outcome.PENDING, services.now())
+            attempt_log.note_outcome(session, case, row, Outcome.PENDING, services.now())
         return bool(settled)
 
 
-def overtaken(session: Session, case: RecoveryCase, evidence: Evidence) -> bool:
+def paid_since(session: Session, case: RecoveryCase, evidence: Evidence) -> bool:
     """Somebody paid after this evidence was fetched: what it says is owed is owed no more."""
     query = select(Attempt.id).where(
         Attempt.account_id == case.account_id,
@@ -180,12 +180,12 @@ def overtaken(session: Session, case: RecoveryCase, evidence: Evidence) -> bool:
     return still_owed(evidence) and session.scalar(query.limit(1)) is not None
 
 
-def patience(row: Attempt) -> timedelta:
+def recheck_after(row: Attempt) -> timedelta:
     """How long to wait before looking at an unanswered try again: a bank takes days."""
     return DEBIT_CHECK if row.stripe_payment_intent_id else IN_FLIGHT
 
 
-class Standing(StrEnum):
+class PendingState(StrEnum):
     """What can be said of a try whose answer is missing."""
 
     WAIT = "wait"  # another process is waiting for the answer, or a bank is
@@ -193,22 +193,22 @@ class Standing(StrEnum):
     LOST = "lost"  # no charge came of it, and it must not be repeated
 
 
-def standing(row: Attempt, evidence: Evidence, mode: str) -> Standing:
+def pending_state(row: Attempt, evidence: Evidence, mode: str) -> PendingState:
     """Decide about a pending row for which Stripe shows no charge.
 
     ``mode`` is the account's by now: while it only observes, nothing of ours is tried again.
     """
     invoice, age = evidence.invoice, evidence.at - row.attempted_at
     if row.stripe_payment_intent_id and invoice and invoice.payment_intent_status == "processing":
-        return Standing.WAIT
+        return PendingState.WAIT
     if age < IN_FLIGHT:
-        return Standing.WAIT
+        return PendingState.WAIT
     unchanged = evidence.method is not None and evidence.method.id == row.payment_method_id
-    fresh = age < KEY_LIFE and not row.stripe_payment_intent_id
+    fresh = age < KEY_LIFETIME and not row.stripe_payment_intent_id
     wanted = mode != RetryMode.OBSERVE or row.trigger == Trigger.SUBSCRIBER
     if still_owed(evidence) and unchanged and fresh and wanted:
-        return Standing.REPEAT
-    return Standing.LOST
+        return PendingState.REPEAT
+    return PendingState.LOST
 
 
 def abandon(session: Session, case: RecoveryCase, row: Attempt, now: datetime) -> None:

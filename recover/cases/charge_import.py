@@ -24,28 +24,28 @@ CLOCK_SKEW = timedelta(seconds=60)
 NO_METHOD = "missing"
 
 
-def absorb(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
+def import_charges(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
     """Bring our rows in line with the charges Stripe shows: settle ours, add Stripe's own."""
     rows = attempts_of(session, case)
-    known = {row.stripe_charge_id: row for row in rows}
+    by_charge_id = {row.stripe_charge_id: row for row in rows}
     for charge in evidence.invoice_charges():
-        row = known.get(charge.id)
-        if charge.status == "pending" or (row and _complete(row)):
+        row = by_charge_id.get(charge.id)
+        if charge.status == "pending" or (row and _is_complete(row)):
             continue  # a bank debit not yet answered; or nothing new
         row = row or _our_attempt(rows, charge)
         if row is None:
-            row = _attempt_of_charge(case, charge)
+            row = _new_attempt(case, charge)
             session.add(row)
             rows.append(row)
         before = row.outcome or ""
         _settle_with_charge(row, charge, evidence.at)
-        attempt_log.changed(session, case, row, before, evidence.at)
+        attempt_log.note_outcome(session, case, row, before, evidence.at)
         issuer_outages.note_answer(session, case, row, rows, evidence.at)
     _settle_unconfirmed(session, case, rows, evidence)
     session.flush()
 
 
-def _complete(row: Attempt) -> bool:
+def _is_complete(row: Attempt) -> bool:
     """The row says all that the charge does. The answer to `pay` leaves out some of it."""
     return row.outcome != Outcome.PENDING and bool(row.network_status)
 
@@ -72,7 +72,7 @@ def _same_method(row: Attempt, charge: Charge) -> bool:
     return not (charged and row.payment_method_id) or charged == row.payment_method_id
 
 
-def _attempt_of_charge(case: RecoveryCase, charge: Charge) -> Attempt:
+def _new_attempt(case: RecoveryCase, charge: Charge) -> Attempt:
     return Attempt(
         account_id=case.account_id,
         case_id=case.id,
@@ -95,7 +95,7 @@ def _settle_unconfirmed(
         if row.outcome == Outcome.REQUIRES_ACTION:
             row.outcome, row.settled_at = Outcome.FAILED, evidence.at
             row.error_code = row.error_code or "authentication_required"
-            attempt_log.changed(session, case, row, Outcome.REQUIRES_ACTION, evidence.at)
+            attempt_log.note_outcome(session, case, row, Outcome.REQUIRES_ACTION, evidence.at)
 
 
 def record_chargeless_failure(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
@@ -120,9 +120,9 @@ def record_chargeless_failure(session: Session, case: RecoveryCase, evidence: Ev
         attempted_at=evidence.at,
         settled_at=evidence.at,
     )
-    put_card(row, evidence.method)
+    copy_card(row, evidence.method)
     session.add(row)
-    attempt_log.changed(session, case, row, "", evidence.at)
+    attempt_log.note_outcome(session, case, row, "", evidence.at)
 
 
 def _settle_with_charge(row: Attempt, charge: Charge, now: datetime) -> None:
@@ -137,10 +137,10 @@ def _settle_with_charge(row: Attempt, charge: Charge, now: datetime) -> None:
     row.network_advice_code = charge.network_advice_code
     row.outcome_type = charge.outcome_type
     row.network_status = charge.network_status
-    put_card(row, charge.method)
+    copy_card(row, charge.method)
 
 
-def put_card(row: Attempt, method: PaymentMethod | None) -> None:
+def copy_card(row: Attempt, method: PaymentMethod | None) -> None:
     if method is None:
         return
     row.payment_method_id = method.id

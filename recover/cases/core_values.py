@@ -94,10 +94,10 @@ def past_attempt(row: Attempt) -> PastAttempt:
 def attempts_of_charges(charges: Sequence[Charge]) -> tuple[PastAttempt, ...]:
     """The charges of one invoice as its payment attempts, oldest first."""
     ordered = sorted(charges, key=lambda one: (one.created_at, one.id))
-    return tuple(_try(one, first=nth == 0) for nth, one in enumerate(ordered))
+    return tuple(_attempt_of_charge(one, first=nth == 0) for nth, one in enumerate(ordered))
 
 
-def _try(charge: Charge, *, first: bool) -> PastAttempt:
+def _attempt_of_charge(charge: Charge, *, first: bool) -> PastAttempt:
     """Every later try is taken as a scheduled one: Stripe does not say who asked for it."""
     failed = charge.status != "succeeded"
     return PastAttempt(

@@ -38,10 +38,10 @@ def note_answer(
     others = issuer_answers(session, row, failures)
     found = outage_behind(failures, [word for word in others if word.at <= row.attempted_at])
     if found and found.over_at is None:
-        wake(session, case, row.card_issuer, now)
+        make_waiting_due(session, case, row.card_issuer, now)
 
 
-def wake(session: Session, case: RecoveryCase, issuer: str, now: datetime) -> None:
+def make_waiting_due(session: Session, case: RecoveryCase, issuer: str, now: datetime) -> None:
     """Mark the account's other cases due that a technical failure on this issuer's cards holds up.
 
     Thousands may fall due at once: the clock puts them on the queue, and the workers, as many as

@@ -21,12 +21,12 @@ from recover.stripe_api.objects import Charge
 STRIPE_EARLY = timedelta(hours=1)
 
 
-def recover(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
+def book_recovery(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
     """Write the line of a recovered invoice: the amount owed when the case opened."""
     rows = attempts_of(session, case)
     winner = next((row for row in rows if row.outcome == Outcome.SUCCEEDED), None)
     invoice = evidence.invoice
-    share = credit(
+    attribution = credit(
         tuple(past_attempt(row) for row in rows),
         past_attempt(winner) if winner else None,
         paid_out_of_band=bool(invoice and invoice.paid_out_of_band),
@@ -39,15 +39,15 @@ def recover(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
             case_id=case.id,
             kind=LedgerKind.RECOVERED,
             reference=case.stripe_invoice_id,
-            source=share.source,
-            reason=share.reason,
+            source=attribution.source,
+            reason=attribution.reason,
             amount_minor=case.amount_minor,
             currency=case.currency,
             at=(invoice.paid_at if invoice else None) or evidence.at,
         )
     )
     for charge in evidence.invoice_charges():  # a refund may be heard of before the payment
-        give_back(session, case.account_id, charge, evidence.at)
+        book_given_back(session, case.account_id, charge, evidence.at)
 
 
 def _saved_on_our_page(session: Session, winner: Attempt) -> bool:
@@ -64,7 +64,7 @@ def _stripe_was_due(case: RecoveryCase, winner: Attempt) -> bool:
     return planned is not None and winner.attempted_at >= planned - STRIPE_EARLY
 
 
-def take_back(session: Session, case: RecoveryCase) -> None:
+def undo_recovery(session: Session, case: RecoveryCase) -> None:
     """Undo the line of a case that turns out not to be recovered."""
     session.execute(
         delete(LedgerLine).where(
@@ -75,7 +75,7 @@ def take_back(session: Session, case: RecoveryCase) -> None:
     )
 
 
-def give_back(session: Session, account_id: int, charge: Charge, now: datetime) -> None:
+def book_given_back(session: Session, account_id: int, charge: Charge, now: datetime) -> None:
     """Net out a refund or a dispute of a charge that recovered an invoice.
 
     The line always shows the whole of what was given back so far, so that a second, partial
@@ -90,12 +90,12 @@ def give_back(session: Session, account_id: int, charge: Charge, now: datetime) 
         return
     case = session.get_one(RecoveryCase, attempt.case_id)
     refunded = charge.amount_refunded_minor
-    _book(session, case, charge, LedgerKind.REFUNDED, refunded, now)
+    _set_amount(session, case, charge, LedgerKind.REFUNDED, refunded, now)
     if charge.disputed:
-        _book(session, case, charge, LedgerKind.DISPUTED, charge.amount_minor - refunded, now)
+        _set_amount(session, case, charge, LedgerKind.DISPUTED, charge.amount_minor - refunded, now)
 
 
-def _book(
+def _set_amount(
     session: Session,
     case: RecoveryCase,
     charge: Charge,

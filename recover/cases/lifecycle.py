@@ -34,14 +34,14 @@ from recover.models import Account, Ending, EndingStatus, RecoveryCase
 from recover.services import Services
 from recover.stripe_api.objects import Charge, Invoice, Subscription
 
-OUR_HAND = {
+ACTION_BEHIND = {
     CloseReason.SUBSCRIPTION_ENDED: EndOfDunning.CANCEL,
     CloseReason.UNCOLLECTIBLE: EndOfDunning.UNCOLLECTIBLE,
 }
 OPENED = "A renewal could not be charged."
 
 
-def current(
+def find_or_open(
     session: Session, services: Services, account: Account, evidence: Evidence
 ) -> RecoveryCase | None:
     """The invoice's case, held as by `locked` and opened where one is due, with what Stripe shows
@@ -52,7 +52,7 @@ def current(
     if case is None:
         case, created = open_case(session, services, account, evidence)
     if case:
-        absorb(session, account, case, evidence)
+        update_from_evidence(session, account, case, evidence)
     if case and created:  # only now does the case say why it failed
         webhook_events.announce(session, case, "open", OPENED, evidence.at)
     return case
@@ -81,7 +81,7 @@ def open_case(
     if invoice is None or subscription is None or _left_by_choice(subscription):
         return None, False
     failures = [charge for charge in evidence.invoice_charges() if charge.status == "failed"]
-    failed = _as_it_failed(invoice, failures)
+    failed = _state_when_failed(invoice, failures)
     if not opens_case(failed):
         return None, False
     values = {
@@ -105,14 +105,14 @@ def open_case(
     case = locked(session, account, invoice.id)
     if case and created:
         reason = f"Renewal invoice {invoice.number or invoice.id} could not be charged."
-        # announced by `current`, once the case says why it failed
+        # announced by `find_or_open`, once the case says why it failed
         note(session, case, "open", reason, evidence.at, announce=False)
         if not failures:
             charge_import.record_chargeless_failure(session, case, evidence)
     return case, created
 
 
-def _as_it_failed(invoice: Invoice, failures: list[Charge]) -> InvoiceState:
+def _state_when_failed(invoice: Invoice, failures: list[Charge]) -> InvoiceState:
     """The invoice before anybody paid it: one that was paid before we heard of its failure has
     failed and come back all the same, if not by us.
     """
@@ -129,7 +129,9 @@ def _left_by_choice(subscription: Subscription) -> bool:
     )
 
 
-def absorb(session: Session, account: Account, case: RecoveryCase, evidence: Evidence) -> None:
+def update_from_evidence(
+    session: Session, account: Account, case: RecoveryCase, evidence: Evidence
+) -> None:
     """Write down what Stripe shows now: what is owed, by whom, and every authorisation."""
     invoice, subscription = evidence.invoice, evidence.subscription
     if invoice:
@@ -138,18 +140,18 @@ def absorb(session: Session, account: Account, case: RecoveryCase, evidence: Evi
         if invoice.status == "open":  # once paid, Stripe forgets what it had planned; we do not
             case.stripe_next_attempt_at = invoice.next_payment_attempt_at
     if case.erased_at is None:
-        _name(account, case, evidence)
+        _update_customer(account, case, evidence)
     if subscription:
         case.product = subscription.product_name or (invoice.description if invoice else "")
         case.subscription_status = subscription.status
     if invoice and subscription:
         case.paid_until = paid_until(invoice, subscription) or case.paid_until
     case.paid_hours = [at.isoformat() for at in evidence.paid_hours(case.failed_at)]
-    charge_import.absorb(session, case, evidence)
+    charge_import.import_charges(session, case, evidence)
     _describe_latest_failure(session, case)
 
 
-def _name(account: Account, case: RecoveryCase, evidence: Evidence) -> None:
+def _update_customer(account: Account, case: RecoveryCase, evidence: Evidence) -> None:
     """Whose case it is. Stripe goes on knowing an erased person; that must not come back here."""
     if evidence.invoice:
         case.hosted_invoice_url = evidence.invoice.hosted_invoice_url
@@ -183,7 +185,7 @@ def reopen(
     actor: str = RECOVER,
 ) -> None:
     """The invoice is open and owed although the case had ended: it goes on."""
-    ledger.take_back(session, case)
+    ledger.undo_recovery(session, case)
     case.state, case.close_reason, case.closed_at = CaseState.OPEN, "", None
     if case.erased_at and not customer_erased(session, case.account_id, case.stripe_customer_id):
         case.erased_at = None  # it was only old; to go on with it their address is needed
@@ -219,11 +221,11 @@ def finish(session: Session, case: RecoveryCase, evidence: Evidence, stop: Stop)
     """End the case as the core says. False where it had already ended that way."""
     if case.state == stop.state and case.closed_at is not None:
         return False
-    if case.state == CaseState.EXHAUSTED and _by_our_hand(session, case, stop):
+    if case.state == CaseState.EXHAUSTED and _done_by_end_of_dunning(session, case, stop):
         return False
     _end(case, stop, evidence.at)
     if stop.state == CaseState.RECOVERED:
-        ledger.recover(session, case, evidence)
+        ledger.book_recovery(session, case, evidence)
         note(session, case, "recover", stop.reason, evidence.at)
     else:
         verb = "exhaust" if stop.close_reason == CloseReason.WINDOW_OVER else "close"
@@ -231,9 +233,9 @@ def finish(session: Session, case: RecoveryCase, evidence: Evidence, stop: Stop)
     return True
 
 
-def _by_our_hand(session: Session, case: RecoveryCase, stop: Stop) -> bool:
+def _done_by_end_of_dunning(session: Session, case: RecoveryCase, stop: Stop) -> bool:
     """Stripe shows what the end of dunning did there: the case stays exhausted for it."""
-    action = OUR_HAND.get(stop.close_reason) if stop.close_reason else None
+    action = ACTION_BEHIND.get(stop.close_reason) if stop.close_reason else None
     query = select(Ending.id).where(
         Ending.case_id == case.id,
         Ending.action == action,

@@ -65,7 +65,7 @@ def run_due() -> int:
 def run_step(case_id: int) -> None:
     here = services()
     try:
-        steps.step(here, case_id)
+        steps.run(here, case_id)
     except StripeAccessLost as error:
         connections.note_trouble(here, steps.account_id_of(here, case_id), str(error))
         steps.back_off(here, case_id, error)

@@ -13,12 +13,14 @@ from recover.models import Suppression, SuppressionReason
 from recover.services import Services
 
 
-def suppressed(session: Session, account_id: int, customer_id: str) -> bool:
+def is_suppressed(session: Session, account_id: int, customer_id: str) -> bool:
     """The customer asked for no more mail, or their address refuses it."""
-    return reason_for(session, account_id, customer_id) is not None
+    return suppression_reason(session, account_id, customer_id) is not None
 
 
-def reason_for(session: Session, account_id: int, customer_id: str) -> SuppressionReason | None:
+def suppression_reason(
+    session: Session, account_id: int, customer_id: str
+) -> SuppressionReason | None:
     """Why nothing is sent to this customer; None where mail is sent."""
     query = select(Suppression.reason).where(
         Suppression.account_id == account_id, Suppression.stripe_customer_id == customer_id

@@ -112,7 +112,7 @@ def _past_due(services: Services, account: Account, invoice: Invoice, now: datet
         return PastDue(state, retry_at, None, None, timing_in_force.within_limits(account, DEFAULT))
     evidence = fetch_evidence(services.stripe(account), invoice.id, now)
     with services.db.read() as session:
-        facts = sync.facts(session, account, case, evidence)
+        facts = sync.load_facts(session, account, case, evidence)
     steps = timing_in_force.campaign_of(account, case)
     return PastDue(state, facts.next_stripe_attempt_at, _snapshot(case), facts, steps)
 

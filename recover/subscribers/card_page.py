@@ -71,19 +71,19 @@ def link_by_id(services: Services, public_id: str) -> tuple[Account, Link]:
         return session.get_one(Account, link.account_id), link
 
 
-def view(services: Services, account: Account, link: Link) -> CardPage:
+def load_page(services: Services, account: Account, link: Link) -> CardPage:
     """What the page shows for a valid link, from fresh evidence; notes the first opening.
 
     Raises StripeUnavailable, StripeAccessLost.
     """
-    _opened(services, link)
+    _note_first_opening(services, link)
     if link.revoked_at:
         return CardPage(PageState.REVOKED, account, link)
     if account.disconnected_at:
         return CardPage(PageState.DISCONNECTED, account, link)
     stripe = services.stripe(account)
     subscription = stripe.subscription(link.stripe_subscription_id)
-    owed = tuple(map(_owed, filter(payable, stripe.open_invoices(link.stripe_customer_id))))
+    owed = tuple(map(_owed_invoice, filter(payable, stripe.open_invoices(link.stripe_customer_id))))
     charged = subscription.charged_method() if subscription else None
     return CardPage(
         state=_state(services, link, subscription, owed),
@@ -138,7 +138,7 @@ def revoke_all(
     return len(links)
 
 
-def _opened(services: Services, link: Link) -> None:
+def _note_first_opening(services: Services, link: Link) -> None:
     if link.opened_at is None:
         with services.db.begin() as session:
             session.get_one(Link, link.id).opened_at = services.now()
@@ -154,7 +154,7 @@ def _opened(services: Services, link: Link) -> None:
             )
 
 
-def _owed(invoice: Invoice) -> Owed:
+def _owed_invoice(invoice: Invoice) -> Owed:
     return Owed(
         invoice.id,
         invoice.number,

@@ -34,7 +34,7 @@ DEFAULT_CURRENCY = "usd"
 REASON = "The subscriber replaced the card on the card page and asked to pay now."
 
 
-class TooManyTries(PermanentError):
+class TooManyCardUpdates(PermanentError):
     """The page was used too often from one ``scope``: link, origin or card."""
 
     def __init__(self, message: str, *, scope: str) -> None:
@@ -76,10 +76,10 @@ def start(
     """A SetupIntent for Stripe's Payment Element; with ``return_url``, hosted Checkout instead.
 
     ``invoice_ids`` are those the visitor agreed to pay with the new card. ``return_url`` gets
-    ``?session_id={CHECKOUT_SESSION_ID}`` added. Raises TooManyTries, NotPossible,
+    ``?session_id={CHECKOUT_SESSION_ID}`` added. Raises TooManyCardUpdates, NotPossible,
     StripeUnavailable, StripeAccessLost.
     """
-    page = card_page.view(services, account, link)
+    page = card_page.load_page(services, account, link)
     if page.state not in (PageState.OWED, PageState.CARD_ONLY, PageState.PAID):
         raise NotPossible("This link can no longer be used to change a card.")
     agreed = [owed.invoice_id for owed in page.owed if owed.invoice_id in invoice_ids]
@@ -97,7 +97,7 @@ def start(
         )
         session.add(row)
     currency = page.owed[0].currency if page.owed else DEFAULT_CURRENCY
-    setup = _create(services.stripe(account), link, row, return_url, currency)
+    setup = _create_setup(services.stripe(account), link, row, return_url, currency)
     with services.db.begin() as session:
         stored = session.get_one(CardUpdate, row.id)
         stored.stripe_setup_intent_id = setup.id or None
@@ -105,7 +105,7 @@ def start(
     return setup
 
 
-def _create(
+def _create_setup(
     stripe: StripeAccount, link: Link, row: CardUpdate, return_url: str, currency: str
 ) -> CardSetup:
     key, metadata = f"recover-card-{row.id}-{link.public_id}", {"recover_link": link.public_id}
@@ -125,19 +125,19 @@ def _create(
 
 def _check_caps(session: Session, services: Services, link: Link, origin: str) -> None:
     now = services.now()
-    of_link = _count(
+    of_link = _count_updates(
         session, CardUpdate.link_id == link.id, CardUpdate.created_at > now - PER_LINK_FOR
     )
-    of_origin = _count(
+    of_origin = _count_updates(
         session, CardUpdate.origin_hash == origin, CardUpdate.created_at > now - PER_ORIGIN_FOR
     )
     if of_link >= PER_LINK:
-        raise TooManyTries("the link was used too often today", scope="link")
+        raise TooManyCardUpdates("the link was used too often today", scope="link")
     if of_origin >= PER_ORIGIN:
-        raise TooManyTries("too many attempts from one network", scope="origin")
+        raise TooManyCardUpdates("too many attempts from one network", scope="origin")
 
 
-def _count(session: Session, *conditions: ColumnElement[bool]) -> int:
+def _count_updates(session: Session, *conditions: ColumnElement[bool]) -> int:
     return session.scalar(select(func.count(CardUpdate.id)).where(*conditions)) or 0
 
 
@@ -152,9 +152,9 @@ def finish(
     """The visitor is back from Stripe: save the card where the old one failed, pay what they
     agreed to.
 
-    Harmless when repeated: a saved card stays saved, a paid invoice is not paid again. Raises
-    NotPossible where the SetupIntent is not of this link, TooManyTries for a card that was saved
-    for too many customers today, StripeUnavailable (a reload goes on where it stopped).
+    Harmless when repeated: a saved card stays saved, a paid invoice is not paid again.
+    Raises NotPossible where the SetupIntent was not made for this link, TooManyCardUpdates for a
+    card saved for too many customers today, StripeUnavailable (reloading the page goes on).
     """
     if link.revoked_at or account.disconnected_at:
         raise NotPossible("This link was switched off.")
@@ -214,7 +214,7 @@ def _check_card(
         session.get_one(CardUpdate, row.id).card_fingerprint = method.fingerprint
         others = session.scalar(query) or 0
     if others >= PER_CARD:
-        raise TooManyTries("one card was saved for too many customers today", scope="card")
+        raise TooManyCardUpdates("one card was saved for too many customers today", scope="card")
 
 
 def _save_and_pay(

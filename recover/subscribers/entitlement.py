@@ -20,7 +20,7 @@ LONGEST_GRACE = 60  # days; no campaign is longer
 
 
 @dataclass(frozen=True, slots=True)
-class CustomerAccess:
+class CustomerEntitlement:
     """The strictest over all, and that of each subscription on which something failed."""
 
     overall: Entitlement
@@ -28,13 +28,13 @@ class CustomerAccess:
     case_ids: tuple[int, ...]  # what is still owed, oldest first
 
 
-def of_customer(
+def customer_entitlement(
     session: Session,
     account_ids: Sequence[int],
     customer_id: str,
     now: datetime,
     subscription_id: str = "",
-) -> CustomerAccess:
+) -> CustomerEntitlement:
     """Fine for a customer nobody here has heard of: most never failed to pay."""
     found = _cases(session, account_ids, customer_id, subscription_id)
     debts = [
@@ -49,7 +49,7 @@ def of_customer(
         )
         for subscription, members in groups.items()
     }
-    return CustomerAccess(
+    return CustomerEntitlement(
         overall=_strictest(list(each.values()), now),
         subscriptions=each,
         case_ids=tuple(case.id for case, debt, _ in debts if debt.owed),

@@ -142,7 +142,7 @@ def _reason_to_skip(session: Session, case: RecoveryCase, row: Ending, evidence:
         (account.end_of_dunning != row.action, "the setting was changed meanwhile"),
         (case.state != CaseState.EXHAUSTED, f"the case is {case.state} now"),
         (attempts.pending(session, case) is not None, "a payment attempt is under way"),
-        (attempts.overtaken(session, case, evidence), "somebody has just paid"),
+        (attempts.paid_since(session, case, evidence), "somebody has just paid"),
         (not still_owed(evidence), _no_longer_owed(evidence)),
         (
             subscription is None or subscription.id != case.stripe_subscription_id,

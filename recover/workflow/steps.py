@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from recover.cases import attempts, lifecycle
-from recover.cases.attempts import Standing
+from recover.cases.attempts import PendingState
 from recover.cases.evidence import Evidence, fetch_evidence
 from recover.dunning import CaseState, Decision, Facts, RetryMode, SendMessage, Stop, Wait
 from recover.foundation.errors import StripeUnavailable
@@ -33,7 +33,7 @@ BACK_OFF = (1, 5, 15, 60, 240)  # minutes, by how often in a row Stripe was out 
 MAX_ACTS = 4  # in one step: a charge, a mail, and what follows from them
 
 
-def step(services: Services, case_id: int) -> None:
+def run(services: Services, case_id: int) -> None:
     """Do what is due for one case: fetch the evidence, decide again, act, plan what follows."""
     with services.db.read() as session:
         case = session.get_one(RecoveryCase, case_id)
@@ -74,21 +74,21 @@ def _next_act(services: Services, account: Account, invoice_id: str) -> Act | No
         case = lifecycle.locked(session, account, invoice_id)
         if case is None:
             return None
-        lifecycle.absorb(session, account, case, evidence)
+        lifecycle.update_from_evidence(session, account, case, evidence)
         waiting = attempts.pending(session, case)
         if waiting:
-            standing = attempts.standing(waiting, evidence, account.mode)
-            if standing == Standing.REPEAT:
+            standing = attempts.pending_state(waiting, evidence, account.mode)
+            if standing == PendingState.REPEAT:
                 case.next_step_at = evidence.at + LEASE
                 return partial(attempts.make, services, account, waiting.id)
-            if standing == Standing.WAIT:
-                case.next_step_at = evidence.at + attempts.patience(waiting)
+            if standing == PendingState.WAIT:
+                case.next_step_at = evidence.at + attempts.recheck_after(waiting)
                 return None
             attempts.abandon(session, case, waiting, evidence.at)
-        if attempts.overtaken(session, case, evidence):
+        if attempts.paid_since(session, case, evidence):
             case.next_step_at = evidence.at + attempts.IN_FLIGHT
             return None
-        facts = sync.facts(session, account, case, evidence)
+        facts = sync.load_facts(session, account, case, evidence)
         decision = sync.plan(session, services, account, case, evidence, facts)
         return _write(session, services, account, case, evidence, facts, decision)
 
@@ -108,15 +108,17 @@ def _write(
         return None
     case.next_step_at = evidence.at + LEASE
     if isinstance(decision, SendMessage):
-        message = queue.prepare(session, services, account, case, facts, decision, evidence.at)
+        message = queue.add_case_message(
+            session, services, account, case, facts, decision, evidence.at
+        )
         return partial(delivery.send, services, message.id) if message else None
     attempt = attempts.begin(session, account, case, evidence, decision)
     if account.mode == RetryMode.OBSERVE:
-        return _nothing
+        return _do_nothing
     return partial(attempts.make, services, account, attempt.id) if attempt else None
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     """Observe mode: what would have been done is noted, and nothing leaves."""
 
 

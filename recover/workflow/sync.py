@@ -43,17 +43,17 @@ def sync(services: Services, account: Account, invoice_id: str) -> RecoveryCase 
     """Bring our view of one invoice in line with Stripe's, and plan its next step.
 
     Opens a case where one is due. Never charges or writes to a subscriber itself: what is due now
-    is left to `step`, which is queued. None where the invoice is no concern of ours.
+    is left to `steps.run`, which is queued. None where the invoice is no concern of ours.
     Raises StripeUnavailable, StripeAccessLost.
     """
     evidence = fetch_evidence(services.stripe(account), invoice_id, services.now())
     with services.db.begin() as session:
-        case = lifecycle.current(session, services, account, evidence)
+        case = lifecycle.find_or_open(session, services, account, evidence)
         if case is None:
             return None
         if attempts.pending(session, case) is None:
-            known = facts(session, account, case, evidence)
-            plan(session, services, account, case, evidence, known)
+            facts = load_facts(session, account, case, evidence)
+            plan(session, services, account, case, evidence, facts)
         due = case.next_step_at is not None and case.next_step_at <= evidence.at
     if due:
         services.enqueue("run_step", case.id)
@@ -68,8 +68,8 @@ def sync_known(services: Services, account: Account, invoice_id: str) -> None:
         RecoveryCase.account_id == account.id, RecoveryCase.stripe_invoice_id == invoice_id
     )
     with services.db.read() as session:
-        known = session.scalar(query) is not None
-    if known:
+        has_case = session.scalar(query) is not None
+    if has_case:
         sync(services, account, invoice_id)
 
 
@@ -103,7 +103,7 @@ def sync_charge(services: Services, account: Account, charge_id: str) -> None:
     if charge is None:
         return
     with services.db.begin() as session:
-        ledger.give_back(session, account.id, charge, services.now())
+        ledger.book_given_back(session, account.id, charge, services.now())
     if charge.disputed:
         sync_customer(services, account, charge.customer_id)
 
@@ -147,7 +147,7 @@ def begin_payment(
     evidence = fetch_evidence(services.stripe(account), invoice_id, services.now())
     evidence = replace(evidence, chosen=method)
     with services.db.begin() as session:
-        case = lifecycle.current(session, services, account, evidence)
+        case = lifecycle.find_or_open(session, services, account, evidence)
         if case is None:
             return 0
         if not _may_charge(session, account, case, evidence):
@@ -175,34 +175,34 @@ def _may_charge(session: Session, account: Account, case: RecoveryCase, evidence
     """
     if attempts.pending(session, case) or end_of_dunning.under_way(session, case, evidence.at):
         return False
-    known = facts(session, account, case, evidence)
-    decision = _decide(session, account, case, known, evidence.at)
+    facts = load_facts(session, account, case, evidence)
+    decision = _decide(session, account, case, facts, evidence.at)
     ended = isinstance(decision, Stop) and decision.state != CaseState.EXHAUSTED
-    return not ended and _card_may_be_tried(known, evidence.at)
+    return not ended and _may_charge_card(facts, evidence.at)
 
 
-def _card_may_be_tried(known: Facts, now: datetime) -> bool:
+def _may_charge_card(facts: Facts, now: datetime) -> bool:
     """A person's wish is bound by the networks too: no forbidden card, no try beyond the caps."""
-    if known.card is None or barring_rule(known):
+    if facts.card is None or barring_rule(facts):
         return False
-    return allowance(known, now).attempts_left > 0
+    return allowance(facts, now).attempts_left > 0
 
 
-def facts(session: Session, account: Account, case: RecoveryCase, evidence: Evidence) -> Facts:
+def load_facts(session: Session, account: Account, case: RecoveryCase, evidence: Evidence) -> Facts:
     """What the core decides on: the evidence, our rows, and whether the customer may be written to.
 
     Built once for each decision, and handed on to whatever carries it out.
     """
-    suppressed = suppression.suppressed(session, account.id, case.stripe_customer_id)
+    suppressed = suppression.is_suppressed(session, account.id, case.stripe_customer_id)
     return facts_of(session, account, case, evidence, suppressed=suppressed)
 
 
 def _decide(
-    session: Session, account: Account, case: RecoveryCase, known: Facts, now: datetime
+    session: Session, account: Account, case: RecoveryCase, facts: Facts, now: datetime
 ) -> Decision:
     timing = timing_in_force.timing_of(session, account, case.stripe_invoice_id)
-    case.warnings = timing_in_force.warnings(timing, known, now)
-    return decide(known, timing_in_force.campaign_of(account, case), timing, now)
+    case.warnings = timing_in_force.warnings(timing, facts, now)
+    return decide(facts, timing_in_force.campaign_of(account, case), timing, now)
 
 
 def plan(
@@ -211,13 +211,13 @@ def plan(
     account: Account,
     case: RecoveryCase,
     evidence: Evidence,
-    known: Facts,
+    facts: Facts,
 ) -> Decision:
     """Ask the core and store its answer: the next step, or the end."""
-    decision = _decide(session, account, case, known, evidence.at)
+    decision = _decide(session, account, case, facts, evidence.at)
     if isinstance(decision, Stop):
         if lifecycle.finish(session, case, evidence, decision):
-            queue.follow_up(session, services, account, case)
+            queue.add_thanks(session, services, account, case)
             end_of_dunning.prepare(session, services, account, case)
         return decision
     if case.state != CaseState.OPEN:

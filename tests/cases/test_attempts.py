@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from recover.cases import attempts
-from recover.cases.attempts import DEBIT_CHECK, IN_FLIGHT, KEY_LIFE, Standing
+from recover.cases.attempts import DEBIT_CHECK, IN_FLIGHT, KEY_LIFETIME, PendingState
 from recover.cases.evidence import Evidence, fetch_evidence
 from recover.dunning import Outcome, RetryPayment, Trigger
 from recover.models import Account, Attempt, AuditLogEntry, RecoveryCase
@@ -46,17 +46,17 @@ SOON, LATER = IN_FLIGHT - timedelta(seconds=1), IN_FLIGHT
 @pytest.mark.parametrize(
     ("waiting", "seen", "mode", "said"),
     [
-        (row(SOON), evidence(), "recover", Standing.WAIT),
-        (row(LATER), evidence(), "recover", Standing.REPEAT),
-        (row(KEY_LIFE), evidence(), "recover", Standing.LOST),
-        (row(LATER), evidence("paid"), "recover", Standing.LOST),
-        (row(LATER), evidence("void"), "recover", Standing.LOST),
-        (row(LATER), evidence(method=PaymentMethod("pm_2", "card")), "recover", Standing.LOST),
-        (row(LATER), evidence(method=None), "recover", Standing.LOST),
-        (row(LATER), evidence(), "observe", Standing.LOST),
-        (row(LATER, Trigger.SUBSCRIBER), evidence(), "observe", Standing.REPEAT),
-        (row(LATER, intent="pi_1"), evidence(intent="processing"), "recover", Standing.WAIT),
-        (row(LATER, intent="pi_1"), evidence(), "recover", Standing.LOST),
+        (row(SOON), evidence(), "recover", PendingState.WAIT),
+        (row(LATER), evidence(), "recover", PendingState.REPEAT),
+        (row(KEY_LIFETIME), evidence(), "recover", PendingState.LOST),
+        (row(LATER), evidence("paid"), "recover", PendingState.LOST),
+        (row(LATER), evidence("void"), "recover", PendingState.LOST),
+        (row(LATER), evidence(method=PaymentMethod("pm_2", "card")), "recover", PendingState.LOST),
+        (row(LATER), evidence(method=None), "recover", PendingState.LOST),
+        (row(LATER), evidence(), "observe", PendingState.LOST),
+        (row(LATER, Trigger.SUBSCRIBER), evidence(), "observe", PendingState.REPEAT),
+        (row(LATER, intent="pi_1"), evidence(intent="processing"), "recover", PendingState.WAIT),
+        (row(LATER, intent="pi_1"), evidence(), "recover", PendingState.LOST),
     ],
     ids=[
         "another worker may be asking", "nobody is asking any more", "Stripe forgot the key",
@@ -67,12 +67,12 @@ SOON, LATER = IN_FLIGHT - timedelta(seconds=1), IN_FLIGHT
 def test_an_unanswered_attempt_is_repeated_only_where_that_cannot_charge_twice(
     waiting, seen, mode, said
 ):
-    assert attempts.standing(waiting, seen, mode) == said
+    assert attempts.pending_state(waiting, seen, mode) == said
 
 
 def test_a_bank_debit_is_waited_for_longer_than_a_card():
-    assert attempts.patience(row(SOON)) == IN_FLIGHT
-    assert attempts.patience(row(SOON, intent="pi_1")) == DEBIT_CHECK
+    assert attempts.recheck_after(row(SOON)) == IN_FLIGHT
+    assert attempts.recheck_after(row(SOON, intent="pi_1")) == DEBIT_CHECK
 
 
 @pytest.fixture
@@ -190,7 +190,7 @@ def test_evidence_from_before_a_payment_says_nothing_of_what_is_owed(world, fail
 
     def overtaken():
         with world.services.db.read() as session:
-            return attempts.overtaken(session, session.get_one(RecoveryCase, case.id), seen)
+            return attempts.paid_since(session, session.get_one(RecoveryCase, case.id), seen)
 
     assert not overtaken()
     world.clock.advance(seconds=1)

@@ -35,7 +35,9 @@ def charge(seen, nth, **about):
 def absorb(world, seen, *charges):
     with world.services.db.begin() as session:
         case = session.scalar(select(RecoveryCase))
-        charge_import.absorb(session, case, replace(seen, charges=(*seen.charges, *charges)))
+        charge_import.import_charges(
+            session, case, replace(seen, charges=(*seen.charges, *charges))
+        )
 
 
 def ours(world, seen, **about):

@@ -121,7 +121,9 @@ def test_hiccups_of_single_cards_change_nothing(journey):
 
 def test_an_end_is_announced_once_also_to_cases_that_may_not_be_tried_yet(journey, monkeypatch):
     woken = []
-    monkeypatch.setattr(issuer_outages, "wake", spied(woken, issuer_outages.wake))
+    monkeypatch.setattr(
+        issuer_outages, "make_waiting_due", spied(woken, issuer_outages.make_waiting_due)
+    )
     journey.sandbox.break_issuer(BANK)
     invoices = renew(journey, 5)
     journey.sandbox.mend_issuer(BANK)

@@ -200,7 +200,7 @@ def test_a_worker_that_dies_in_the_middle_of_sending_never_doubles_a_mail(
     sync.sync(dying, journey.account, invoice)
 
     with pytest.raises(SystemExit):
-        steps.step(dying, journey.case(invoice).id)
+        steps.run(dying, journey.case(invoice).id)
     journey.run(days=2)
 
     assert len(journey.mails) == arrived

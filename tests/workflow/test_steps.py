@@ -76,8 +76,8 @@ def test_no_more_are_claimed_than_one_round_can_take(world, case):
 
 
 def test_a_due_retry_is_made_once_and_ends_the_case(world, case):
-    steps.step(world.services, case.id)
-    steps.step(world.services, case.id)
+    steps.run(world.services, case.id)
+    steps.run(world.services, case.id)
 
     assert charges(world) == [False, True]
     assert current(world, case).state == "recovered"
@@ -86,7 +86,7 @@ def test_a_due_retry_is_made_once_and_ends_the_case(world, case):
 def test_a_disconnected_account_is_left_alone(world, case):
     change(world, Account, disconnected_at=world.clock.now())
 
-    steps.step(world.services, case.id)
+    steps.run(world.services, case.id)
 
     assert charges(world) == [False]
     assert ours(world) == []
@@ -95,7 +95,7 @@ def test_a_disconnected_account_is_left_alone(world, case):
 def test_while_observing_the_row_is_written_and_nothing_is_charged(world, case):
     change(world, Account, mode="observe")
 
-    steps.step(world.services, case.id)
+    steps.run(world.services, case.id)
 
     assert [row.outcome for row in ours(world)] == ["observed"]
     assert charges(world) == [False]
@@ -104,7 +104,7 @@ def test_while_observing_the_row_is_written_and_nothing_is_charged(world, case):
 def test_an_invoice_paid_elsewhere_meanwhile_is_not_charged(world, case):
     world.sandbox.store.get(case.stripe_invoice_id).update(status="paid", amount_remaining=0)
 
-    steps.step(world.services, case.id)
+    steps.run(world.services, case.id)
 
     assert ours(world) == []
     assert charges(world) == [False]
@@ -123,15 +123,15 @@ def test_an_attempt_whose_worker_died_is_waited_for_and_then_repeated_with_its_k
     with monkeypatch.context() as patched:
         patched.setattr(attempts, "make", die)
         with pytest.raises(Died):
-            steps.step(world.services, case.id)
+            steps.run(world.services, case.id)
     [row] = ours(world)
 
-    steps.step(world.services, case.id)
+    steps.run(world.services, case.id)
     assert charges(world) == [False]
     assert current(world, case).next_step_at == world.clock.now() + IN_FLIGHT
 
     world.clock.advance_to(world.clock.now() + IN_FLIGHT)
-    steps.step(world.services, case.id)
+    steps.run(world.services, case.id)
     assert charges(world) == [False, True]
     assert [(one.id, one.outcome) for one in ours(world)] == [(row.id, "succeeded")]
 
@@ -168,7 +168,7 @@ def test_a_step_that_works_forgets_the_failures_before(world, case):
     assert current(world, case).transient_failures == 1
     world.sandbox.script(case.stripe_customer_id, ["insufficient_funds"])
 
-    steps.step(world.services, case.id)
+    steps.run(world.services, case.id)
 
     assert current(world, case).transient_failures == 0
 

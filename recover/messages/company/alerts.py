@@ -47,7 +47,7 @@ ENDINGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class Alert:
     """One thing to tell. ``key`` is the same however often it is found."""
 
     kind: NotificationKind
@@ -70,7 +70,7 @@ def write_due(services: Services, *, digests: bool = True) -> int:
 def _write(services: Services, account_id: int, now: datetime, *, digests: bool) -> int:
     with services.db.read() as session:
         account = session.get_one(Account, account_id)
-        found = list(news(session, account, now, digests=digests))
+        found = list(alerts_due(session, account, now, digests=digests))
         readers = _readers(session, account) if found else []
     rows = [
         {
@@ -102,11 +102,11 @@ def _readers(session: Session, account: Account) -> list[str]:
     return list(session.scalars(select(User.email).where(*owners).order_by(User.id)))
 
 
-def news(
+def alerts_due(
     session: Session, account: Account, now: datetime, *, digests: bool = True
-) -> Iterator[News]:
+) -> Iterator[Alert]:
     """What there is to tell now and was not told yet, of what the settings ask for."""
-    kinds: list[tuple[bool, Callable[[Session, Account, datetime], News | None]]] = [
+    kinds: list[tuple[bool, Callable[[Session, Account, datetime], Alert | None]]] = [
         (account.notify_trouble, _trouble),
         (account.notify_parked, _parked),
         (account.notify_exhausted and digests, _exhausted),
@@ -147,20 +147,20 @@ def _was_notified(session: Session, account: Account, key: str) -> bool:
     return session.scalar(query.limit(1)) is not None
 
 
-def _trouble(session: Session, account: Account, now: datetime) -> News | None:
+def _trouble(session: Session, account: Account, now: datetime) -> Alert | None:
     """Once a day while it lasts; of a disconnection once."""
     gone = account.disconnected_at
     if gone:
         details = {"said": "", "disconnected": True}
-        return News(NotificationKind.TROUBLE, f"disconnected:{gone:%Y-%m-%dT%H:%M:%S}", details)
+        return Alert(NotificationKind.TROUBLE, f"disconnected:{gone:%Y-%m-%dT%H:%M:%S}", details)
     last = _latest(session, account, NotificationKind.TROUBLE)
     if not account.problem or _too_soon(last, now):
         return None
     key = f"trouble:after:{last.id if last else 0}"
-    return News(NotificationKind.TROUBLE, key, {"said": account.problem, "disconnected": False})
+    return Alert(NotificationKind.TROUBLE, key, {"said": account.problem, "disconnected": False})
 
 
-def _parked(session: Session, account: Account, now: datetime) -> News | None:
+def _parked(session: Session, account: Account, now: datetime) -> Alert | None:
     """Once a day, and only where more wait, or others, than were told of."""
     last, (count, newest) = (
         _latest(session, account, NotificationKind.PARKED),
@@ -170,7 +170,7 @@ def _parked(session: Session, account: Account, now: datetime) -> News | None:
     if _too_soon(last, now) or (count <= told["count"] and newest <= told["newest"]) or not count:
         return None
     key = f"parked:after:{last.id if last else 0}"
-    return News(NotificationKind.PARKED, key, {"count": count, "newest": newest})
+    return Alert(NotificationKind.PARKED, key, {"count": count, "newest": newest})
 
 
 def _morning(account: Account, now: datetime) -> datetime:
@@ -180,7 +180,7 @@ def _morning(account: Account, now: datetime) -> datetime:
     return there if there <= now else days_later(there, -1, zone)
 
 
-def _exhausted(session: Session, account: Account, now: datetime) -> News | None:
+def _exhausted(session: Session, account: Account, now: datetime) -> Alert | None:
     """The cases that ended without money since the last morning that was told of."""
     until, zone = _morning(account, now), account.timezone or "UTC"
     key = f"exhausted:{until.isoformat()}"
@@ -208,7 +208,7 @@ def _exhausted(session: Session, account: Account, now: datetime) -> News | None
         "rows": [_case(case) for case in cases[:LISTED]],
         "ending": ENDINGS[EndOfDunning.LEAVE if observing else account.end_of_dunning],
     }
-    return News(NotificationKind.EXHAUSTED, key, details)
+    return Alert(NotificationKind.EXHAUSTED, key, details)
 
 
 def _case(case: RecoveryCase) -> tuple[str, str]:
@@ -217,7 +217,7 @@ def _case(case: RecoveryCase) -> tuple[str, str]:
     return who, f"{owed}, invoice {case.invoice_number or case.stripe_invoice_id}"
 
 
-def _weekly(session: Session, account: Account, now: datetime) -> News | None:
+def _weekly(session: Session, account: Account, now: datetime) -> Alert | None:
     """On Monday, or on Tuesday where the clock stood still; of a week in which something was."""
     zone = account.timezone or "UTC"
     morning = _morning(account, now)
@@ -237,7 +237,7 @@ def _weekly(session: Session, account: Account, now: datetime) -> News | None:
         "failed": told.cohort.failed,
         "rows": _figures(told),
     }
-    return News(NotificationKind.WEEKLY, key, details)
+    return Alert(NotificationKind.WEEKLY, key, details)
 
 
 def _figures(told: Overview) -> list[tuple[str, str]]:

@@ -20,19 +20,19 @@ from recover.messages.subscriber.queue import LEASE
 from recover.models import Account, Notification, NotificationKind, NotificationStatus
 from recover.services import Services
 
-LETTERS: dict[str, Callable[..., Rendered]] = {
+RENDERERS: dict[str, Callable[..., Rendered]] = {
     NotificationKind.TROUBLE: company_mails.company_trouble,
     NotificationKind.PARKED: company_mails.company_parked,
     NotificationKind.EXHAUSTED: company_mails.company_exhausted,
     NotificationKind.WEEKLY: company_mails.company_weekly,
 }
-SAID = {
+DETAIL_NAMES = {
     NotificationKind.TROUBLE: ("said", "disconnected"),
     NotificationKind.PARKED: ("count",),
     NotificationKind.EXHAUSTED: ("since", "count", "rows", "ending"),
     NotificationKind.WEEKLY: ("since", "until", "failed", "rows"),
 }
-PLACES = {
+PAGE_PATHS = {
     NotificationKind.EXHAUSTED: "/?state=lost"
 }  # the page to look at; the first one for the others
 
@@ -83,12 +83,12 @@ def _claim(services: Services, row: Notification) -> bool:
 
 
 def _hand_over(services: Services, account: Account, row: Notification) -> None:
-    letter = _letter(services, account, row)
+    rendered = _rendered(services, account, row)
     outgoing = Outgoing(
         to=row.to_email,
-        subject=letter.subject,
-        text=letter.text,
-        html=letter.html,
+        subject=rendered.subject,
+        text=rendered.text,
+        html=rendered.html,
         sender=services.settings.mail_from,
         sender_name=PRODUCT,
         message_id=message_id(
@@ -109,19 +109,19 @@ def _hand_over(services: Services, account: Account, row: Notification) -> None:
             services,
             row,
             NotificationStatus.SENT,
-            subject=letter.subject,
+            subject=rendered.subject,
             sent_at=services.now(),
             error="",
         )
 
 
-def _letter(services: Services, account: Account, row: Notification) -> Rendered:
+def _rendered(services: Services, account: Account, row: Notification) -> Rendered:
     base = services.links.base_url
-    return LETTERS[row.kind](
+    return RENDERERS[row.kind](
         account=account.name or account.stripe_account_id,
-        link=base + PLACES.get(row.kind, "/"),
+        link=base + PAGE_PATHS.get(row.kind, "/"),
         settings_link=f"{base}/settings/notifications/{account.id}",
-        **{name: row.details[name] for name in SAID[row.kind]},
+        **{name: row.details[name] for name in DETAIL_NAMES[row.kind]},
     )
 
 

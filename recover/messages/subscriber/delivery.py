@@ -69,7 +69,7 @@ def send(services: Services, message_id: int) -> str:
             return session.get_one(Message, message_id).status
         message = session.get_one(Message, message_id)
         account = session.get_one(Account, message.account_id)
-        outgoing = rendering.write(session, services, account, message)
+        outgoing = rendering.outgoing_mail(session, services, account, message)
         held_back = _for_the_team_only(session, account, message)
     if held_back:
         return _settle(services, message, MessageStatus.OBSERVED, error=TEST_MODE)
@@ -208,7 +208,7 @@ def _still_wanted(services: Services, message: Message) -> bool:
     with services.db.read() as session:
         account = session.get_one(Account, message.account_id)
         case = session.get(RecoveryCase, message.case_id) if message.case_id else None
-        unwelcome = suppression.suppressed(session, account.id, message.stripe_customer_id)
+        unwelcome = suppression.is_suppressed(session, account.id, message.stripe_customer_id)
     watching = account.mode == RetryMode.OBSERVE  # since the mail was written
     if account.disconnected_at or ((unwelcome or watching) and message.template != ASKED_FOR):
         return False

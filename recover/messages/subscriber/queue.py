@@ -39,7 +39,7 @@ class Draft:
     subscription_id: str = ""  # of a mail that is about no case
 
 
-def prepare(
+def add_case_message(
     session: Session,
     services: Services,
     account: Account,
@@ -79,7 +79,7 @@ def add(session: Session, services: Services, account: Account, draft: Draft) ->
 
     None where its key has one already, or the customer wants no mail but what they ask for.
     """
-    if _unwelcome(session, services, account, draft):
+    if _is_suppressed(session, services, account, draft):
         return None
     found = select(Message.id).where(
         Message.account_id == account.id, Message.dedup_key == draft.dedup_key
@@ -87,8 +87,8 @@ def add(session: Session, services: Services, account: Account, draft: Draft) ->
     if session.scalar(found) is not None:
         return None
     now = services.now()
-    link = _link(account, draft, now)
-    message = _message(account, draft, link, now)
+    link = _new_link(account, draft, now)
+    message = _new_message(account, draft, link, now)
     session.add_all([link, message])
     actor = SUBSCRIBER if draft.template == ASKED_FOR else RECOVER
     if draft.case:
@@ -99,14 +99,14 @@ def add(session: Session, services: Services, account: Account, draft: Draft) ->
     return message
 
 
-def _unwelcome(session: Session, services: Services, account: Account, draft: Draft) -> bool:
+def _is_suppressed(session: Session, services: Services, account: Account, draft: Draft) -> bool:
     return draft.template != ASKED_FOR and (
-        suppression.suppressed(session, account.id, draft.customer_id)
+        suppression.is_suppressed(session, account.id, draft.customer_id)
         or address_erased(session, services.vault, account, draft.to_email)
     )
 
 
-def _link(account: Account, draft: Draft, now: datetime) -> Link:
+def _new_link(account: Account, draft: Draft, now: datetime) -> Link:
     case = draft.case
     return Link(
         account_id=account.id,
@@ -118,7 +118,7 @@ def _link(account: Account, draft: Draft, now: datetime) -> Link:
     )
 
 
-def _message(account: Account, draft: Draft, link: Link, now: datetime) -> Message:
+def _new_message(account: Account, draft: Draft, link: Link, now: datetime) -> Message:
     observing = account.mode == RetryMode.OBSERVE
     return Message(
         account_id=account.id,
@@ -182,7 +182,7 @@ def send_fresh_link(services: Services, account: Account, link: Link) -> None:
     services.enqueue("send_messages", once_for=30)
 
 
-def follow_up(session: Session, services: Services, account: Account, case: RecoveryCase) -> None:
+def add_thanks(session: Session, services: Services, account: Account, case: RecoveryCase) -> None:
     """Thank a subscriber whose invoice is paid, if we ever troubled them about it."""
     if case.state != CaseState.RECOVERED or not case.customer_email:
         return

@@ -106,7 +106,9 @@ def _card(card: Card | None) -> dict[str, Any]:
     }
 
 
-def write(session: Session, services: Services, account: Account, message: Message) -> Outgoing:
+def outgoing_mail(
+    session: Session, services: Services, account: Account, message: Message
+) -> Outgoing:
     """The finished mail for a message's row."""
     case = session.get(RecoveryCase, message.case_id) if message.case_id else None
     stop_link = _stop_link(services, account, message)

@@ -99,7 +99,7 @@ def _preview(services: Services, account: Account, case: RecoveryCase) -> list[P
     """What comes next if nothing changes, from fresh evidence."""
     evidence = fetch_evidence(services.stripe(account), case.stripe_invoice_id, services.now())
     with services.db.read() as session:
-        known = sync.facts(session, account, case, evidence)
+        known = sync.load_facts(session, account, case, evidence)
         timing = timing_in_force.timing_of(session, account, case.stripe_invoice_id)
     steps = timing_in_force.campaign_of(account, case)
     return planned_steps(plan(known, steps, timing, evidence.at), evidence.at)

@@ -86,7 +86,7 @@ def _add_script_routes(routes: Blueprint, services: Services) -> None:
         setup = card_update.start(
             services, account, link, origin=_origin(services), invoice_ids=invoice_ids
         )
-        page = card_page.view(services, account, link)
+        page = card_page.load_page(services, account, link)
         t = card_view.words_of(services, account, link, page.locale)
         agreed = tuple(one for one in page.owed if one.invoice_id in invoice_ids)
         amount = card_view.total(t, agreed)

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from recover.foundation.errors import LinkExpired, LinkInvalid, StripeAccessLost, StripeUnavailable
 from recover.models import Account
 from recover.services import Services
-from recover.subscribers.card_update import NotPossible, TooManyTries
+from recover.subscribers.card_update import NotPossible, TooManyCardUpdates
 from recover.web import reader_locale
 from recover.web.subscriber import card_view
 from recover.web.translations import Words
@@ -29,12 +29,12 @@ def answer_problems(routes: Blueprint, services: Services) -> None:
     def answer(state: str, status: int, button: str = "") -> Callable[[Exception], Answer]:
         return lambda _: problem_response(services, state, status, button)
 
-    def too_many(error: TooManyTries) -> Answer:
+    def too_many(error: TooManyCardUpdates) -> Answer:
         return problem_response(services, f"too_many_{error.scope}", 429)
 
     routes.register_error_handler(LinkInvalid, answer("invalid", 404))
     routes.register_error_handler(LinkExpired, answer("expired", 410, FRESH))
-    routes.register_error_handler(TooManyTries, too_many)
+    routes.register_error_handler(TooManyCardUpdates, too_many)
     routes.register_error_handler(NotPossible, answer("changed", 409, RELOAD))
     routes.register_error_handler(CSRFError, answer("form_expired", 400, RELOAD))
     routes.register_error_handler(StripeUnavailable, answer("unavailable", 503, RETRY))

@@ -25,7 +25,7 @@ def render(
     services: Services, account: Account, link: Link, token: str, result: Result | None = None
 ) -> tuple[str, int]:
     """The page for a valid link, from fresh evidence; ``result`` tells of a card just entered."""
-    page = card_page.view(services, account, link)
+    page = card_page.load_page(services, account, link)
     t = words_of(services, account, link, page.locale)
     company = brand(account)
     headers.allow_image(company.logo_url)

@@ -80,4 +80,4 @@ def _customer_of_link(services: Services, token: str) -> Customer:
 
 def _suppression_reason(services: Services, customer: Customer) -> SuppressionReason | None:
     with services.db.read() as session:
-        return suppression.reason_for(session, *customer.key)
+        return suppression.suppression_reason(session, *customer.key)

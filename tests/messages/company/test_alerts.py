@@ -300,8 +300,8 @@ def test_two_rounds_at_once_write_each_row_once(office):
     office.trouble()
     with office.services.db.read() as session:
         account = session.get_one(Account, office.account.id)
-        first = list(alerts.news(session, account, office.services.now()))
-        second = list(alerts.news(session, account, office.services.now()))
+        first = list(alerts.alerts_due(session, account, office.services.now()))
+        second = list(alerts.alerts_due(session, account, office.services.now()))
     assert [one.key for one in first] == [one.key for one in second]
     for _ in range(2):
         alerts.write_due(office.services)
