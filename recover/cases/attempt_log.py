@@ -1,4 +1,4 @@
-"""The timeline entry of a settled payment attempt: one, by whoever learns the outcome first."""
+"""The timeline entry of a settled payment attempt. Whoever learns the outcome first writes it."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ OUTCOME_TEXTS = {
 def note_outcome(
     session: Session, case: RecoveryCase, row: Attempt, before: str, at: datetime
 ) -> None:
-    """A line about a try prefix outcome was ``before``; none where it is still the same.
+    """Write the entry of an attempt whose outcome was ``before``; none where it has not changed.
 
-    ``before`` is "" for a try of Stripe's or the customer's own, seen for the first time.
+    ``before`` is "" for an attempt by Stripe or by the customer that is seen for the first time.
     """
     if row.outcome in (before, Outcome.PENDING):
         return
@@ -35,10 +35,10 @@ def note_outcome(
 
 
 def outcome_text(row: Attempt) -> str:
-    """What Stripe answered, with its own code."""
+    """Stripe's answer as a sentence, with the decline or error code where there is one."""
     outcome = Outcome(row.outcome)
     if outcome != Outcome.FAILED:
         return OUTCOME_TEXTS[outcome]
     code = row.decline_code or row.error_code
-    named = f" ({code})" if code else ""
-    return f"Declined{named}: {rule_of(past_attempt(row)).text}"
+    code_text = f" ({code})" if code else ""
+    return f"Declined{code_text}: {rule_of(past_attempt(row)).text}"

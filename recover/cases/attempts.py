@@ -1,8 +1,8 @@
-"""Payment attempts: written as pending, made once, settled. A decline is an outcome, no error.
+"""Payment attempts: written as pending, made once, settled. A decline is an outcome, not an error.
 
-The order that makes a crash harmless: the row is committed with its idempotency key, Stripe is
-asked with no transaction open, the row is settled. A pending row is resumed with the same key,
-within the day for which Stripe remembers it.
+The order of work makes a crash harmless. First the row is committed with its idempotency key; then
+Stripe is asked, with no transaction open; then the row is settled. A row that is still pending
+after a crash is resumed with the same key, as long as Stripe remembers that key.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def begin(
     """Write the row of an attempt about to be made, and note it. None where another attempt is
     already under way.
 
-    While the account observes, only a subscriber's own wish is carried out: any other row is
-    written as observed, and never made.
+    While the account observes, only an attempt that a subscriber asked for is made. Any other is
+    written as observed and never made.
     """
     observing = account.mode == RetryMode.OBSERVE and decision.trigger != Trigger.SUBSCRIBER
     row = Attempt(
@@ -81,7 +81,7 @@ def begin(
 
 
 def _as_json(proposal: Proposal | None) -> dict[str, Any] | None:
-    """A proposal as it is kept with its attempt, for learning and for off-policy estimates."""
+    """A proposal as JSON, stored with its attempt for training and for off-policy estimates."""
     if proposal is None:
         return None
     return {
@@ -96,6 +96,7 @@ def _as_json(proposal: Proposal | None) -> dict[str, Any] | None:
 
 
 def pending(session: Session, case: RecoveryCase) -> Attempt | None:
+    """The case's attempt that has no answer yet. A unique index allows one at most."""
     query = select(Attempt).where(
         Attempt.account_id == case.account_id,
         Attempt.case_id == case.id,
@@ -105,10 +106,11 @@ def pending(session: Session, case: RecoveryCase) -> Attempt | None:
 
 
 def make(services: Services, account: Account, attempt_id: int) -> Payment | None:
-    """Ask Stripe for the pending try, once, and settle its row.
+    """Have Stripe make the pending attempt, once, and settle its row.
 
-    None where the invoice could not be paid at all any more (paid or voided meanwhile): the row
-    is abandoned, no authorisation was made. Raises StripeUnavailable with the row left pending.
+    None where the invoice can no longer be paid (it was paid or voided meanwhile): no
+    authorisation was made, and the row is abandoned. Raises StripeUnavailable; the row then stays
+    pending.
     """
     with services.db.read() as session:
         row = session.get_one(Attempt, attempt_id)
@@ -128,6 +130,7 @@ def make(services: Services, account: Account, attempt_id: int) -> Payment | Non
 
 
 def _answer_columns(payment: Payment) -> dict[str, str | None]:
+    """Stripe's answer as values for an attempt's columns."""
     return {
         "stripe_payment_intent_id": payment.payment_intent_id,
         "stripe_charge_id": payment.charge_id or None,
@@ -142,19 +145,20 @@ def _answer_columns(payment: Payment) -> dict[str, str | None]:
 def settle(
     services: Services, attempt_id: int, outcome: Outcome, answer: dict[str, str | None]
 ) -> bool:
-    """Write Stripe's answer, unless a webhook about the same charge was quicker.
+    """Write Stripe's answer. False where the row is settled already, as by an earlier webhook.
 
-    Where the bank first asks for the customer, no charge is made, and Stripe names the one before.
+    Where the bank asks the cardholder to confirm, no charge is made, and Stripe's answer names the
+    charge of an earlier attempt. A charge that another row has is therefore left out.
     """
     charge_id = answer.get("stripe_charge_id")
     with services.db.begin() as session:
         row = session.get_one(Attempt, attempt_id)
-        another = select(Attempt.id).where(
+        other_row = select(Attempt.id).where(
             Attempt.account_id == row.account_id,
             Attempt.stripe_charge_id == charge_id,
             Attempt.id != attempt_id,
         )
-        if charge_id and session.scalar(another) is not None:
+        if charge_id and session.scalar(other_row) is not None:
             answer = answer | {"stripe_charge_id": None}
         query = (
             update(Attempt)
@@ -170,7 +174,7 @@ def settle(
 
 
 def paid_since(session: Session, case: RecoveryCase, evidence: Evidence) -> bool:
-    """Somebody paid after this evidence was fetched: what it says is owed is owed no more."""
+    """Whether an attempt succeeded since this evidence, which still shows a debt, was fetched."""
     query = select(Attempt.id).where(
         Attempt.account_id == case.account_id,
         Attempt.case_id == case.id,
@@ -181,12 +185,12 @@ def paid_since(session: Session, case: RecoveryCase, evidence: Evidence) -> bool
 
 
 def recheck_after(row: Attempt) -> timedelta:
-    """How long to wait before looking at an unanswered try again: a bank takes days."""
+    """How long to wait before looking at a pending attempt again. A bank debit takes days."""
     return DEBIT_CHECK if row.stripe_payment_intent_id else IN_FLIGHT
 
 
 class PendingState(StrEnum):
-    """What can be said of a try whose answer is missing."""
+    """What to do about an attempt whose answer is missing."""
 
     WAIT = "wait"  # another process is waiting for the answer, or a bank is
     REPEAT = "repeat"  # ask again with the same key: Stripe answers as it did, or charges once
@@ -194,25 +198,27 @@ class PendingState(StrEnum):
 
 
 def pending_state(row: Attempt, evidence: Evidence, mode: str) -> PendingState:
-    """Decide about a pending row for which Stripe shows no charge.
+    """Decide what to do about a pending attempt for which Stripe shows no charge.
 
-    ``mode`` is the account's by now: while it only observes, nothing of ours is tried again.
+    ``mode`` is the account's current retry mode: while it observes, only an attempt that a
+    subscriber asked for is repeated.
     """
     invoice, age = evidence.invoice, evidence.at - row.attempted_at
     if row.stripe_payment_intent_id and invoice and invoice.payment_intent_status == "processing":
         return PendingState.WAIT
     if age < IN_FLIGHT:
         return PendingState.WAIT
-    unchanged = evidence.method is not None and evidence.method.id == row.payment_method_id
-    fresh = age < KEY_LIFETIME and not row.stripe_payment_intent_id
+    same_method = evidence.method is not None and evidence.method.id == row.payment_method_id
+    key_remembered = age < KEY_LIFETIME and not row.stripe_payment_intent_id
     wanted = mode != RetryMode.OBSERVE or row.trigger == Trigger.SUBSCRIBER
-    if still_owed(evidence) and unchanged and fresh and wanted:
+    if still_owed(evidence) and same_method and key_remembered and wanted:
         return PendingState.REPEAT
     return PendingState.LOST
 
 
 def abandon(session: Session, case: RecoveryCase, row: Attempt, now: datetime) -> None:
-    """Give up on a try that left no charge behind."""
+    """Settle a pending attempt as abandoned: no charge came of it."""
     row.outcome, row.settled_at = Outcome.ABANDONED, now
-    note(session, case, "abandon", "A try was interrupted and left no charge at Stripe.", now)
+    reason = "A payment attempt was interrupted and left no charge at Stripe."
+    note(session, case, "abandon", reason, now)
     session.flush()

@@ -1,7 +1,8 @@
 """Payment attempts from Stripe's charges: each charge, whoever made it, becomes a settled row.
 
-Ours are recognised and settled, whatever the order in which answer and webhook come; the others
-are Stripe's own or the customer's, and are counted too.
+A charge of our own settles the attempt that asked for it, whether Stripe's answer or the webhook
+comes first. Any other charge was made by Stripe or by the customer; it gets a row of its own,
+because the networks count it too.
 """
 
 from __future__ import annotations
@@ -24,8 +25,11 @@ CLOCK_SKEW = timedelta(seconds=60)
 NO_METHOD = "missing"
 
 
-def import_charges(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
-    """Bring our rows in line with the charges Stripe shows: settle ours, add Stripe's own."""
+def import_charges(session: Session, case: RecoveryCase, evidence: Evidence) -> list[Attempt]:
+    """Settle our attempts by the charges that Stripe shows, and add a row for every other charge.
+
+    All of the case's attempts, oldest first.
+    """
     rows = attempts_of(session, case)
     by_charge_id = {row.stripe_charge_id: row for row in rows}
     for charge in evidence.invoice_charges():
@@ -43,15 +47,16 @@ def import_charges(session: Session, case: RecoveryCase, evidence: Evidence) -> 
         issuer_outages.note_answer(session, case, row, rows, evidence.at)
     _settle_unconfirmed(session, case, rows, evidence)
     session.flush()
+    return sorted(rows, key=lambda row: (row.attempted_at, row.id))
 
 
 def _is_complete(row: Attempt) -> bool:
-    """The row says all that the charge does. The answer to `pay` leaves out some of it."""
+    """Whether the row says all that its charge does. Stripe's answer to a payment says less."""
     return row.outcome != Outcome.PENDING and bool(row.network_status)
 
 
 def _our_attempt(rows: Iterable[Attempt], charge: Charge) -> Attempt | None:
-    """The try of ours that this charge belongs to: asked for before it, and still without one."""
+    """The attempt of ours that made this charge: begun before it, and without a charge so far."""
     waiting = (Outcome.PENDING, Outcome.REQUIRES_ACTION, Outcome.ABANDONED)
     candidates = [
         row
@@ -67,12 +72,13 @@ def _our_attempt(rows: Iterable[Attempt], charge: Charge) -> Attempt | None:
 
 
 def _same_method(row: Attempt, charge: Charge) -> bool:
-    """Our attempts name what they charge; a charge on anything else is somebody else's."""
+    """Whether a charge is on the payment method of our attempt, as far as both are known."""
     charged = charge.method.id if charge.method else ""
     return not (charged and row.payment_method_id) or charged == row.payment_method_id
 
 
 def _new_attempt(case: RecoveryCase, charge: Charge) -> Attempt:
+    """A row for a charge that Recover did not ask for; `_settle_with_charge` fills in the rest."""
     return Attempt(
         account_id=case.account_id,
         case_id=case.id,
@@ -87,7 +93,9 @@ def _new_attempt(case: RecoveryCase, charge: Charge) -> Attempt:
 def _settle_unconfirmed(
     session: Session, case: RecoveryCase, rows: Iterable[Attempt], evidence: Evidence
 ) -> None:
-    """The bank asked and the subscriber did not confirm: Stripe wants another payment method."""
+    """Settle attempts that waited for the subscriber's confirmation as failed, once Stripe asks for
+    another payment method.
+    """
     invoice = evidence.invoice
     if invoice is None or invoice.payment_intent_status != "requires_payment_method":
         return
@@ -99,8 +107,10 @@ def _settle_unconfirmed(
 
 
 def record_chargeless_failure(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
-    """A renewal can fail without any charge: for want of a card, or while the bank waits for the
-    customer. The core has to know, or it would take the first card to come for an old one.
+    """Write an attempt for a renewal that failed without a charge.
+
+    That happens where there is no payment method, or where the bank waits for the customer.
+    Without this row the core would take the first card added later for one that has failed.
     """
     if evidence.method is None:
         outcome, error_code = Outcome.FAILED, NO_METHOD
@@ -141,6 +151,7 @@ def _settle_with_charge(row: Attempt, charge: Charge, now: datetime) -> None:
 
 
 def copy_card(row: Attempt, method: PaymentMethod | None) -> None:
+    """Copy what is known of a payment method into an attempt's columns."""
     if method is None:
         return
     row.payment_method_id = method.id

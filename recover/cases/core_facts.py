@@ -1,4 +1,4 @@
-"""The facts that the core decides on: fresh evidence joined with our rows. Nothing here writes."""
+"""The facts that the core decides on: fresh evidence joined with our rows. Only reads."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ NOT_AUTHORISED = (Outcome.PENDING, Outcome.ABANDONED, Outcome.OBSERVED)
 
 
 def attempts_of(session: Session, case: RecoveryCase) -> list[Attempt]:
+    """All payment attempts of a case, oldest first."""
     query = (
         select(Attempt)
         .where(Attempt.account_id == case.account_id, Attempt.case_id == case.id)
@@ -40,7 +41,7 @@ def attempts_of(session: Session, case: RecoveryCase) -> list[Attempt]:
 def facts_of(
     session: Session, account: Account, case: RecoveryCase, evidence: Evidence, *, suppressed: bool
 ) -> Facts:
-    """Everything `decide` may look at, for one case. ``suppressed``: the customer gets no mail."""
+    """All that `decide` may know about a case. ``suppressed``: the customer gets no mail."""
     invoice, subscription = evidence.invoice, evidence.subscription
     card, rows = card_of(evidence.method), attempts_of(session, case)
     return Facts(
@@ -79,7 +80,7 @@ def _card_uses(
         Attempt.outcome.not_in(NOT_AUTHORISED),
     )
     rows = list(session.scalars(query))
-    known = {row.stripe_charge_id for row in rows}
+    recorded = {row.stripe_charge_id for row in rows}
     uses = [
         CardUse(row.attempted_at, row.amount_minor, row.outcome == Outcome.SUCCEEDED)
         for row in rows
@@ -90,7 +91,7 @@ def _card_uses(
         if charge.method
         and charge.method.fingerprint == card.fingerprint
         and charge.created_at > evidence.at - MEMORY
-        and charge.id not in known
+        and charge.id not in recorded
         and charge.network_status != "not_sent_to_network"
     ]
     return tuple(sorted(uses, key=lambda use: use.at))
@@ -99,7 +100,10 @@ def _card_uses(
 def _issuer_answers(
     session: Session, card: Card | None, rows: Sequence[Attempt], now: datetime
 ) -> tuple[IssuerAnswer, ...]:
-    """Nothing, and no query, unless a recent technical failure is the card's latest news."""
+    """What other cards of the issuer were answered since this card's technical failures began.
+
+    Empty, without a query, unless the card's latest answer is a recent technical failure.
+    """
     failures = technical_failures([past_attempt(row) for row in rows], card)
     if not failures or now - failures[-1] > OUTAGE_MEMORY:
         return ()
@@ -108,6 +112,7 @@ def _issuer_answers(
 
 
 def _messages(session: Session, case: RecoveryCase, now: datetime) -> tuple[PastMessage, ...]:
+    """The customer's mails within `MEMORY`, oldest first; ``step`` is "" for other cases' mails."""
     query = (
         select(Message)
         .where(

@@ -1,5 +1,5 @@
-"""Stripe's objects and our rows as the core's values, and what other cards of an issuer have been
-answered.
+"""Stripe's objects and our rows as values of the core, and the answers that an issuer gave to other
+cards.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from recover.dunning.outages import MEMORY, NEAR, issuer_answer
 from recover.models import Attempt
 from recover.stripe_api.objects import Charge, Invoice, Payment, PaymentMethod
 
-MOST_ANSWERS = 1000  # of one issuer's cards that are looked at together
+MOST_ANSWERS = 1000  # of one issuer that are looked at together
 
 
 def invoice_state(invoice: Invoice) -> InvoiceState:
@@ -66,8 +66,9 @@ def card_of_attempt(row: Attempt) -> Card | None:
 
 
 def decline_of(source: Attempt | Charge | Payment) -> Decline:
-    """Stripe's words about a failed try: from our row, from its charge, or from the answer itself,
-    which says nothing of the outcome's type and the network.
+    """Why a payment attempt failed: from our row, from its charge, or from Stripe's direct answer.
+
+    The direct answer says neither the outcome's type nor the network's status.
     """
     return Decline(
         error_code=source.failure_code if isinstance(source, Charge) else source.error_code,
@@ -93,12 +94,14 @@ def past_attempt(row: Attempt) -> PastAttempt:
 
 def attempts_of_charges(charges: Sequence[Charge]) -> tuple[PastAttempt, ...]:
     """The charges of one invoice as its payment attempts, oldest first."""
-    ordered = sorted(charges, key=lambda one: (one.created_at, one.id))
-    return tuple(_attempt_of_charge(one, first=nth == 0) for nth, one in enumerate(ordered))
+    ordered = sorted(charges, key=lambda charge: (charge.created_at, charge.id))
+    return tuple(
+        _attempt_of_charge(charge, first=index == 0) for index, charge in enumerate(ordered)
+    )
 
 
 def _attempt_of_charge(charge: Charge, *, first: bool) -> PastAttempt:
-    """Every later try is taken as a scheduled one: Stripe does not say who asked for it."""
+    """A later attempt counts as a scheduled retry, because Stripe does not say who asked for it."""
     failed = charge.status != "succeeded"
     return PastAttempt(
         at=charge.created_at,
@@ -110,10 +113,11 @@ def _attempt_of_charge(charge: Charge, *, first: bool) -> PastAttempt:
 
 
 def issuer_of(method: PaymentMethod) -> str:
-    """The key of the bank behind a card, "" for other methods.
+    """A key for the bank that issued a card; "" for other payment methods.
 
-    Stripe seldom names it. Cards are then known by brand, funding and country, which is a group of
-    banks: their answers tell of an outage only where many agree, see `recover.dunning.outages`.
+    Stripe seldom names the bank. The key is then brand, funding and country, which stands for a
+    group of banks: `recover.dunning.outages` takes their answers as an outage only where many
+    agree.
     """
     if method.type != "card" or not method.fingerprint:
         return ""
@@ -123,9 +127,10 @@ def issuer_of(method: PaymentMethod) -> str:
 def issuer_answers(
     session: Session, row: Attempt, failures: Sequence[datetime]
 ) -> tuple[IssuerAnswer, ...]:
-    """Answers for other cards of the row's issuer since its card's ``failures`` began.
+    """What the row's issuer answered for other cards since the row's card began to fail.
 
-    The first thousand: in an account with more of them, an outage's end may go unnoticed.
+    ``failures`` are the times of that card's technical failures. At most `MOST_ANSWERS`, the
+    oldest first: where an account has more, the end of an outage may go unnoticed.
     """
     if not row.card_issuer:
         return ()

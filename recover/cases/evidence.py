@@ -1,4 +1,4 @@
-"""Fresh evidence: what Stripe says now about one invoice. Asked for with no transaction open."""
+"""Evidence: what Stripe says about one invoice now. It is fetched with no transaction open."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from recover.stripe_api.gateway import StripeAccount
 from recover.stripe_api.objects import CardField, Charge, Invoice, PaymentMethod, Subscription
 
-# Six monthly renewals: on which days this customer's money was there. Still one page of charges.
+# Six monthly renewals show on which days a customer can pay, and still fit one page of charges.
 HISTORY = timedelta(days=190)
 PAID_HOURS = 6  # of earlier payments are remembered
-ENDED = ("canceled", "incomplete_expired")  # subscriptions whose holder has left
+ENDED = ("canceled", "incomplete_expired")  # statuses of a subscription that is over
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Evidence:
 
     @property
     def method(self) -> PaymentMethod | None:
-        """What would be charged now."""
+        """The payment method that would be charged now."""
         if self.chosen:
             return self.chosen
         charged = self.subscription.charged_method() if self.subscription else None
@@ -35,6 +35,7 @@ class Evidence:
 
     @property
     def field(self) -> CardField | None:
+        """Where Stripe keeps the payment method that the subscription is charged on."""
         charged = self.subscription.charged_method() if self.subscription else None
         return charged[1] if charged else None
 
@@ -44,8 +45,8 @@ class Evidence:
         return [charge for charge in self.charges if charge.payment_intent_id in intents]
 
     def paid_hours(self, before: datetime) -> list[datetime]:
-        """When the customer's last payments before then went through, oldest first."""
-        paid = [one.created_at for one in self.charges if one.status == "succeeded"]
+        """The times of the customer's last `PAID_HOURS` payments before a time, oldest first."""
+        paid = [charge.created_at for charge in self.charges if charge.status == "succeeded"]
         return [at for at in paid if at < before][-PAID_HOURS:]
 
 
@@ -66,7 +67,7 @@ def fetch_evidence(stripe: StripeAccount, invoice_id: str, now: datetime) -> Evi
 
 
 def still_owed(evidence: Evidence) -> bool:
-    """The invoice is open and its subscription lives: charging or writing makes sense."""
+    """The invoice is open and its subscription goes on, so a charge or a mail makes sense."""
     invoice, subscription = evidence.invoice, evidence.subscription
     return (
         invoice is not None
@@ -79,10 +80,10 @@ def still_owed(evidence: Evidence) -> bool:
 
 
 def paid_until(invoice: Invoice, subscription: Subscription) -> datetime | None:
-    """Up to when the subscription is paid, whatever becomes of this unpaid invoice; None: unknown.
+    """Until when the subscription is paid for without this unpaid invoice; None where unknown.
 
-    Stripe calls a subscription active only where its latest invoice is paid. A renewal begins
-    the time it asks money for; any other invoice comes in the middle of a period that was paid.
+    Stripe calls a subscription active only if its latest invoice is paid. A renewal invoice is
+    created when the unpaid period begins; any other invoice comes within a period already paid.
     """
     if subscription.status in ("active", "trialing"):
         return subscription.current_period_end

@@ -1,6 +1,6 @@
-"""Imported history: Stripe's values as rows and back, and the failed renewals among them.
+"""Imported history: Stripe's invoices and charges as rows and back, and the failed renewals in it.
 
-What is asked for is read a few hundred invoices at a time, however long the past.
+A long history does not fill the memory: `CHUNK` invoices are read at a time.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -68,7 +68,7 @@ _INVOICE = (
 class Story:
     """A renewal that failed at first, with all its authorisations, oldest first."""
 
-    id: int  # of the row, to go on from
+    id: int  # of the invoice's row, from which reading can go on later
     invoice: Invoice
     failed_at: datetime
     charges: tuple[Charge, ...]
@@ -109,13 +109,13 @@ def invoice_of(row: ImportedInvoice) -> Invoice:
 
 
 def charge_of(row: ImportedCharge) -> Charge:
-    known = bool(row.payment_method_id or row.card_type)
+    has_method = bool(row.payment_method_id or row.card_type)
     card = {name: getattr(row, f"card_{name}") for name in _CARD}
     return Charge(
         id=row.stripe_charge_id,
         payment_intent_id=row.stripe_payment_intent_id,
         customer_id=row.stripe_customer_id,
-        method=PaymentMethod(id=row.payment_method_id, **card) if known else None,
+        method=PaymentMethod(id=row.payment_method_id, **card) if has_method else None,
         **{name: getattr(row, name) for name in _CHARGE},
     )
 
@@ -128,7 +128,10 @@ def failed(account_id: int) -> Select[ImportedInvoice]:
 
 
 def untold(account_id: int) -> Select[ImportedInvoice]:
-    """Those of `failed` that never were a case here: what became of the others, we know better."""
+    """Those of `failed` that never were a case of ours.
+
+    Of the others our own rows tell more than the imported ones.
+    """
     ours = select(RecoveryCase.id).where(
         RecoveryCase.account_id == account_id,
         RecoveryCase.stripe_invoice_id == ImportedInvoice.stripe_invoice_id,
@@ -136,20 +139,22 @@ def untold(account_id: int) -> Select[ImportedInvoice]:
     return failed(account_id).where(~ours.exists())
 
 
-def stories(session: Session, account_id: int, found: Iterable[ImportedInvoice]) -> Iterator[Story]:
+def stories(
+    session: Session, account_id: int, invoices: Iterable[ImportedInvoice]
+) -> Iterator[Story]:
     """The story of each invoice, in the order given."""
-    rows = iter(found)
-    while some := tuple(islice(rows, CHUNK)):
-        charges = charges_of(session, account_id, [row.stripe_invoice_id for row in some])
-        paid = _paid(session, account_id, some)
-        for row in some:
+    rows = iter(invoices)
+    while chunk := tuple(islice(rows, CHUNK)):
+        charges = charges_of(session, account_id, [row.stripe_invoice_id for row in chunk])
+        paid = _payment_times(session, account_id, chunk)
+        for row in chunk:
             at = row.failed_at or row.created_at
             yield Story(
                 id=row.id,
                 invoice=invoice_of(row),
                 failed_at=at,
                 charges=tuple(charges[row.stripe_invoice_id]),
-                paid_hours=_before(paid[row.stripe_customer_id], at),
+                paid_hours=_last_before(paid[row.stripe_customer_id], at),
             )
 
 
@@ -166,16 +171,16 @@ def charges_of(
         )
         .order_by(ImportedCharge.created_at, ImportedCharge.id)
     )
-    sorted_: dict[str, list[Charge]] = defaultdict(list)
+    by_invoice: dict[str, list[Charge]] = defaultdict(list)
     for row in session.scalars(query):
-        sorted_[row.stripe_invoice_id].append(charge_of(row))
-    return sorted_
+        by_invoice[row.stripe_invoice_id].append(charge_of(row))
+    return by_invoice
 
 
-def _paid(
+def _payment_times(
     session: Session, account_id: int, rows: Sequence[ImportedInvoice]
 ) -> dict[str, list[datetime]]:
-    """When payments of these invoices' customers went through, near enough to matter."""
+    """When payments of these invoices' customers went through, by customer, oldest first."""
     times = [row.failed_at or row.created_at for row in rows]
     customers = {row.stripe_customer_id for row in rows} - {""}
     query = (
@@ -189,12 +194,12 @@ def _paid(
         )
         .order_by(ImportedCharge.created_at)
     )
-    found: dict[str, list[datetime]] = defaultdict(list)
+    by_customer: dict[str, list[datetime]] = defaultdict(list)
     for customer_id, at in session.execute(query):
-        found[customer_id].append(at)
-    return found
+        by_customer[customer_id].append(at)
+    return by_customer
 
 
-def _before(paid: Sequence[datetime], at: datetime) -> tuple[datetime, ...]:
-    since: timedelta = HISTORY
-    return tuple([one for one in paid if at - since < one < at][-PAID_HOURS:])
+def _last_before(paid: Sequence[datetime], at: datetime) -> tuple[datetime, ...]:
+    """The last `PAID_HOURS` of these times before ``at`` that lie within `HISTORY`."""
+    return tuple([time for time in paid if at - HISTORY < time < at][-PAID_HOURS:])

@@ -1,4 +1,4 @@
-"""Issuers that were down and answer again: the cases that wait for one are planned again."""
+"""When an issuer answers again after an outage, the cases that wait for it are planned again."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ from recover.models import Attempt, RecoveryCase
 def note_answer(
     session: Session, case: RecoveryCase, row: Attempt, rows: Iterable[Attempt], now: datetime
 ) -> None:
-    """Take in an answer just learned, ``row``, of the case's ``rows``.
+    """Look whether an answer just learned, ``row``, ends an outage of its issuer.
 
-    The first card that is judged after an outage wakes the others; later ones find them awake, so
-    a case is looked at once for each end, whatever its next step then is.
+    ``rows`` are all attempts of the case. The first real answer after an outage makes the waiting
+    cases due. Later answers find the outage over, so each case is looked at once per outage.
     """
     answer, card = issuer_answer(past_attempt(row)), card_of_attempt(row)
     if answer is None or answer.technical or not row.card_issuer:
         return
-    earlier = [past_attempt(one) for one in rows if one.attempted_at < row.attempted_at]
+    earlier = [past_attempt(other) for other in rows if other.attempted_at < row.attempted_at]
     failures = technical_failures(earlier, card)
     if not failures or now - failures[-1] > MEMORY:
         return
-    others = issuer_answers(session, row, failures)
-    found = outage_behind(failures, [word for word in others if word.at <= row.attempted_at])
-    if found and found.over_at is None:
+    answers = issuer_answers(session, row, failures)
+    outage = outage_behind(failures, [other for other in answers if other.at <= row.attempted_at])
+    if outage and outage.over_at is None:
         make_waiting_due(session, case, row.card_issuer, now)
 
 
 def make_waiting_due(session: Session, case: RecoveryCase, issuer: str, now: datetime) -> None:
-    """Mark the account's other cases due that a technical failure on this issuer's cards holds up.
+    """Make the account's other cases due that wait because of a technical failure of this issuer.
 
-    Thousands may fall due at once: the clock puts them on the queue, and the workers, as many as
-    there are, do one after the other, each asking again whether the issuer still answers.
-    A case that is locked is being decided on right now, and is left to the timing: waiting for its
-    lock could end in a deadlock with a worker that wakes cases too.
+    Thousands may fall due at once. The clock queues them, and the workers take them one by one;
+    each step asks again whether the issuer still answers. A locked case is skipped, because a
+    worker is deciding on it at this moment: waiting for its lock could deadlock with another
+    worker that makes cases due.
     """
     waiting = (
         select(RecoveryCase.id)

@@ -1,5 +1,5 @@
-"""The honest ledger: one line for each invoice won back, with who won it, and lines for money
-given back later. Every number the founder sees is a sum over these lines.
+"""The ledger: a line for each invoice won back, saying who won it, and negative lines for money
+given back later. Every amount that a founder sees as won back is a sum over these lines.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ def _saved_on_our_page(session: Session, winner: Attempt) -> bool:
 
 
 def _stripe_was_due(case: RecoveryCase, winner: Attempt) -> bool:
-    """Stripe had a try of its own scheduled by then; otherwise the customer paid by themselves."""
+    """Whether a retry of Stripe's own was due by then; if not, the customer paid by themselves."""
     planned = case.stripe_next_attempt_at
     return planned is not None and winner.attempted_at >= planned - STRIPE_EARLY
 
 
 def undo_recovery(session: Session, case: RecoveryCase) -> None:
-    """Undo the line of a case that turns out not to be recovered."""
+    """Delete the line of a case that turns out not to be recovered."""
     session.execute(
         delete(LedgerLine).where(
             LedgerLine.account_id == case.account_id,
@@ -76,10 +76,10 @@ def undo_recovery(session: Session, case: RecoveryCase) -> None:
 
 
 def book_given_back(session: Session, account_id: int, charge: Charge, now: datetime) -> None:
-    """Net out a refund or a dispute of a charge that recovered an invoice.
+    """Book a refund or a dispute of a charge that had recovered an invoice.
 
-    The line always shows the whole of what was given back so far, so that a second, partial
-    refund replaces the first one's line instead of adding to it.
+    Stripe's amount is the total refunded so far. A second, partial refund therefore replaces the
+    amount of the first one's line.
     """
     attempt = session.scalar(
         select(Attempt).where(
@@ -103,7 +103,7 @@ def _set_amount(
     amount: int,
     now: datetime,
 ) -> None:
-    """Have the line of this ``kind`` say ``amount``; none is written for nothing."""
+    """Set the charge's line of this ``kind`` to minus ``amount``. No line is added for zero."""
     line = session.scalar(
         select(LedgerLine).where(
             LedgerLine.case_id == case.id,

@@ -1,10 +1,11 @@
-"""How a case changes inside one transaction: open, take in the evidence, reopen, finish.
+"""How a case changes within one transaction: it opens, is updated from evidence, reopens, finishes.
 
-Nothing here talks to Stripe; `workflow` brings the evidence and carries out what follows.
+Nothing here talks to Stripe: `workflow` fetches the evidence and carries out what follows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -12,7 +13,6 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from recover.cases import charge_import, ledger, subscriber_timezone
-from recover.cases.core_facts import attempts_of
 from recover.cases.core_values import invoice_state, past_attempt
 from recover.cases.evidence import ENDED, Evidence, paid_until
 from recover.cases.timeline import note
@@ -30,10 +30,11 @@ from recover.dunning import (
     rule_of,
 )
 from recover.integrations import webhook_events
-from recover.models import Account, Ending, EndingStatus, RecoveryCase
+from recover.models import Account, Attempt, Ending, EndingStatus, RecoveryCase
 from recover.services import Services
 from recover.stripe_api.objects import Charge, Invoice, Subscription
 
+# The action at the end of dunning after which Stripe shows an invoice closed for this reason.
 ACTION_BEHIND = {
     CloseReason.SUBSCRIPTION_ENDED: EndOfDunning.CANCEL,
     CloseReason.UNCOLLECTIBLE: EndOfDunning.UNCOLLECTIBLE,
@@ -44,8 +45,9 @@ OPENED = "A renewal could not be charged."
 def find_or_open(
     session: Session, services: Services, account: Account, evidence: Evidence
 ) -> RecoveryCase | None:
-    """The invoice's case, held as by `locked` and opened where one is due, with what Stripe shows
-    now written down. None where the invoice is no concern of ours.
+    """The invoice's case, locked, updated from the evidence, and opened first where one is due.
+
+    None where the invoice neither has a case nor calls for one.
     """
     case = locked(session, account, evidence.invoice_id)
     created = False
@@ -53,13 +55,13 @@ def find_or_open(
         case, created = open_case(session, services, account, evidence)
     if case:
         update_from_evidence(session, account, case, evidence)
-    if case and created:  # only now does the case say why it failed
+    if case and created:  # after the update, so that the event says why the payment failed
         webhook_events.announce(session, case, "open", OPENED, evidence.at)
     return case
 
 
 def locked(session: Session, account: Account, invoice_id: str) -> RecoveryCase | None:
-    """The invoice's case, held against other writers until the transaction ends."""
+    """The invoice's case, its row locked until the transaction ends."""
     query = (
         select(RecoveryCase)
         .where(RecoveryCase.account_id == account.id, RecoveryCase.stripe_invoice_id == invoice_id)
@@ -71,11 +73,11 @@ def locked(session: Session, account: Account, invoice_id: str) -> RecoveryCase 
 def open_case(
     session: Session, services: Services, account: Account, evidence: Evidence
 ) -> tuple[RecoveryCase | None, bool]:
-    """Open a case, once, for the first failed renewal, and say whether it was opened just now.
-    None where the invoice is no such thing.
+    """The invoice's case, and whether it was opened just now. None where none is due.
 
-    One whose subscription Stripe has ended over it already opens too, and closes as lost at once:
-    the ledger hides no failure. Only who left by choice is nobody's loss.
+    A case is due for a renewal that failed. That holds also where Stripe has already ended the
+    subscription because of it: the case is then closed as lost at once, so that no failure is
+    missing from the figures. A subscriber who cancelled by choice is no loss, and gets no case.
     """
     invoice, subscription = evidence.invoice, evidence.subscription
     if invoice is None or subscription is None or _left_by_choice(subscription):
@@ -105,7 +107,7 @@ def open_case(
     case = locked(session, account, invoice.id)
     if case and created:
         reason = f"Renewal invoice {invoice.number or invoice.id} could not be charged."
-        # announced by `find_or_open`, once the case says why it failed
+        # `find_or_open` announces it later, when the case says why the payment failed.
         note(session, case, "open", reason, evidence.at, announce=False)
         if not failures:
             charge_import.record_chargeless_failure(session, case, evidence)
@@ -113,8 +115,10 @@ def open_case(
 
 
 def _state_when_failed(invoice: Invoice, failures: list[Charge]) -> InvoiceState:
-    """The invoice before anybody paid it: one that was paid before we heard of its failure has
-    failed and come back all the same, if not by us.
+    """The invoice as it was when the payment failed.
+
+    An invoice may be paid before we hear of its failure. It still failed and was recovered, though
+    not by us, and so it gets a case.
     """
     state = invoice_state(invoice)
     if invoice.status != "paid" or not failures:
@@ -132,12 +136,12 @@ def _left_by_choice(subscription: Subscription) -> bool:
 def update_from_evidence(
     session: Session, account: Account, case: RecoveryCase, evidence: Evidence
 ) -> None:
-    """Write down what Stripe shows now: what is owed, by whom, and every authorisation."""
+    """Store what Stripe shows now: what is owed, by whom, and every payment attempt."""
     invoice, subscription = evidence.invoice, evidence.subscription
     if invoice:
         case.amount_remaining_minor = invoice.amount_remaining_minor
         case.invoice_number = invoice.number
-        if invoice.status == "open":  # once paid, Stripe forgets what it had planned; we do not
+        if invoice.status == "open":  # Stripe drops its plan once the invoice is paid; we keep it
             case.stripe_next_attempt_at = invoice.next_payment_attempt_at
     if case.erased_at is None:
         _update_customer(account, case, evidence)
@@ -147,12 +151,12 @@ def update_from_evidence(
     if invoice and subscription:
         case.paid_until = paid_until(invoice, subscription) or case.paid_until
     case.paid_hours = [at.isoformat() for at in evidence.paid_hours(case.failed_at)]
-    charge_import.import_charges(session, case, evidence)
-    _describe_latest_failure(session, case)
+    rows = charge_import.import_charges(session, case, evidence)
+    _describe_latest_failure(case, rows)
 
 
 def _update_customer(account: Account, case: RecoveryCase, evidence: Evidence) -> None:
-    """Whose case it is. Stripe goes on knowing an erased person; that must not come back here."""
+    """Store who the customer is. Never called for an erased one, whose data Stripe still has."""
     if evidence.invoice:
         case.hosted_invoice_url = evidence.invoice.hosted_invoice_url
     if evidence.subscription:
@@ -166,9 +170,10 @@ def _update_customer(account: Account, case: RecoveryCase, evidence: Evidence) -
         )
 
 
-def _describe_latest_failure(session: Session, case: RecoveryCase) -> None:
+def _describe_latest_failure(case: RecoveryCase, rows: Iterable[Attempt]) -> None:
+    """Copy the decline and the card of the latest failed attempt to the case."""
     failures = (Outcome.FAILED, Outcome.REQUIRES_ACTION)
-    failed = [row for row in attempts_of(session, case) if row.outcome in failures]
+    failed = [row for row in rows if row.outcome in failures]
     if not failed:
         return
     case.decline_code = failed[-1].decline_code or failed[-1].error_code
@@ -184,16 +189,16 @@ def reopen(
     reason: str = "Stripe shows this invoice open again.",
     actor: str = RECOVER,
 ) -> None:
-    """The invoice is open and owed although the case had ended: it goes on."""
+    """Open a case again that had ended, because its invoice is open and owed."""
     ledger.undo_recovery(session, case)
     case.state, case.close_reason, case.closed_at = CaseState.OPEN, "", None
     if case.erased_at and not customer_erased(session, case.account_id, case.stripe_customer_id):
-        case.erased_at = None  # it was only old; to go on with it their address is needed
+        case.erased_at = None  # emptied for its age alone; going on needs the address
     note(session, case, "reopen", reason, now, actor=actor)
 
 
 def plan_anew(session: Session, account_id: int, now: datetime) -> None:
-    """Have every open case looked at again now."""
+    """Make every open case of an account due now, so that its next step is planned again."""
     session.execute(
         update(RecoveryCase)
         .where(RecoveryCase.account_id == account_id, RecoveryCase.state == CaseState.OPEN)
@@ -202,7 +207,7 @@ def plan_anew(session: Session, account_id: int, now: datetime) -> None:
 
 
 def close_all(session: Session, account_id: int, stop: Stop, now: datetime, *, actor: str) -> None:
-    """End every open case of an account, whatever Stripe shows of their invoices."""
+    """End every open case of an account, whatever Stripe shows about the invoices."""
     open_cases = select(RecoveryCase).where(
         RecoveryCase.account_id == account_id, RecoveryCase.state == CaseState.OPEN
     )
@@ -218,7 +223,7 @@ def _end(case: RecoveryCase, stop: Stop, at: datetime) -> None:
 
 
 def finish(session: Session, case: RecoveryCase, evidence: Evidence, stop: Stop) -> bool:
-    """End the case as the core says. False where it had already ended that way."""
+    """End the case as the core decided. False where it has already ended in that state."""
     if case.state == stop.state and case.closed_at is not None:
         return False
     if case.state == CaseState.EXHAUSTED and _done_by_end_of_dunning(session, case, stop):
@@ -234,7 +239,10 @@ def finish(session: Session, case: RecoveryCase, evidence: Evidence, stop: Stop)
 
 
 def _done_by_end_of_dunning(session: Session, case: RecoveryCase, stop: Stop) -> bool:
-    """Stripe shows what the end of dunning did there: the case stays exhausted for it."""
+    """Whether Stripe shows only what our own end of dunning did there.
+
+    The case then stays exhausted.
+    """
     action = ACTION_BEHIND.get(stop.close_reason) if stop.close_reason else None
     query = select(Ending.id).where(
         Ending.case_id == case.id,

@@ -8,7 +8,7 @@ from babel.core import get_global
 
 from recover.dunning.local_time import zone
 
-# Where most people of a country with several zones live. Babel knows the zones, not the people.
+# The zone in which most people live, for countries with several. Babel does not know this.
 MOST_PEOPLE = {
     "AR": "America/Argentina/Buenos_Aires",
     "AU": "Australia/Sydney",
@@ -43,13 +43,14 @@ MOST_PEOPLE = {
 
 
 def timezone_of(noted: str, countries: Iterable[str], ours: str) -> str:
-    """The zone of a subscriber; "" where nothing is known of it.
+    """The IANA name of a subscriber's time zone; "" where it is unknown.
 
-    ``noted`` is the company's own word, and ``countries`` (ISO 3166, upper case) the rest that is
-    known, the surest first. A country with several zones is taken to be lived in as the company
-    itself does (``ours``), if it is there too, and otherwise as most people do.
+    ``noted`` is the zone that the company noted at Stripe. ``countries`` (ISO 3166, upper case)
+    are the countries the subscriber may live in, the most certain first. In a country with
+    several zones the company's own zone (``ours``) is taken if it is one of them, and otherwise
+    the one in which most people live.
     """
-    if noted and zone(noted).key == noted:  # `zone` knows no wrong names: they become UTC
+    if noted and zone(noted).key == noted:  # `zone` reads an unknown name as UTC
         return noted
     found = (_zone_in(country, ours) for country in countries)
     return next((name for name in found if name), "")

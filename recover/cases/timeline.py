@@ -1,4 +1,4 @@
-"""A case's timeline: an entry goes into the audit log, and as an event to webhook endpoints."""
+"""A case's timeline: each entry is written to the audit log and sent to webhook endpoints."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def note(
     actor: str = RECOVER,
     announce: bool = True,
 ) -> None:
-    """Add a line about a case and the webhook events for it, in the caller's transaction.
+    """Add an audit log entry about a case, and its webhook events, in the caller's transaction.
 
-    Without ``announce`` only the line is written. Endpoints that want no such verb get no event.
+    Without ``announce`` there are no events. Only endpoints that asked for the verb get one.
     """
     if announce:
         webhook_events.announce(session, case, verb, reason, at)

@@ -1,8 +1,8 @@
-"""The end of dunning on Stripe: what an account wants done once all retries are used.
+"""The end of dunning on Stripe: what an account wants done once all retries are used up.
 
-A row is written in the transaction that exhausts the case: pending. Right before Stripe is asked
-everything is looked at again, and the row is begun; afterwards it is settled. A worker that dies in
-between leaves a begun row, and Stripe itself shows whether it was done.
+The transaction that exhausts the case writes a pending row. Right before Stripe is asked, fresh
+evidence is checked and the row is marked as begun; afterwards it is settled. A worker that dies in
+between leaves a begun row, and Stripe then shows whether the action was done.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ DEBIT_CHECK = timedelta(hours=6)
 BACK_OFF = (1, 5, 30, 120, 360)  # minutes, while Stripe is away or says no
 GIVE_UP = timedelta(days=7)
 OWING = ("past_due", "unpaid")  # subscriptions whose latest invoice is not paid
+# Stripe stores this text with the cancellation, so it keeps its words.
 COMMENT = "All payment tries were used up (Recover)."
 
 TO_BE_DONE = {
@@ -39,7 +40,7 @@ WAS_DONE = {
 
 
 def prepare(session: Session, services: Services, account: Account, case: RecoveryCase) -> None:
-    """Write down what is to be done about a case that has just been exhausted, if anything."""
+    """Write the row of what is to be done about a case that was just exhausted, if anything."""
     action = account.end_of_dunning
     if case.state != CaseState.EXHAUSTED or action == EndOfDunning.LEAVE:
         return
@@ -65,7 +66,7 @@ def prepare(session: Session, services: Services, account: Account, case: Recove
 
 
 def due(services: Services, limit: int = 100) -> list[int]:
-    """The ids of what is to be done now, and of what a dead worker left behind."""
+    """The ids of the rows to be carried out now, those included that a dead worker left begun."""
     waiting = (
         Ending.status.in_((EndingStatus.PENDING, EndingStatus.BEGUN)),
         Ending.due_at <= services.now(),
@@ -77,9 +78,10 @@ def due(services: Services, limit: int = 100) -> list[int]:
 
 
 def carry_out(services: Services, ending_id: int) -> None:
-    """Do it, if fresh evidence still calls for it. Raises StripeAccessLost; the row is put off.
+    """Do the action on Stripe, if fresh evidence still calls for it.
 
-    Nothing is repeated that Stripe shows as done, however often this is called.
+    May be called again: what Stripe shows as done is not repeated. Raises StripeAccessLost, after
+    the row was put off.
     """
     with services.db.read() as session:
         row = session.get_one(Ending, ending_id)
@@ -101,24 +103,24 @@ def carry_out(services: Services, ending_id: int) -> None:
 def _begin(
     services: Services, account: Account, case: RecoveryCase, ending_id: int
 ) -> Ending | None:
-    """Look at everything once more and take the row. None where there is nothing to ask for."""
+    """Check fresh evidence and mark the row as begun. None where Stripe is not to be asked now."""
     if account.disconnected_at:
         _settle(services, ending_id, EndingStatus.SKIPPED, "the Stripe account is disconnected")
         return None
     evidence = fetch_evidence(services.stripe(account), case.stripe_invoice_id, services.now())
     with services.db.begin() as session:
-        now_case = lifecycle.locked(session, account, case.stripe_invoice_id)
+        locked_case = lifecycle.locked(session, account, case.stripe_invoice_id)
         row = session.get_one(Ending, ending_id, with_for_update=True)
         if (
-            now_case is None
+            locked_case is None
             or row.status not in (EndingStatus.PENDING, EndingStatus.BEGUN)
             or row.due_at > evidence.at
         ):
             return None
         if row.status == EndingStatus.BEGUN and _is_done_at_stripe(row.action, evidence):
-            _close(session, now_case, row, EndingStatus.DONE, evidence.at)
-        elif why_not := _reason_to_skip(session, now_case, row, evidence):
-            _close(session, now_case, row, EndingStatus.SKIPPED, evidence.at, why_not)
+            _close(session, locked_case, row, EndingStatus.DONE, evidence.at)
+        elif why_not := _reason_to_skip(session, locked_case, row, evidence):
+            _close(session, locked_case, row, EndingStatus.SKIPPED, evidence.at, why_not)
         elif evidence.invoice and evidence.invoice.payment_intent_status == "processing":
             row.due_at, row.error = evidence.at + DEBIT_CHECK, "a bank debit is under way"
         else:
@@ -128,16 +130,16 @@ def _begin(
 
 
 def _is_done_at_stripe(action: str, evidence: Evidence) -> bool:
-    """Stripe shows it done."""
+    """Whether Stripe shows the action as done."""
     if action == EndOfDunning.CANCEL:
         return evidence.subscription is None or evidence.subscription.status in ENDED
     return evidence.invoice is not None and evidence.invoice.status == "uncollectible"
 
 
 def _reason_to_skip(session: Session, case: RecoveryCase, row: Ending, evidence: Evidence) -> str:
-    """Why it must not be done any more; "" where it must. A clause."""
+    """Why the action must not be done any more, as a clause; "" where it is to be done."""
     account, subscription = session.get_one(Account, row.account_id), evidence.subscription
-    questions = (
+    reasons = (
         (account.mode == RetryMode.OBSERVE, "the account only observes now"),
         (account.end_of_dunning != row.action, "the setting was changed meanwhile"),
         (case.state != CaseState.EXHAUSTED, f"the case is {case.state} now"),
@@ -156,10 +158,11 @@ def _reason_to_skip(session: Session, case: RecoveryCase, row: Ending, evidence:
         ),
         (evidence.at - row.created_at > GIVE_UP, f"it could not be done in a week: {row.error}"),
     )
-    return next((text for found, text in questions if found), "")
+    return next((text for applies, text in reasons if applies), "")
 
 
 def _no_longer_owed(evidence: Evidence) -> str:
+    """Why nothing is owed any more, as a clause."""
     invoice, subscription = evidence.invoice, evidence.subscription
     if invoice is None or invoice.status != "open":
         return f"the invoice is {invoice.status if invoice else 'gone'} now"
@@ -192,19 +195,22 @@ def _close(
     now: datetime,
     why: str = "",
 ) -> None:
-    """Settle a row for good, and say so in the timeline."""
+    """Settle a row for good, and write it to the timeline."""
     row.status, row.error, row.settled_at = status, why, now
     was_done = WAS_DONE[row.action]
-    told = {
+    reasons = {
         EndingStatus.DONE: f"{was_done}, as the account's setting for the end of dunning says.",
         EndingStatus.SKIPPED: f"Nothing was done on Stripe at the end of dunning: {why}.",
         EndingStatus.REFUSED: f"Stripe refused what the end of dunning asks for: {why}",
     }
-    note(session, case, "end", told[status], now)
+    note(session, case, "end", reasons[status], now)
 
 
 def _put_off(services: Services, ending_id: int, error: Exception) -> None:
-    """Later, and longer each time. A begun row stays begun: Stripe may have done it unheard."""
+    """Put the row off, for longer each time.
+
+    A begun row stays begun: Stripe may have done the action although its answer was lost.
+    """
     with services.db.begin() as session:
         row = session.get_one(Ending, ending_id, with_for_update=True)
         minutes = BACK_OFF[min(row.failures, len(BACK_OFF) - 1)]
@@ -213,17 +219,20 @@ def _put_off(services: Services, ending_id: int, error: Exception) -> None:
 
 
 def _refused(services: Services, ending_id: int, error: StripeRejected) -> None:
-    """The first refusal calls for another look: somebody may have been quicker."""
+    """Put the row off after a first refusal, and settle it after a second.
+
+    Somebody may have done the action meanwhile; the next check of the evidence shows that.
+    """
     with services.db.read() as session:
-        again = session.get_one(Ending, ending_id).failures == 0
-    if again:
+        first_refusal = session.get_one(Ending, ending_id).failures == 0
+    if first_refusal:
         _put_off(services, ending_id, error)
     else:
         _settle(services, ending_id, EndingStatus.REFUSED, str(error))
 
 
 def under_way(session: Session, case: RecoveryCase, now: datetime) -> bool:
-    """Stripe is being asked at this moment: nobody may begin to pay."""
+    """Whether Stripe is being asked at this moment. Meanwhile nobody may begin a payment."""
     query = select(Ending.id).where(
         Ending.case_id == case.id, Ending.status == EndingStatus.BEGUN, Ending.due_at > now
     )

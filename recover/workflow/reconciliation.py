@@ -1,5 +1,6 @@
-"""Reconciliation: compare our books with Stripe's and mend both ways, through the functions that
-the webhooks use. What it finds is drift: lost webhooks, crashes, our own mistakes.
+"""Reconciliation: compare our cases with Stripe's invoices, and `sync` each that differs.
+
+A difference comes of a lost webhook, a crash, or a mistake of ours.
 """
 
 from __future__ import annotations
@@ -25,19 +26,20 @@ LOOK_BACK = timedelta(days=35)  # longer than any campaign's window
 def reconcile(services: Services, account: Account) -> ReconciliationReport:
     """Compare one account with Stripe and apply every fix. The stored report.
 
-    A fix that fails is named in the report; the others are still applied. Raises
-    StripeUnavailable, StripeAccessLost where Stripe's list itself cannot be had.
+    A fix that fails is named in the report, and the others are still applied. Raises
+    StripeUnavailable where Stripe's invoices cannot be listed, and StripeAccessLost.
     """
     report = ReconciliationReport(account_id=account.id, started_at=services.now(), fixes=[])
     listed = list(_listed(services, account))
-    found = fixes(listed, _our_side(services, account, {i.invoice_id for i in listed}))
-    applied = [_apply(services, account, fix.invoice_id, fix.reason) for fix in found]
+    snapshots = _case_snapshots(services, account, {state.invoice_id for state in listed})
+    wanted = fixes(listed, snapshots)
+    applied = [_apply(services, account, fix.invoice_id, fix.reason) for fix in wanted]
     report.fixes = [fix for fix in applied if fix]
     report.seen, report.finished_at = len(listed), services.now()
     with services.db.begin() as session:
         session.add(report)
     log.info(
-        "reconciliation of account %s: %s invoices, %s fixes", account.id, len(listed), len(found)
+        "reconciliation of account %s: %s invoices, %s fixes", account.id, len(listed), len(wanted)
     )
     return report
 
@@ -51,9 +53,10 @@ def _listed(services: Services, account: Account) -> Iterator[InvoiceState]:
         yield from map(invoice_state, stripe.invoices(status=status, created_since=since))
 
 
-def _our_side(
+def _case_snapshots(
     services: Services, account: Account, invoice_ids: set[str]
 ) -> dict[str, CaseSnapshot]:
+    """Our cases by invoice: the open ones, and the recent ones among ``invoice_ids``."""
     since = services.now() - 2 * LOOK_BACK
     query = select(
         RecoveryCase.stripe_invoice_id,
@@ -78,10 +81,11 @@ def _our_side(
 def _apply(
     services: Services, account: Account, invoice_id: str, reason: str
 ) -> dict[str, str] | None:
+    """What was done about one difference, as JSON for the report; None where nothing was."""
     fix = {"invoice": invoice_id, "reason": reason}
     try:
         if sync.sync(services, account, invoice_id) is None:
-            return None  # a second look shows that it is no concern of ours
+            return None  # fresh evidence shows an invoice that needs no case
     except StripeAccessLost:
         raise
     except RecoverError as error:

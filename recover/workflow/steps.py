@@ -1,7 +1,7 @@
-"""Carrying out what is due: claim, fetch the evidence, decide again, write the row, act.
+"""The next step of a due case: fetch evidence, decide again, write the row of the effect, act.
 
-Every effect has its row committed before it happens and settled after it, so a worker may die at
-any line here and nothing is lost or done twice.
+The row of every effect is committed before it happens and settled afterwards. A worker may
+therefore die at any point, and nothing is lost or done twice.
 """
 
 from __future__ import annotations
@@ -30,11 +30,14 @@ Act = Callable[[], object]
 
 LEASE = timedelta(minutes=10)  # a worker that died gives its case back after this long
 BACK_OFF = (1, 5, 15, 60, 240)  # minutes, by how often in a row Stripe was out of reach
-MAX_ACTS = 4  # in one step: a charge, a mail, and what follows from them
+MAX_ACTS = 4  # in one step: a charge, a mail, and what follows from each
 
 
 def run(services: Services, case_id: int) -> None:
-    """Do what is due for one case: fetch the evidence, decide again, act, plan what follows."""
+    """Do what is due for one case, and plan what follows.
+
+    Where Stripe is out of reach, the case is put off. Raises StripeAccessLost.
+    """
     with services.db.read() as session:
         case = session.get_one(RecoveryCase, case_id)
         account = session.get_one(Account, case.account_id)
@@ -51,7 +54,9 @@ def run(services: Services, case_id: int) -> None:
 
 
 def claim_due(services: Services, limit: int = 500) -> list[int]:
-    """Take the ids of cases that are due, and push their pointer ahead as a lease."""
+    """The ids of up to ``limit`` due cases. Each is leased to the caller for `LEASE`: if its worker
+    dies, the case falls due again.
+    """
     now = services.now()
     due = (
         select(RecoveryCase.id)
@@ -68,23 +73,23 @@ def claim_due(services: Services, limit: int = 500) -> list[int]:
 
 
 def _next_act(services: Services, account: Account, invoice_id: str) -> Act | None:
-    """Fresh evidence, a fresh decision, and the row of what it asks for. None: nothing now."""
+    """Decide on fresh evidence and write the row of the effect. None where nothing is due now."""
     evidence = fetch_evidence(services.stripe(account), invoice_id, services.now())
     with services.db.begin() as session:
         case = lifecycle.locked(session, account, invoice_id)
         if case is None:
             return None
         lifecycle.update_from_evidence(session, account, case, evidence)
-        waiting = attempts.pending(session, case)
-        if waiting:
-            standing = attempts.pending_state(waiting, evidence, account.mode)
-            if standing == PendingState.REPEAT:
+        pending = attempts.pending(session, case)
+        if pending:
+            state = attempts.pending_state(pending, evidence, account.mode)
+            if state == PendingState.REPEAT:
                 case.next_step_at = evidence.at + LEASE
-                return partial(attempts.make, services, account, waiting.id)
-            if standing == PendingState.WAIT:
-                case.next_step_at = evidence.at + attempts.recheck_after(waiting)
+                return partial(attempts.make, services, account, pending.id)
+            if state == PendingState.WAIT:
+                case.next_step_at = evidence.at + attempts.recheck_after(pending)
                 return None
-            attempts.abandon(session, case, waiting, evidence.at)
+            attempts.abandon(session, case, pending, evidence.at)
         if attempts.paid_since(session, case, evidence):
             case.next_step_at = evidence.at + attempts.IN_FLIGHT
             return None
@@ -102,7 +107,7 @@ def _write(
     facts: Facts,
     decision: Decision,
 ) -> Act | None:
-    """Write the row of the effect that was decided on; the act returned carries it out."""
+    """Write the row of the effect that was decided on. The act that carries it out, if any."""
     if isinstance(decision, Wait | Stop):
         case.transient_failures = 0
         return None
@@ -119,16 +124,19 @@ def _write(
 
 
 def _do_nothing() -> None:
-    """Observe mode: what would have been done is noted, and nothing leaves."""
+    """The act of an account that observes: what would have been done is noted, nothing is done."""
 
 
 def back_off(services: Services, case_id: int, error: Exception) -> None:
-    """Stripe is out of reach, or something is broken: try again later, and longer each time."""
+    """Put a case off after an error, for longer each time.
+
+    Never for less than Stripe asks for (``retry_after`` of the error, in seconds).
+    """
     with services.db.begin() as session:
         case = session.get_one(RecoveryCase, case_id, with_for_update=True)
         minutes = BACK_OFF[min(case.transient_failures, len(BACK_OFF) - 1)]
-        asked = getattr(error, "retry_after", None) or 0
-        wait = max(timedelta(minutes=minutes), timedelta(seconds=asked))
+        asked_seconds = getattr(error, "retry_after", None) or 0
+        wait = max(timedelta(minutes=minutes), timedelta(seconds=asked_seconds))
         case.transient_failures += 1
         if case.state == CaseState.OPEN:
             case.next_step_at = services.now() + wait

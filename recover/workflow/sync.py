@@ -1,7 +1,7 @@
-"""A case's work: `sync` it with Stripe, plan its next step, pay it when a person asks.
+"""Synchronise a case with Stripe, plan its next step, and pay its invoice when a person asks.
 
-Webhooks, the clock, reconciliation and the card page all come through here, so there is one place
-where evidence is fetched, the core is asked, and its answer is stored.
+Webhooks, the clock, reconciliation and the card page all use these functions. So there is one
+place where evidence is fetched, the core decides, and its decision is stored.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ from recover.workflow import end_of_dunning
 
 
 def sync(services: Services, account: Account, invoice_id: str) -> RecoveryCase | None:
-    """Bring our view of one invoice in line with Stripe's, and plan its next step.
+    """Update one invoice's case from Stripe, opening it where one is due, and plan its next step.
 
-    Opens a case where one is due. Never charges or writes to a subscriber itself: what is due now
-    is left to `steps.run`, which is queued. None where the invoice is no concern of ours.
+    This neither charges nor writes to a subscriber: where a step is due now, `steps.run` is queued.
+    None where the invoice neither has a case nor calls for one.
     Raises StripeUnavailable, StripeAccessLost.
     """
     evidence = fetch_evidence(services.stripe(account), invoice_id, services.now())
@@ -61,8 +61,9 @@ def sync(services: Services, account: Account, invoice_id: str) -> RecoveryCase 
 
 
 def sync_known(services: Services, account: Account, invoice_id: str) -> None:
-    """`sync`, but only where there is a case: most invoices are simply paid, and asking Stripe
-    about each of them would cost three requests for every renewal.
+    """`sync` an invoice that has a case, and ignore any other.
+
+    Most invoices are paid at once. Asking Stripe about each would cost three requests a renewal.
     """
     query = select(RecoveryCase.id).where(
         RecoveryCase.account_id == account.id, RecoveryCase.stripe_invoice_id == invoice_id
@@ -74,12 +75,12 @@ def sync_known(services: Services, account: Account, invoice_id: str) -> None:
 
 
 def sync_subscription(services: Services, account: Account, subscription_id: str) -> None:
-    """Something about a subscription changed: look at its unfinished invoices again."""
+    """`sync` the unfinished cases of a subscription that changed."""
     _sync_where(services, account, RecoveryCase.stripe_subscription_id == subscription_id)
 
 
 def sync_customer(services: Services, account: Account, customer_id: str) -> None:
-    """A customer or one of their cards changed: a new card may be tried at once."""
+    """`sync` the unfinished cases of a customer who changed, or whose card did."""
     _sync_where(services, account, RecoveryCase.stripe_customer_id == customer_id)
 
 
@@ -98,7 +99,7 @@ def _sync_where(services: Services, account: Account, condition: ColumnElement[b
 
 
 def sync_charge(services: Services, account: Account, charge_id: str) -> None:
-    """A charge was refunded or disputed: the ledger gives the money back."""
+    """Book a refund or a dispute of a charge in the ledger."""
     charge = services.stripe(account).charge(charge_id)
     if charge is None:
         return
@@ -117,11 +118,11 @@ def pay_now(
     *,
     actor: str,
 ) -> Payment | None:
-    """Charge because a person, the ``actor``, asked for it a moment ago.
+    """Charge an invoice because a person, the ``actor``, asked for it just now.
 
-    None where there is nothing to charge any more, the card may not be tried now, another try is
-    under way, or the account only observes. Raises StripeUnavailable (the clock resumes the try),
-    StripeAccessLost.
+    None where nothing can be charged any more, the card may not be charged now, another payment
+    attempt is under way, or the account observes. Raises StripeUnavailable (the clock resumes the
+    attempt) and StripeAccessLost.
     """
     attempt_id = begin_payment(services, account, invoice_id, trigger, reason, actor=actor)
     return complete_payment(services, account, invoice_id, attempt_id) if attempt_id else None
@@ -137,10 +138,11 @@ def begin_payment(
     *,
     actor: str,
 ) -> int:
-    """Write the row of a try that a person asked for, on ``method`` or on the card on file.
+    """Write the row of an attempt that a person asked for, on ``method`` or on the card on file.
 
-    While the row is pending nobody else charges this invoice; if nobody completes it, the clock
-    does. Its id, or 0 (see `pay_now`). An account that observes charges for subscribers alone.
+    Its id, or 0 where nothing may be charged (see `pay_now`). While the row is pending nobody else
+    charges this invoice; if nobody completes the payment, the clock does. While the account
+    observes, only subscribers may ask.
     """
     if account.mode == RetryMode.OBSERVE and trigger != Trigger.SUBSCRIBER:
         return 0
@@ -155,23 +157,25 @@ def begin_payment(
         if case.state != CaseState.OPEN:  # the clock looks after open cases only
             lifecycle.reopen(session, case, evidence.at, reason, actor)
         case.next_step_at = evidence.at + attempts.IN_FLIGHT
-        wish = RetryPayment(trigger, reason)
-        row = attempts.begin(session, account, case, evidence, wish, actor=actor)
-        return row.id if row else 0
+        decision = RetryPayment(trigger, reason)
+        attempt = attempts.begin(session, account, case, evidence, decision, actor=actor)
+        return attempt.id if attempt else 0
 
 
 def complete_payment(
     services: Services, account: Account, invoice_id: str, attempt_id: int
 ) -> Payment | None:
-    """Make the pending try and bring the case up to date with what came of it."""
+    """Make the pending attempt and `sync` its case. What `attempts.make` answered."""
     payment = attempts.make(services, account, attempt_id)
     sync(services, account, invoice_id)
     return payment
 
 
 def _may_charge(session: Session, account: Account, case: RecoveryCase, evidence: Evidence) -> bool:
-    """A person may charge an exhausted case, but nothing that is paid, ended or never to be
-    tried again on this card.
+    """Whether a person may charge this invoice now.
+
+    They may where the case is exhausted, but not where the invoice is paid, the subscription has
+    ended, or the networks forbid it (`_may_charge_card`).
     """
     if attempts.pending(session, case) or end_of_dunning.under_way(session, case, evidence.at):
         return False
@@ -182,16 +186,16 @@ def _may_charge(session: Session, account: Account, case: RecoveryCase, evidence
 
 
 def _may_charge_card(facts: Facts, now: datetime) -> bool:
-    """A person's wish is bound by the networks too: no forbidden card, no try beyond the caps."""
+    """Whether the networks' rules and retry budget allow an attempt on the card on file."""
     if facts.card is None or barring_rule(facts):
         return False
     return allowance(facts, now).attempts_left > 0
 
 
 def load_facts(session: Session, account: Account, case: RecoveryCase, evidence: Evidence) -> Facts:
-    """What the core decides on: the evidence, our rows, and whether the customer may be written to.
+    """The facts for the core: the evidence, our rows, and whether the customer gets mail.
 
-    Built once for each decision, and handed on to whatever carries it out.
+    Loaded once for each decision, and handed on to what carries it out.
     """
     suppressed = suppression.is_suppressed(session, account.id, case.stripe_customer_id)
     return facts_of(session, account, case, evidence, suppressed=suppressed)
@@ -213,7 +217,7 @@ def plan(
     evidence: Evidence,
     facts: Facts,
 ) -> Decision:
-    """Ask the core and store its answer: the next step, or the end."""
+    """Let the core decide on ``facts`` and store the decision: the next step, or the end."""
     decision = _decide(session, account, case, facts, evidence.at)
     if isinstance(decision, Stop):
         if lifecycle.finish(session, case, evidence, decision):
