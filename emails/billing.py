@@ -1,4 +1,4 @@
-"""What the mails to subscribers are about: who reads, what is owed, and the card."""
+"""What mails to subscribers are about: the reader, the bill, and the card."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class ShownCard:
-    """What may be said of a card; "" and None for what is not known."""
+    """What a mail may say of a card. "" and None mean unknown."""
 
     brand: str = ""
     last4: str = ""

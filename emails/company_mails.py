@@ -33,7 +33,7 @@ def company_trouble(
 
 
 def company_parked(*, account: str, count: int, link: str, settings_link: str) -> Rendered:
-    """Events that could not be handled wait for somebody."""
+    """Events that could not be handled are parked until a person replays them."""
     events = "One event" if count == 1 else f"{count} events"
     about = {"headline": f"{events} to look at", "events": events, "button": "Open Recover"}
     return _render("company_parked", account, link, settings_link, about)
@@ -100,7 +100,7 @@ def _render(
     name: str, account: str, link: str, settings_link: str, about: Mapping[str, object]
 ) -> Rendered:
     account = one_line(account) or PRODUCT
-    known: dict[str, object] = {
+    common: dict[str, object] = {
         "account": account,
         "short": Brand(account).short_name,
         "link": require_web_address(link, "link"),
@@ -108,4 +108,4 @@ def _render(
         "stop_link": "",
         "proof": "",
     }
-    return render(name, {**known, **about}, Brand(PRODUCT))
+    return render(name, {**common, **about}, Brand(PRODUCT))

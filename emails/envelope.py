@@ -1,4 +1,4 @@
-"""A mail as the bytes that travel: headers that mailbox providers trust, text beside HTML."""
+"""A mail as an email message: the headers that mailbox providers expect, plain text and HTML."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ def to_message(outgoing: Outgoing) -> EmailMessage:
     sender, recipient = mailbox_address(outgoing.sender), mailbox_address(outgoing.to)
     international = not (sender.isascii() and recipient.isascii())
     message = EmailMessage(policy=_POLICY.clone(utf8=international))
-    message["From"] = _named(outgoing.sender_name, sender)
-    message["To"] = _named("", recipient)
+    message["From"] = _mailbox(outgoing.sender_name, sender)
+    message["To"] = _mailbox("", recipient)
     message["Subject"] = outgoing.subject
     message["Date"] = format_datetime(outgoing.sent_at)
-    for name, value in _technical(outgoing):
+    for name, value in _technical_headers(outgoing):
         message[name] = value
     if outgoing.reply_to:
-        message["Reply-To"] = _named("", mailbox_address(outgoing.reply_to))
+        message["Reply-To"] = _mailbox("", mailbox_address(outgoing.reply_to))
     message.set_content(outgoing.text, cte="quoted-printable")
     message.add_alternative(outgoing.html, subtype="html", cte="quoted-printable")
     return message
@@ -99,29 +99,29 @@ _UNFOLDED = frozenset({"message-id", "list-unsubscribe", "x-entity-ref-id"})
 _POLICY = _KeepLongTokens(linesep=SMTP.linesep)
 
 
-def _named(name: str, address: str) -> Address:
+def _mailbox(name: str, address: str) -> Address:
     """A display name with line breaks would end the header: the address registry refuses it."""
     local, _, domain = address.rpartition("@")
     return Address(display_name=name, username=local, domain=domain)
 
 
-def _technical(outgoing: Outgoing) -> list[tuple[str, str]]:
+def _technical_headers(outgoing: Outgoing) -> list[tuple[str, str]]:
     if not _MESSAGE_ID.fullmatch(outgoing.message_id):
         raise ValueError("a message id must have the form <unique@domain>")
-    found = [
+    headers = [
         ("Message-ID", outgoing.message_id),
-        # Else Gmail folds one notice into the thread of the one before, where nobody sees it.
+        # Without it Gmail puts a notice into the thread of the one before, where nobody sees it.
         ("X-Entity-Ref-ID", outgoing.message_id.strip("<>")),
         ("Auto-Submitted", "auto-generated"),
         ("X-Auto-Response-Suppress", "OOF, AutoReply"),
     ]
     if outgoing.stop_link:
-        found += [
+        headers += [
             ("List-Unsubscribe", f"<{_one_token(outgoing.stop_link)}>"),
             ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
         ]
-    found += [(_header_name(name), value) for name, value in outgoing.headers.items()]
-    return found
+    headers += [(_header_name(name), value) for name, value in outgoing.headers.items()]
+    return headers
 
 
 def _one_token(address: str) -> str:

@@ -1,4 +1,4 @@
-"""Every mail as files to look at: each template and reason, with easy and with awkward readers."""
+"""Every mail as files to look at: each template and reason, with plain and with unusual values."""
 
 from __future__ import annotations
 
@@ -152,21 +152,21 @@ def _invitation(company: str) -> Rendered:
 
 
 def _to_the_company() -> Iterator[tuple[str, Brand, Rendered]]:
-    know: dict[str, Any] = {
+    common: dict[str, Any] = {
         "account": "Northwind Notes",
         "link": "https://recover.example.com/",
         "settings_link": "https://recover.example.com/settings/notifications/1",
     }
     refused = company_mails.company_trouble(
-        **know, said="401: Invalid API Key provided.", disconnected=False
+        **common, said="401: Invalid API Key provided.", disconnected=False
     )
     yield "company_trouble", _product(), refused
-    gone = company_mails.company_trouble(**know, said="", disconnected=True)
+    gone = company_mails.company_trouble(**common, said="", disconnected=True)
     yield "company_trouble-disconnected", _product(), gone
-    yield "company_parked", _product(), company_mails.company_parked(**know, count=3)
+    yield "company_parked", _product(), company_mails.company_parked(**common, count=3)
     rows = [("Priya Raman", "£29.00, F4D81C02-0007"), ("Łukasz & Søn GmbH <x>", "£1,290.00")]
     ended = company_mails.company_exhausted(
-        **know, since="Tuesday, 8:00", count=4, rows=rows, ending="Nothing is done on Stripe."
+        **common, since="Tuesday, 8:00", count=4, rows=rows, ending="Nothing is done on Stripe."
     )
     yield "company_exhausted", _product(), ended
     sums = [
@@ -178,7 +178,7 @@ def _to_the_company() -> Iterator[tuple[str, Brand, Rendered]]:
         ("At risk now", "£261.00 (9 invoices), €19.00 (1 invoice)"),
     ]
     week = company_mails.company_weekly(
-        **know, since="16 Nov", until="22 Nov", failed=12, rows=sums
+        **common, since="16 Nov", until="22 Nov", failed=12, rows=sums
     )
     yield "company_weekly", _product(), week
 

@@ -1,4 +1,4 @@
-"""How a value reads to one person: names, cards and days in their region's order and time zone.
+"""Values as text for one reader: names, cards, and days in the order and time zone of their region.
 
 The mails are written in English. Weekday and month names are therefore English for everyone, in
 the order the reader's region is used to; amounts follow the reader's own locale in full.
@@ -54,10 +54,10 @@ def greeting(name: str) -> str:
 
 def card_name(brand: str, last4: str) -> str:
     """From "visa", "4242": "Visa card ending in 4242". "saved payment method" for no card."""
-    known = _BRANDS.get(brand.lower(), one_line(brand).replace("_", " ").capitalize())
+    brand_name = _BRANDS.get(brand.lower(), one_line(brand).replace("_", " ").capitalize())
     if not last4:
-        return f"{known} card" if known else "saved payment method"
-    return f"{known} card ending in {one_line(last4)}".strip()
+        return f"{brand_name} card" if brand_name else "saved payment method"
+    return f"{brand_name} card ending in {one_line(last4)}".strip()
 
 
 def expiry_month(month: int, year: int) -> str:

@@ -1,4 +1,4 @@
-"""Templates to mails: Jinja fills in, MJML makes HTML that every mail client can show.
+"""Mails from templates: MJML makes HTML that every mail client can show, Jinja fills in values.
 
 A mail is a folder of `templates/`: ``subject.txt``, ``preview.txt`` (what an inbox shows beside the
 subject), ``why.txt`` (why the reader gets it), ``body.txt`` and ``body.mjml``. The MJML is put

@@ -32,7 +32,7 @@ def payment_failed(
 ) -> Rendered:
     """A payment was declined. ``reason`` is a key of `emails.decline_copy.REASONS`.
 
-    ``next_try_at`` is the next try anyone has planned on this card, None where there is none.
+    ``next_try_at`` is the time of the next retry, ours or Stripe's; None where none is planned.
     ``notice`` counts the mails about this invoice from 1; later ones read as reminders.
     """
     copy = copy_for(reason)
@@ -61,7 +61,7 @@ def payment_failed(
 def authentication_needed(
     brand: Brand, reader: Reader, bill: Bill, card: ShownCard, *, link: str, notice: int = 1
 ) -> Rendered:
-    """The bank wants the subscriber to approve the payment; trying again alone cannot help."""
+    """The bank wants the subscriber to approve the payment; a retry alone cannot help."""
     context = _to_subscriber(reader, bill.product, link, reader.stop_link) | {
         "reminder": notice > 1,
         "headline": "Your bank still needs your confirmation"
@@ -84,7 +84,7 @@ def card_expiring(
     link: str,
     product: str = "",
 ) -> Rendered:
-    """A card dies before the next renewal, and no bank has sent a newer one.
+    """A card expires before the next renewal, and its bank has sent no newer one.
 
     ``card`` has its month and year.
     """

@@ -1,8 +1,8 @@
-"""The web application, and the way into another one.
+"""The web application, alone or mounted in another one.
 
-`create_app` is Recover by itself. `init_app` mounts it inside a Flask application under a prefix,
-as an application of its own: sessions, CSRF protection, error handlers, static files and endpoint
-names of the two never meet.
+`create_app` makes Recover's own application. `init_app` mounts it in another Flask application
+under a prefix. It stays an application of its own, so the sessions, CSRF protection, error
+handlers, static files and endpoint names of the two do not mix.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 def create_app(services: Services | None = None) -> Flask:
     """Raises ConfigError, which names every missing or wrong setting."""
-    services = services or _started()
+    services = services or _built_services()
     app = Flask("recover.web")
     app.config["SESSION_COOKIE_PATH"] = urlsplit(services.settings.base_url).path or "/"
     web.register(app, services)
@@ -43,7 +43,7 @@ def init_app(app: Flask, prefix: str = "/recover", services: Services | None = N
     BASE_URL must end in the prefix: mails carry it. The worker and the clock run beside your
     processes as always. Raises ConfigError.
     """
-    services = services or _started()
+    services = services or _built_services()
     prefix = "/" + prefix.strip("/")
     path = urlsplit(services.settings.base_url).path
     if prefix == "/" or not path.endswith(prefix):  # the application may be under a path itself
@@ -56,8 +56,8 @@ def init_app(app: Flask, prefix: str = "/recover", services: Services | None = N
     return mounted
 
 
-def _started() -> Services:
-    """This process's own, with a word about secrets that a removed key would lock away."""
+def _built_services() -> Services:
+    """The services of this process. Logs a warning about secrets that need a key no longer set."""
     services = build(config.load())
     for text in key_rotation.warnings(services.db, services.vault):
         log.warning(text)

@@ -1,4 +1,4 @@
-"""What the shell works with: built once per process in `build`, passed to every function."""
+"""The services that all modules outside the core use: built once a process, by `build`."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ from recover.stripe_api.gateway import StripeAccount, StripeGateway
 
 log = logging.getLogger(__name__)
 
-# One queue for each promise: steps are short and due now; chores may take minutes.
+# Two queues, so that steps, which are short and due now, never wait for chores, which take minutes.
 STEPS, CHORES = "steps", "chores"
-# The module of all jobs. By name: it imports this one.
+# The module of all jobs, named and not imported, because it imports this one.
 JOBS: Final = "recover.entrypoints.jobs"
 
 
 class JobQueue:
-    """Puts a job on a queue, best effort: the database is the to-do list, so a lost job is late,
-    never lost.
+    """Puts jobs on RQ's queues, best effort.
+
+    The database says what is due, so work whose job is lost is done later, by the clock.
     """
 
     def __init__(self, redis_url: str) -> None:
@@ -55,8 +56,10 @@ class JobQueue:
         return True
 
     def count(self, key: str, seconds: int) -> tuple[int, int] | None:
-        """How often ``key`` was counted in its span of ``seconds``, this time included, and for
-        how many seconds the span goes on. None where Redis is away: nobody is kept waiting for it.
+        """Count ``key`` once more in its current span of ``seconds``.
+
+        (count so far, seconds until the span ends); None where Redis is away, so that nobody is
+        locked out by that.
         """
         name = f"recover:count:{key}"
         try:
@@ -70,12 +73,14 @@ class JobQueue:
         return int(count), max(int(left), 0)
 
     def reachable(self) -> bool:
+        """Whether Redis answers."""
         try:
             return bool(self.redis.ping())
         except RedisError:
             return False
 
     def allow_again(self, job: str, *args: int | str) -> None:
+        """Let a job be queued again before its ``once_for`` is over."""
         try:
             self.redis.delete(queued_key(job, *args))
         except RedisError:
@@ -111,6 +116,7 @@ def job_path(job: str) -> str:
 
 
 def queued_key(job: str, *args: int | str) -> str:
+    """The Redis key that says a job is queued. "bell" is an older word that running systems use."""
     return ":".join(["recover", "bell", job, *map(str, args)])
 
 

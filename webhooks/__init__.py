@@ -1,1 +1,1 @@
-"""Stripe's events: verified and stored once, drained in batches, each answered by one call."""
+"""Stripe's events: verified, stored once, drained in batches, and handled by one call each."""

@@ -1,4 +1,4 @@
-"""Which account a webhook address or a Stripe id stands for, remembered for a few seconds.
+"""The account of a webhook address or a Stripe account id, cached for a few seconds.
 
 Without it every event would cost a read before its write. A change of an account (another signing
 secret, a disconnection) is seen by every process within `TTL_SECONDS`.
@@ -18,12 +18,12 @@ from recover.services import Services
 
 TTL_SECONDS = 5.0
 LONGEST_TOKEN = 64  # the column's length; what is longer is not looked up
-SECRETS_KEPT = 1024  # opened signing secrets, by their sealed text
+SECRETS_KEPT = 1024  # decrypted signing secrets that are cached, by their sealed text
 
 
 @dataclass(frozen=True, slots=True)
 class KnownAccount:
-    """What the receiver has to know of an account. ``secrets_sealed`` as in the table."""
+    """What the receiver needs to know of an account. ``secrets_sealed`` is the column's value."""
 
     id: int
     stripe_account_id: str
@@ -45,13 +45,13 @@ class AccountCache:
         """The account with this webhook address."""
         if len(hook_token) > LONGEST_TOKEN:
             return None
-        return self._remembered(("token", hook_token), hook_token=hook_token)
+        return self._cached(("token", hook_token), hook_token=hook_token)
 
     def by_stripe_id(self, stripe_account_id: str, *, livemode: bool) -> KnownAccount | None:
         """The account connected through the platform under this ``acct_...``."""
         if not stripe_account_id:
             return None
-        return self._remembered(
+        return self._cached(
             (stripe_account_id, livemode),
             stripe_account_id=stripe_account_id,
             livemode=livemode,
@@ -66,7 +66,7 @@ class AccountCache:
         """
         return [secret for secret in self._open(account.secrets_sealed).split(",") if secret]
 
-    def _remembered(self, key: object, **columns: str | bool) -> KnownAccount | None:
+    def _cached(self, key: object, **columns: str | bool) -> KnownAccount | None:
         read_at, account = self._known.get(key, (0.0, None))
         if account is not None and self._clock() - read_at < TTL_SECONDS:
             return account
@@ -79,13 +79,13 @@ class AccountCache:
 
     def _read(self, columns: Mapping[str, str | bool]) -> KnownAccount | None:
         with self._db.read() as session:
-            found = session.scalars(select(Account).filter_by(**columns)).one_or_none()
-        if found is None:
+            account = session.scalars(select(Account).filter_by(**columns)).one_or_none()
+        if account is None:
             return None
         return KnownAccount(
-            id=found.id,
-            stripe_account_id=found.stripe_account_id,
-            livemode=found.livemode,
-            disconnected=found.disconnected_at is not None,
-            secrets_sealed=found.webhook_secrets_sealed,
+            id=account.id,
+            stripe_account_id=account.stripe_account_id,
+            livemode=account.livemode,
+            disconnected=account.disconnected_at is not None,
+            secrets_sealed=account.webhook_secrets_sealed,
         )

@@ -1,6 +1,6 @@
-"""Queues the drain from a thread of its own, so that no answer to Stripe waits for Redis.
+"""Queues the job that drains the inbox, from a thread, so that no answer to Stripe waits for Redis.
 
-Under load one signal serves every event stored since the last.
+Under load one job serves all events stored since the last one.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from threading import Event, Lock, Thread
 
 log = logging.getLogger(__name__)
 
-PAUSE_SECONDS = 0.05  # between two signals; the most a drain is late by
+PAUSE_SECONDS = 0.05  # between two signals; a drain is late by this much at most
 
 
 class DrainSignal:
-    """Calling it has the drain queued soon after; it never blocks and never raises.
+    """Call it to have the drain queued soon after. The call never blocks and never raises.
 
-    A process that ends at once may not get to it. The clock drains what nobody signalled.
+    A process that ends at once may not queue it; the clock's own drain then handles the events.
     """
 
     def __init__(self, signal: Callable[[], object], pause_seconds: float = PAUSE_SECONDS) -> None:
@@ -36,13 +36,13 @@ class DrainSignal:
     def _start(self) -> None:
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
-                self._thread = Thread(target=self._run, name="ringer", daemon=True)
+                self._thread = Thread(target=self._run, name="drain-signal", daemon=True)
                 self._thread.start()
 
     def _run(self) -> None:
         while True:
             self._asked.wait()
-            self._asked.clear()  # first: who asks from here on is signalled for again
+            self._asked.clear()  # before the signal: a call from here on gets a signal of its own
             try:
                 self._signal()
             except Exception:

@@ -1,4 +1,4 @@
-"""What is kept and logged of an unforeseen error: enough to find the fault, and nobody's data."""
+"""The text stored and logged about an unforeseen error: where it arose, without personal data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LONGEST = 500
 
 
 def failure_text(error: Exception) -> str:
-    """The kind of ``error`` and where it was raised; its own words only where they are ours.
+    """The type of ``error`` and where it was raised; its message only if the error is Recover's.
 
     Messages of other libraries may quote a subscriber's data (a database error quotes the row).
     """
@@ -22,5 +22,5 @@ def failure_text(error: Exception) -> str:
     if not frames:
         return kind
     last = frames[-1]
-    place = "/".join(Path(last.filename).parts[-2:])
-    return f"{kind} in {place}:{last.lineno} ({last.name})"[:LONGEST]
+    location = "/".join(Path(last.filename).parts[-2:])
+    return f"{kind} in {location}:{last.lineno} ({last.name})"[:LONGEST]

@@ -1,8 +1,8 @@
-"""Stores events in one round trip, over a connection kept for nothing else.
+"""Stores events in one round trip to the database, over a connection of its own.
 
-A connection from the pool would be asked whether it still lives, told to begin and told to commit:
-three more round trips than the INSERT itself, which is a transaction too. (The driver sends several
-rows as one pipeline, which the server commits or rolls back whole.)
+A connection from the pool costs three more: a check that it is alive, BEGIN and COMMIT. An INSERT
+alone is a transaction too. (The driver sends several rows as one pipeline, which the server commits
+or rolls back as a whole.)
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 
 class EventWriter:
-    """Not for several threads at once. It connects at its first write, so after any fork."""
+    """For one thread at a time. It connects at its first write, so after a fork."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -30,9 +30,9 @@ class EventWriter:
     def write(self, rows: list[Row]) -> None:
         """Commit ``rows``, all or none; those already known are skipped.
 
-        A row names every column that may not be null: a default costs more here than all else.
-        A connection that was lost since the last write is replaced. Raises OperationalError and
-        InterfaceError where the database is away.
+        Each row names every column that may not be null, because SQLAlchemy's defaults would take
+        most of the time here. A connection lost since the last write is replaced. Raises
+        OperationalError and InterfaceError where the database is away.
         """
         # In a fixed order: two processes storing the same events cannot wait for each other.
         rows = sorted(rows, key=lambda row: (row["account_id"], row["stripe_event_id"]))
@@ -55,8 +55,8 @@ class EventWriter:
 
     def _connected(self) -> Connection:
         if self._connection is None:
-            # A statement commits by itself. SQLite is told to begin and commit all the same,
-            # which costs it nothing.
+            # Each statement commits by itself. `begin` then only matters to SQLite, which is
+            # cheap there.
             connection = self._db.engine.connect()
             connection.execution_options(isolation_level="AUTOCOMMIT")
             connection.detach()  # it takes no place in the pool, and is closed when we close it

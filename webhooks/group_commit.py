@@ -1,8 +1,8 @@
-"""Rows of requests that arrive together share one transaction.
+"""Group commit: rows of requests that arrive together share one transaction.
 
 A commit waits for the disk, and each round trip to the database costs as much as the rest of a
-request. While one thread writes, the others gather; then one of them writes for all of those.
-Nobody returns before the own row is committed.
+request. While one thread writes, the rows of the others are gathered; then one of these threads
+writes them all. No thread returns before its own row is committed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Write = Callable[[list[Row]], object]
 
 
 class _Ticket:
-    """One row on its way. ``wake`` is released when it is written, or when it is to lead."""
+    """A row to be written. ``wake`` is released once it is, or when its thread has to lead."""
 
     __slots__ = ("done", "error", "row", "wake")
 
@@ -56,12 +56,12 @@ class GroupCommit:
         return leads
 
     def _lead(self) -> None:
-        """Write what has gathered, then hand over to one of those who came meanwhile."""
+        """Write the gathered rows, then let a thread that came meanwhile lead."""
         with self._lock:
             group, self._gathering = self._gathering, []
-        if not self._try(group) and len(group) > 1:
+        if not self._write_group(group) and len(group) > 1:
             for ticket in group:  # one bad row must not fail its neighbours
-                self._try([ticket])
+                self._write_group([ticket])
         with self._lock:
             next_leader = self._gathering[0] if self._gathering else None
             self._writing = next_leader is not None
@@ -71,7 +71,7 @@ class GroupCommit:
             ticket.done = True
             ticket.wake.release()
 
-    def _try(self, group: list[_Ticket]) -> bool:
+    def _write_group(self, group: list[_Ticket]) -> bool:
         error: Exception | None = None
         try:
             self._write([ticket.row for ticket in group])

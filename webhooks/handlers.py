@@ -1,7 +1,7 @@
-"""Which Stripe events matter, what each is about, and the one call that answers it.
+"""The Stripe events that Recover handles: which object each is about, and the call that handles it.
 
-Handlers get an id and fetch the truth themselves: an event may be late, doubled or out of order,
-and its contents are never trusted to be current.
+A handler gets an object's id and asks Stripe for its present state, because an event may be late,
+repeated or out of order.
 """
 
 from __future__ import annotations
@@ -88,14 +88,14 @@ ROUTES: dict[str, Route] = {
     # A charge failed, or waits for the subscriber: a case opens or moves on.
     "invoice.payment_failed": Route(invoice, sync_invoice),
     "invoice.payment_action_required": Route(invoice, sync_invoice),
-    # Paid, by whomever: the case is won, and nothing more may be sent.
+    # Somebody paid it: the case is recovered, and nothing more may be sent.
     "invoice.paid": Route(invoice, sync_known_invoice),
     # Nothing is owed any more, or the company has given up on it.
     "invoice.voided": Route(invoice, sync_known_invoice),
     "invoice.marked_uncollectible": Route(invoice, sync_known_invoice),
-    # The amount or Stripe's next scheduled try changed.
+    # The amount or the time of Stripe's next retry changed.
     "invoice.updated": Route(invoice, sync_known_invoice),
-    # A renewal is days away: will its card still be valid? (The invoice has no id yet.)
+    # A renewal is days away, and its card may expire before. (The invoice has no id yet.)
     "invoice.upcoming": Route(customer, check_cards),
     # Cancelled, paused, resumed, or another payment method became its default.
     "customer.subscription.updated": Route(subscription, sync_subscription),
@@ -113,10 +113,10 @@ ROUTES: dict[str, Route] = {
     # Another default card, name, address or language; or the customer is gone.
     "customer.updated": Route(customer, sync_customer),
     "customer.deleted": Route(customer, sync_customer),
-    # Money given back after it was won: the ledger says so.
+    # Money was given back: the ledger gets a negative line.
     "charge.refunded": Route(charge, sync_charge),
     "charge.dispute.created": Route(charge, sync_charge),
-    # The company took our access away (Connect only).
+    # The company revoked our access (Connect only).
     "account.application.deauthorized": Route(account, disconnect),
 }
 

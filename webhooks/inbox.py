@@ -1,9 +1,9 @@
-"""The inbox of Stripe's events: drained in batches, one call for each object.
+"""The inbox of Stripe's events: drained in batches, with one call for each object.
 
-Ten events about one invoice need one look at it. A batch is a number of objects with every due
-event about them; a handler runs once for its object, with no transaction open, and the events it
-answered are then marked together. The due time is pushed ahead while a drain holds an event, so
-what a killed worker held falls due again by itself.
+A batch is a number of objects with all due events about them, because ten events about one invoice
+need only one look at it. A handler runs once for its object, with no transaction open; then all its
+events are marked as done. While a drain holds an event, its due time lies ahead, so the events of a
+killed worker fall due again.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(minutes=5)
 MAX_FAILURES = 5  # then the events are parked, for a person to look at
 FAILURE_WAIT = timedelta(minutes=1)  # after the first; four times as long after each further one
-# Stripe or the database is away: wait once more as long as the event is old, within these.
+# Where Stripe or the database is away: wait as long as the event is old, within these bounds.
 SHORTEST_WAIT, LONGEST_WAIT = timedelta(seconds=15), timedelta(minutes=15)
-# What was not even tried waits this long, so that it need not queue behind what keeps failing.
+# Events of an account for which Stripe is away wait this long without having been handled.
 SKIPPED_WAIT = timedelta(seconds=30)
 IDS_IN_ONE_UPDATE = 5_000  # databases limit the parameters of a statement
-# Not the event's fault: never counted. A key that Stripe refuses can be mended.
+# Errors that are no fault of the event, and not counted. A key that Stripe refuses can be replaced.
 AWAY = (TransientError, StripeAccessLost, OperationalError, InterfaceError)
 
 
@@ -80,19 +80,18 @@ def drain(
 
     Several workers may drain at once. A handler's error stays here: it is logged and stored.
     """
-    services.enqueue.allow_again(
-        "drain_inbox"
-    )  # first: what is stored from here on is signalled anew
+    # Before anything is claimed, so that an event stored from here on gets a drain of its own.
+    services.enqueue.allow_again("drain_inbox")
     deadline = time.monotonic() + budget.total_seconds()
     done = parked = 0
     while time.monotonic() < deadline and (batch := claim(services, limit)):
-        drained = _work_off(services, batch, deadline)
+        drained = _handle_batch(services, batch, deadline)
         done, parked = done + drained.done, parked + drained.parked
     return Drained(done, parked, _count_due(services))
 
 
 def claim(services: Services, limit: int) -> list[Group]:
-    """Take every due event about up to ``limit`` objects, the longest waiting first."""
+    """Lease every due event about up to ``limit`` objects, the longest waiting first."""
     now = services.now()
     due = (StripeEvent.status == EventStatus.RECEIVED, StripeEvent.due_at <= now)
     subject = (StripeEvent.account_id, StripeEvent.object_id)
@@ -120,7 +119,7 @@ def claim(services: Services, limit: int) -> list[Group]:
 
 
 def _fold(events: Sequence[Claimed]) -> list[Group]:
-    """Put together what the same handler would be called with, in the order of arrival."""
+    """The events in groups with the same handler and object, in the order of arrival."""
     folded: dict[tuple[int, Handler | None, str], list[Claimed]] = defaultdict(list)
     for event in sorted(events, key=lambda event: event.id):
         route = ROUTES.get(event.type)
@@ -138,11 +137,11 @@ def _fold(events: Sequence[Claimed]) -> list[Group]:
     ]
 
 
-def _work_off(services: Services, batch: Sequence[Group], deadline: float) -> Drained:
-    """Run each group's handler. What there is no time for is given back at once."""
+def _handle_batch(services: Services, batch: Sequence[Group], deadline: float) -> Drained:
+    """Run each group's handler. Groups left when the time is up are due again at once."""
     owners = _owners(services, batch)
     done = parked = 0
-    away: set[int] = set()  # accounts for which Stripe did not answer: no use asking on
+    away: set[int] = set()  # accounts for which Stripe did not answer; it is not asked again
     for group in batch:
         if time.monotonic() >= deadline:
             _mark(services, group, due_at=services.now())
@@ -154,7 +153,7 @@ def _work_off(services: Services, batch: Sequence[Group], deadline: float) -> Dr
             except AWAY as error:
                 away.add(group.account_id)
                 _put_off(services, group, error)
-            except Exception as error:  # noqa: BLE001 - poison must not stop its siblings
+            except Exception as error:  # noqa: BLE001 - a bad event must not stop the others
                 parked += _fail(services, group, error)
             else:
                 done += len(group.event_ids)
@@ -162,25 +161,25 @@ def _work_off(services: Services, batch: Sequence[Group], deadline: float) -> Dr
 
 
 def _handle(services: Services, account: Account, group: Group) -> None:
-    """One call, and its events are done. A disconnected account's events are dropped."""
+    """Call the handler and mark the events as done. Those of a disconnected account are dropped."""
     if group.handler and not account.disconnected_at:
         group.handler(services, account, group.key)
     _mark(services, group, status=EventStatus.DONE, handled_at=services.now(), error="")
 
 
 def _put_off(services: Services, group: Group, error: Exception) -> None:
-    """Nothing is wrong with the events: try again later, and longer each time."""
+    """Put events off that are not at fault, for longer each time."""
     now = services.now()
     wait = min(max(now - group.received_at, SHORTEST_WAIT), LONGEST_WAIT)
-    asked = timedelta(seconds=getattr(error, "retry_after", None) or 0)
-    _mark(services, group, due_at=now + max(wait, asked))
+    wished = timedelta(seconds=getattr(error, "retry_after", None) or 0)
+    _mark(services, group, due_at=now + max(wait, wished))
     if isinstance(error, StripeAccessLost):
         connections.note_trouble(services, group.account_id, str(error))
     log.warning("events of account %s wait: %s", group.account_id, failure_text(error))
 
 
 def _fail(services: Services, group: Group, error: Exception) -> int:
-    """Count the failure; the number of events parked by it."""
+    """Count a failure of the group. How many events were parked by it."""
     failures, text = group.failures + 1, failure_text(error)
     parks = failures >= MAX_FAILURES
     _mark(
@@ -199,9 +198,9 @@ def _mark(services: Services, group: Group, **values: object) -> None:
     ids = group.event_ids
     with services.db.begin() as session:
         for start in range(0, len(ids), IDS_IN_ONE_UPDATE):
-            some = StripeEvent.id.in_(ids[start : start + IDS_IN_ONE_UPDATE])
+            in_chunk = StripeEvent.id.in_(ids[start : start + IDS_IN_ONE_UPDATE])
             session.execute(
-                update(StripeEvent).where(some).values(**values),
+                update(StripeEvent).where(in_chunk).values(**values),
                 execution_options={"synchronize_session": False},
             )
 

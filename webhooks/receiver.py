@@ -1,7 +1,7 @@
-"""Where Stripe's webhooks arrive: verify, store once, have it handled, answer.
+"""The endpoints for Stripe's webhooks: verify an event, store it once, signal for a drain, answer.
 
-Nothing else happens before the answer: Stripe waits for it, and repeats what is slow. An event is
-safe once it was answered with 200; draining it is another process's work.
+Nothing else happens before the answer, because Stripe waits for it and repeats what is slow. An
+event that was answered with 200 is stored; another process handles it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # these exist for type checkers alone
 
 log = logging.getLogger(__name__)
 
-# While a drain is queued, further events do not queue another; it allows that before it looks.
+# For so long a queued drain keeps further events from queueing another, unless it begins before.
 SIGNAL_SECONDS = 30
 RETRY_AFTER_SECONDS = 60
 LONGEST_ID = 255  # the columns' length
@@ -51,18 +51,18 @@ def blueprint(services: Services, signal: Callable[[], object] | None = None) ->
     routes = Blueprint("webhooks", __name__)
     routes.post("/webhooks/stripe")(receiver.platform)
     routes.post("/webhooks/stripe/<hook_token>")(receiver.direct)
-    routes.register_error_handler(HTTPException, _refused)
+    routes.register_error_handler(HTTPException, _http_problem)
     for refused in (BadSignature, BadEvent):
-        routes.register_error_handler(refused, _not_taken)
+        routes.register_error_handler(refused, _bad_event)
     for away in (OperationalError, InterfaceError, PoolTimeout):
         routes.register_error_handler(away, _database_away)
     return routes
 
 
 def mount(app: Flask, services: Services, signal: Callable[[], object] | None = None) -> None:
-    """Serve the webhooks beside the pages of ``app``, which spares them what belongs to pages.
+    """Serve the webhooks beside the pages of ``app``, without what only pages need.
 
-    Sessions, page headers and CSRF checks would only cost time here, a tenth of every answer.
+    Sessions, page headers and CSRF checks would take a tenth of the time of every answer.
     """
     receiving = Flask("webhooks")
     receiving.register_blueprint(blueprint(services, signal))
@@ -76,7 +76,7 @@ def mount(app: Flask, services: Services, signal: Callable[[], object] | None = 
 
 
 class Receiver:
-    """The two views, and what they keep between requests."""
+    """The two views, and the state they share between requests."""
 
     def __init__(self, services: Services, signal: Callable[[], object]) -> None:
         self._services = services
@@ -96,7 +96,7 @@ class Receiver:
         return Response(status=200)
 
     def direct(self, hook_token: str) -> Response:
-        """Events of one account, which has this address to itself."""
+        """Events of the one account that this address belongs to."""
         account = self._accounts.by_token(hook_token)
         if account is None:
             abort(404, "No account has this webhook address.")
@@ -118,7 +118,7 @@ class Receiver:
         return verify_webhook(payload, header, secrets, self._services.now())
 
     def _store(self, account: KnownAccount, event: WebhookEvent) -> None:
-        """Store the event, then signal: in this order no drain can look too early."""
+        """Store the event and then signal. In this order no drain can run before it is stored."""
         key = ROUTES[event.type].key(event)
         if not key or account.disconnected:
             return
@@ -145,9 +145,10 @@ class Receiver:
 
 
 def _body(cap: int) -> bytes:
-    """The raw body. One over ``cap`` bytes is refused unread; at the cap if its length is unsaid.
+    """The raw body of the request. One of more than ``cap`` bytes is answered with 413.
 
-    A body of unsaid length is cut off at the limit without a word, so the limit is a byte more.
+    Werkzeug silently cuts off a body without a Content-Length at its limit. The limit is therefore
+    a byte more than the cap, so that a body that is too long shows.
     """
     request.max_content_length = cap + 1
     payload = request.get_data(cache=False)
@@ -156,11 +157,11 @@ def _body(cap: int) -> bytes:
     return payload
 
 
-def _refused(error: HTTPException) -> Response:
+def _http_problem(error: HTTPException) -> Response:
     return _problem(error.code or 500, error.description or error.name)
 
 
-def _not_taken(error: BadSignature | BadEvent) -> Response:
+def _bad_event(error: BadSignature | BadEvent) -> Response:
     log.warning("a webhook was refused: %s", error)
     return _problem(400, str(error))
 

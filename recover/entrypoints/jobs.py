@@ -1,4 +1,4 @@
-"""What RQ runs: ids in, one call each. A job may be lost, repeated or late without harm."""
+"""The jobs that RQ runs. Each takes ids and may be lost, repeated or late without harm."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def services() -> Services:
 
 
 def drain_inbox() -> int:
-    """Handle what Stripe sent. How many events were settled."""
+    """Handle the events that Stripe sent. How many were handled."""
     here = services()
     drained = inbox.drain(here)
     if drained.left:
@@ -63,6 +63,7 @@ def run_due() -> int:
 
 
 def run_step(case_id: int) -> None:
+    """Do what is due for one case. Any error puts the case off; an unforeseen one is raised too."""
     here = services()
     try:
         steps.run(here, case_id)
@@ -70,18 +71,19 @@ def run_step(case_id: int) -> None:
         connections.note_trouble(here, steps.account_id_of(here, case_id), str(error))
         steps.back_off(here, case_id, error)
     except Exception as error:
-        steps.back_off(here, case_id, error)  # or it would come back every few minutes for ever
+        steps.back_off(here, case_id, error)  # else it would fall due every few minutes for ever
         raise
 
 
 def send_messages() -> int:
+    """Send the due mails to subscribers. How many were handled."""
     here = services()
     here.enqueue.allow_again("send_messages")
     return subscriber_delivery.send_due(here)
 
 
 def end_dunning() -> int:
-    """Do on Stripe what exhausted cases call for. How many were looked at."""
+    """Do on Stripe what exhausted cases call for. How many were handled."""
     here = services()
     here.enqueue.allow_again("end_dunning")
     found = end_of_dunning.due(here)
@@ -120,12 +122,12 @@ def learn_account(account_id: int) -> None:
 
 
 def notify() -> int:
-    """Tell companies' own people of trouble. How many mails were handled."""
+    """Mail companies' own people about trouble. How many mails were handled."""
     return _notify(digests=False)
 
 
 def notify_mornings() -> int:
-    """Tell them the rest too, wherever it is morning."""
+    """Mail them about trouble, and send the digests wherever it is morning."""
     return _notify(digests=True)
 
 
@@ -136,7 +138,7 @@ def _notify(*, digests: bool) -> int:
 
 
 def import_histories() -> None:
-    """Queue every history that is still to be read, also after a worker's death."""
+    """Queue every history import that is not finished, also one whose worker died."""
     here = services()
     for account_id in history_import.due(here):
         here.enqueue("import_history", account_id, queue=CHORES)
@@ -151,7 +153,10 @@ def import_history(account_id: int) -> None:
 
 
 def work_reports() -> None:
-    """Queue every report that nobody works on; note first webhooks before they are forgotten."""
+    """Queue every report that nobody works on.
+
+    Also notes each account's first webhook, before `forget_events` deletes it.
+    """
     here = services()
     stripe_signs.keep_first_webhooks(here)
     for report_id in background_reports.due(here):
@@ -188,11 +193,11 @@ def verify_chain(chain: str) -> None:
     found = audit_verification.check(here.db, chain, here.now())
     audit_verification.keep(here.db, found, here.now())
     if found.fault:
-        log.error("the audit log is not what was written: %s", found.fault)
+        log.error("the audit log was changed after it was written: %s", found.fault)
 
 
 def retain_all() -> None:
-    """Empty what companies keep no longer."""
+    """Queue the erasure of what companies no longer keep, by their retention settings."""
     here = services()
     with here.db.read() as session:
         ids = retention.companies(session)
@@ -205,12 +210,12 @@ def retain_company(company_id: int) -> None:
 
 
 def send_events() -> int:
-    """To the companies' own endpoints. How many were tried."""
+    """Deliver events to the companies' own webhook endpoints. How many deliveries were made."""
     return webhook_delivery.send_due(services())
 
 
 def forget_calls() -> int:
-    """Delete what nobody asks about any more: events sent long ago, kept answers. How many."""
+    """Delete old webhook events and the answers kept for idempotency keys. How many."""
     here = services()
     return webhook_delivery.forget(here) + idempotency_keys.forget(here)
 

@@ -1,1 +1,1 @@
-"""Everything we write, to subscribers and to the company."""
+"""Mails: to subscribers, to the company's own people, and the suppression list."""

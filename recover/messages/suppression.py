@@ -1,6 +1,6 @@
 """The suppression list: which customers of an account get no more mail, and why.
 
-Its third reason, an erasure on request, is written by the erasure itself.
+`compliance.erasure` adds the third reason, an erasure on request.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from recover.services import Services
 
 
 def is_suppressed(session: Session, account_id: int, customer_id: str) -> bool:
-    """The customer asked for no more mail, or their address refuses it."""
+    """Whether the customer is on the suppression list."""
     return suppression_reason(session, account_id, customer_id) is not None
 
 
@@ -29,7 +29,7 @@ def suppression_reason(
 
 
 def stop_mail(services: Services, account_id: int, customer_id: str) -> None:
-    """The customer wants no more mail."""
+    """Put a customer on the list who asked for no more mail."""
     with services.db.begin() as session:
         if _add(session, services, account_id, customer_id, SuppressionReason.ASKED):
             note_customer(
@@ -44,14 +44,14 @@ def stop_mail(services: Services, account_id: int, customer_id: str) -> None:
 
 
 def resume_mail(services: Services, account_id: int, customer_id: str) -> None:
-    """Takes back what the customer asked for; an address that refuses mail stays as it is."""
-    mine = delete(Suppression).where(
+    """Take a customer off the list who had asked for no more mail. Other reasons stay in force."""
+    entry = delete(Suppression).where(
         Suppression.account_id == account_id,
         Suppression.stripe_customer_id == customer_id,
         Suppression.reason == SuppressionReason.ASKED,
     )
     with services.db.begin() as session:
-        if session.scalar(mine.returning(Suppression.id)) is not None:
+        if session.scalar(entry.returning(Suppression.id)) is not None:
             note_customer(
                 session,
                 "resume",
@@ -66,7 +66,7 @@ def resume_mail(services: Services, account_id: int, customer_id: str) -> None:
 def note_refusal(
     services: Services, account_id: int, customer_id: str, case_id: int | None
 ) -> None:
-    """An address that refuses mail gets no more of it; card and address may change later."""
+    """Put a customer on the list whose mail server refuses their address."""
     with services.db.begin() as session:
         if _add(session, services, account_id, customer_id, SuppressionReason.REFUSED):
             reason = "Their address refuses mail: no more is sent to them."
@@ -89,7 +89,7 @@ def _add(
     customer_id: str,
     reason: SuppressionReason,
 ) -> bool:
-    """False where the customer is on the list already, for whatever reason."""
+    """Add a customer to the list. False where they are on it already, for whatever reason."""
     insert = services.db.insert_ignoring_duplicates(Suppression.__table__).values(
         account_id=account_id,
         stripe_customer_id=customer_id,

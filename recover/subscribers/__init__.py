@@ -1,1 +1,1 @@
-"""What a subscriber sees and does."""
+"""What a subscriber sees and does: the card page, a new card, and their entitlement."""

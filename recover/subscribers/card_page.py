@@ -1,4 +1,4 @@
-"""What stands behind the card page: who may see it, and what it shows. No Flask here."""
+"""The card page without its HTML: who may see it, and what it shows. Nothing here needs Flask."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ class CardPage:
 
 
 def find_link(services: Services, token: str) -> tuple[Account, Link]:
-    """The link behind a token of the card page.
+    """The link that a signed token of the card page stands for, and its account.
 
-    Raises LinkExpired (ours, too old), LinkInvalid (anything else).
+    Raises LinkExpired for a token of ours that is too old, LinkInvalid for any other.
     """
     payload = services.links.read(Purpose.CARD_PAGE, token, services.now())
     return link_by_id(services, str(payload.get("link", "")))
@@ -72,7 +72,7 @@ def link_by_id(services: Services, public_id: str) -> tuple[Account, Link]:
 
 
 def load_page(services: Services, account: Account, link: Link) -> CardPage:
-    """What the page shows for a valid link, from fresh evidence; notes the first opening.
+    """What the page shows for a valid link, asked of Stripe now. Notes that the link was opened.
 
     Raises StripeUnavailable, StripeAccessLost.
     """
@@ -99,9 +99,9 @@ def load_page(services: Services, account: Account, link: Link) -> CardPage:
 
 
 def payable(invoice: Invoice) -> bool:
-    """Invoices a new card settles: those charged automatically for a running subscription.
+    """Whether a new card pays this invoice: it is charged automatically for a subscription.
 
-    First invoices and hand-made ones have their own way of being paid, with their own terms.
+    A subscription's first invoice and one made by hand are paid elsewhere, on terms of their own.
     """
     return (
         invoice.status == "open"
@@ -113,7 +113,7 @@ def payable(invoice: Invoice) -> bool:
 
 
 def revoke(services: Services, account: Account, public_id: str) -> None:
-    """Make a link useless from now on."""
+    """Revoke a link; it opens nothing from now on."""
     query = select(Link).where(Link.account_id == account.id, Link.public_id == public_id)
     with services.db.begin() as session:
         link = session.scalar(query)
@@ -124,7 +124,7 @@ def revoke(services: Services, account: Account, public_id: str) -> None:
 def revoke_all(
     services: Services, account: Account, case: RecoveryCase, reason: str, *, actor: str
 ) -> int:
-    """Make every link that was mailed about a case useless. How many were still open."""
+    """Revoke every link that was mailed about a case. How many were not revoked before."""
     query = select(Link).where(
         Link.account_id == account.id, Link.case_id == case.id, Link.revoked_at.is_(None)
     )

@@ -1,8 +1,8 @@
-"""What a new card sets off: a SetupIntent within caps, the card saved, open invoices paid.
+"""A new card from a subscriber: create a SetupIntent within caps, save the card, pay what is open.
 
-A SetupIntent is created only for a valid link and after a human act on the page: card testers
-abuse any page that creates them freely. Caps count the rows of the database, so that more web
-processes do not mean more attempts.
+A SetupIntent is created only for a valid link and after a person acted on the page, because card
+testers abuse any page that creates them freely. The caps count rows in the database, so they hold
+for all web processes together.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class NotPossible(PermanentError):
 
 @dataclass(frozen=True)
 class Finished:
-    """What came of a new card. ``payments`` has an entry for each invoice agreed to; None where
-    it was paid or dropped meanwhile.
+    """What came of a new card. ``payments`` has (invoice id, payment) for each invoice that the
+    subscriber agreed to pay; the payment is None where nothing was to be charged any more.
     """
 
     saved: bool
@@ -60,8 +60,8 @@ class Finished:
     @property
     def needs_action(self) -> Payment | None:
         """The first payment that waits for the subscriber to authenticate."""
-        found = (p for _, p in self.payments if p and p.status == "requires_action")
-        return next(found, None)
+        waiting = (p for _, p in self.payments if p and p.status == "requires_action")
+        return next(waiting, None)
 
 
 def start(
@@ -178,14 +178,14 @@ def finish(
 
 
 def find(services: Services, link: Link, setup_intent_id: str, session_id: str) -> CardUpdate:
-    """The use of the page a visitor comes back from. Raises NotPossible for another link's."""
-    same = (
+    """The card update that a visitor comes back from. Raises NotPossible for another link's."""
+    made_by = (
         CardUpdate.stripe_session_id == session_id
         if session_id
         else CardUpdate.stripe_setup_intent_id == setup_intent_id
     )
     query = select(CardUpdate).where(
-        CardUpdate.account_id == link.account_id, CardUpdate.link_id == link.id, same
+        CardUpdate.account_id == link.account_id, CardUpdate.link_id == link.id, made_by
     )
     with services.db.read() as session:
         row = session.scalar(query)
@@ -197,7 +197,7 @@ def find(services: Services, link: Link, setup_intent_id: str, session_id: str) 
 def _check_card(
     services: Services, account: Account, link: Link, row: CardUpdate, method: PaymentMethod
 ) -> None:
-    """One card number saved for many customers in a day is a tester at work, not a family."""
+    """Raises TooManyCardUpdates for a card saved for many customers today, as card testers do."""
     if not method.fingerprint:
         return
     query = (
@@ -220,8 +220,10 @@ def _check_card(
 def _save_and_pay(
     services: Services, account: Account, link: Link, row: CardUpdate, method: PaymentMethod
 ) -> tuple[tuple[str, Payment | None], ...]:
-    """First the rows of the payment attempts, so that nobody else charges the new card meanwhile;
-    then the card becomes the default; then the invoices are paid.
+    """Save the card and pay the agreed invoices with it. (invoice id, payment) of each.
+
+    The rows of the payment attempts are written first, so that nobody else charges the new card
+    meanwhile. Then the card becomes the default, and then the invoices are paid.
     """
     begun = [
         (
@@ -261,8 +263,9 @@ def _save_and_pay(
 def _save(
     services: Services, account: Account, link: Link, row: CardUpdate, method: PaymentMethod
 ) -> list[CardField]:
-    """Write the card into the field each agreed invoice (or the link's subscription) is charged
-    from; where there is none, the customer's default serves all subscriptions.
+    """Make the card the default for each agreed invoice, or for the link's subscription.
+
+    Where no default is set, it becomes the customer's, for all subscriptions. The fields written.
     """
     stripe = services.stripe(account)
     invoices = [stripe.invoice(invoice_id) for invoice_id in row.invoice_ids]

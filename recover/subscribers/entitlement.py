@@ -1,5 +1,7 @@
-"""The entitlement of a customer, from our rows alone: asked on every page of the company's own
-application, so Stripe is not asked. Webhooks and the hourly comparison keep the rows current.
+"""A customer's entitlement, from our rows alone.
+
+The company's application asks for it on every page, so Stripe is not asked. Webhooks and the hourly
+reconciliation keep the rows current.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ LONGEST_GRACE = 60  # days; no campaign is longer
 
 @dataclass(frozen=True, slots=True)
 class CustomerEntitlement:
-    """The strictest over all, and that of each subscription on which something failed."""
+    """The entitlement of each subscription with a failed payment, and the strictest of them."""
 
     overall: Entitlement
     subscriptions: dict[str, Entitlement]
@@ -35,46 +37,48 @@ def customer_entitlement(
     now: datetime,
     subscription_id: str = "",
 ) -> CustomerEntitlement:
-    """Fine for a customer nobody here has heard of: most never failed to pay."""
-    found = _cases(session, account_ids, customer_id, subscription_id)
+    """The customer's entitlement. A customer without any case is fine: most never fail to pay."""
+    cases = _cases(session, account_ids, customer_id, subscription_id)
     debts = [
-        (case, _debt(account, case), timedelta(days=account.grace_days)) for account, case in found
+        (case, _debt(account, case), timedelta(days=account.grace_days)) for account, case in cases
     ]
     groups: dict[str, list[tuple[Debt, timedelta]]] = {}
     for case, debt, grace in debts:
         groups.setdefault(case.stripe_subscription_id, []).append((debt, grace))
-    each = {
+    by_subscription = {
         subscription: entitlement(
             [debt for debt, _ in members], min(grace for _, grace in members), now
         )
         for subscription, members in groups.items()
     }
     return CustomerEntitlement(
-        overall=_strictest(list(each.values()), now),
-        subscriptions=each,
+        overall=_strictest(list(by_subscription.values()), now),
+        subscriptions=by_subscription,
         case_ids=tuple(case.id for case, debt, _ in debts if debt.owed),
     )
 
 
-def _strictest(found: list[Entitlement], now: datetime) -> Entitlement:
-    """What is owed on any subscription counts; the earliest end comes first."""
-    owing = [(one.until, number, one) for number, one in enumerate(found) if one.until]
+def _strictest(entitlements: list[Entitlement], now: datetime) -> Entitlement:
+    """The entitlement that ends first among the subscriptions on which something is owed."""
+    owing = [(one.until, number, one) for number, one in enumerate(entitlements) if one.until]
     return min(owing)[2] if owing else entitlement([], timedelta(0), now)
 
 
 def _cases(
     session: Session, account_ids: Sequence[int], customer_id: str, subscription_id: str
 ) -> list[tuple[Account, RecoveryCase]]:
-    """Oldest failure first. Sorted here: an ORDER BY tempts a database to read the whole account
-    in that order instead of the few rows of the customer.
+    """The customer's cases with their accounts, oldest failure first.
+
+    Sorted here, because with ORDER BY a database may read the whole account in that order instead
+    of the few rows of the customer.
     """
     query = select(RecoveryCase).where(
         RecoveryCase.account_id.in_(account_ids), RecoveryCase.stripe_customer_id == customer_id
     )
     if subscription_id:
         query = query.where(RecoveryCase.stripe_subscription_id == subscription_id)
-    found = sorted(session.scalars(query), key=lambda case: (case.failed_at, case.id))
-    return [(session.get_one(Account, case.account_id), case) for case in found]
+    cases = sorted(session.scalars(query), key=lambda case: (case.failed_at, case.id))
+    return [(session.get_one(Account, case.account_id), case) for case in cases]
 
 
 def _debt(account: Account, case: RecoveryCase) -> Debt:

@@ -327,7 +327,7 @@ def test_without_time_the_rest_is_left_due(services, receive, handler):
 def test_what_was_claimed_when_the_time_ran_out_is_given_back(services, receive, handler):
     receive("in_1", count=2)
     batch = inbox.claim(services, limit=10)
-    assert inbox._work_off(services, batch, deadline=0.0) == inbox.Drained()
+    assert inbox._handle_batch(services, batch, deadline=0.0) == inbox.Drained()
     assert inbox.drain(services).done == 2
 
 

@@ -1,7 +1,7 @@
-"""What a company's own people are told of by mail: trouble at once, the rest in the morning.
+"""Alerts: mails to a company's own people, about trouble at once and about the rest in the morning.
 
-`write_due` looks for what there is to tell and writes one row a reader; `send_due` mails it, each
-row at most once, as `delivery` does for subscribers. Both are harmless to repeat.
+`write_due` finds what is to be reported and writes a row for each reader. `send_due` of
+`messages.company.delivery` mails each row at most once. Both may be repeated without harm.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from recover.services import Services
 DAY = timedelta(days=1)
 MORNING = 8  # o'clock, where the company is
 LISTED = 25  # exhausted cases in one mail
-LONGEST_GAP = 7  # days that a digest looks back, after the clock stood still
+LONGEST_GAP = 7  # days that a digest looks back at most, if the clock stood still
 ENDINGS = {
     EndOfDunning.LEAVE: "On Stripe everything stays as it is, and customers can still pay by"
     " their links.",
@@ -48,7 +48,7 @@ ENDINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One thing to tell. ``key`` is the same however often it is found."""
+    """One thing to report. ``key`` is the same each time it is found, so it is reported once."""
 
     kind: NotificationKind
     key: str
@@ -56,36 +56,36 @@ class Alert:
 
 
 def write_due(services: Services, *, digests: bool = True) -> int:
-    """Write what there is to tell, for every account; ``digests``: the morning's mails too.
+    """Write the due alerts of every account; with ``digests`` the morning's mails too.
 
-    How many rows, those that were there already included.
+    How many rows were due, those included that had been written before.
     """
     now = services.now()
-    alive = or_(Account.disconnected_at.is_(None), Account.disconnected_at > now - DAY)
+    connected_lately = or_(Account.disconnected_at.is_(None), Account.disconnected_at > now - DAY)
     with services.db.read() as session:
-        ids = list(session.scalars(select(Account.id).where(alive).order_by(Account.id)))
+        ids = list(session.scalars(select(Account.id).where(connected_lately).order_by(Account.id)))
     return sum(_write(services, account_id, now, digests=digests) for account_id in ids)
 
 
 def _write(services: Services, account_id: int, now: datetime, *, digests: bool) -> int:
     with services.db.read() as session:
         account = session.get_one(Account, account_id)
-        found = list(alerts_due(session, account, now, digests=digests))
-        readers = _readers(session, account) if found else []
+        alerts = list(alerts_due(session, account, now, digests=digests))
+        readers = _readers(session, account) if alerts else []
     rows = [
         {
             "account_id": account_id,
-            "kind": one.kind,
-            "dedup_key": f"{one.key}:{reader}"[:255],
+            "kind": alert.kind,
+            "dedup_key": f"{alert.key}:{reader}"[:255],
             "status": NotificationStatus.PENDING,
             "to_email": reader,
-            "details": one.details,
+            "details": alert.details,
             "error": "",
             "failures": 0,
             "due_at": now,
             "created_at": now,
         }
-        for one in found
+        for alert in alerts
         for reader in readers
     ]
     if rows:
@@ -95,7 +95,7 @@ def _write(services: Services, account_id: int, now: datetime, *, digests: bool)
 
 
 def _readers(session: Session, account: Account) -> list[str]:
-    """Whom the settings name, or the owners."""
+    """The addresses that the settings name; where they name none, those of the owners."""
     if account.notify_to:
         return account.notify_to.split("\n")
     owners = User.company_id == account.company_id, User.role == Role.OWNER.value
@@ -105,16 +105,16 @@ def _readers(session: Session, account: Account) -> list[str]:
 def alerts_due(
     session: Session, account: Account, now: datetime, *, digests: bool = True
 ) -> Iterator[Alert]:
-    """What there is to tell now and was not told yet, of what the settings ask for."""
+    """The alerts that the settings ask for, that are due now and were not written yet."""
     kinds: list[tuple[bool, Callable[[Session, Account, datetime], Alert | None]]] = [
         (account.notify_trouble, _trouble),
         (account.notify_parked, _parked),
         (account.notify_exhausted and digests, _exhausted),
         (account.notify_weekly and digests, _weekly),
     ]
-    for wanted, look in kinds:
-        if wanted and (found := look(session, account, now)):
-            yield found
+    for wanted, find_alert in kinds:
+        if wanted and (alert := find_alert(session, account, now)):
+            yield alert
 
 
 def in_trouble(account: Account) -> bool:
@@ -122,7 +122,7 @@ def in_trouble(account: Account) -> bool:
 
 
 def count_parked(session: Session, account: Account) -> tuple[int, int]:
-    """How many events wait for somebody, and the newest one's id."""
+    """How many events are parked, and the id of the newest (0 for none)."""
     parked = StripeEvent.account_id == account.id, StripeEvent.status == EventStatus.PARKED
     query = select(func.count(StripeEvent.id), func.max(StripeEvent.id)).where(*parked)
     count, newest = session.execute(query).one()
@@ -148,7 +148,7 @@ def _was_notified(session: Session, account: Account, key: str) -> bool:
 
 
 def _trouble(session: Session, account: Account, now: datetime) -> Alert | None:
-    """Once a day while it lasts; of a disconnection once."""
+    """Trouble with Stripe, once a day while it lasts; a disconnection, once."""
     gone = account.disconnected_at
     if gone:
         details = {"said": "", "disconnected": True}
@@ -161,27 +161,28 @@ def _trouble(session: Session, account: Account, now: datetime) -> Alert | None:
 
 
 def _parked(session: Session, account: Account, now: datetime) -> Alert | None:
-    """Once a day, and only where more wait, or others, than were told of."""
+    """Parked events, once a day at most, and only where there are more or newer than before."""
     last, (count, newest) = (
         _latest(session, account, NotificationKind.PARKED),
         count_parked(session, account),
     )
-    told = last.details if last else {"count": 0, "newest": 0}
-    if _too_soon(last, now) or (count <= told["count"] and newest <= told["newest"]) or not count:
+    reported = last.details if last else {"count": 0, "newest": 0}
+    nothing_new = count <= reported["count"] and newest <= reported["newest"]
+    if _too_soon(last, now) or nothing_new or not count:
         return None
     key = f"parked:after:{last.id if last else 0}"
     return Alert(NotificationKind.PARKED, key, {"count": count, "newest": newest})
 
 
 def _morning(account: Account, now: datetime) -> datetime:
-    """The last morning that has begun where the company is."""
+    """The latest `MORNING` o'clock that is past in the company's time zone."""
     zone = account.timezone or "UTC"
-    there = local(now, zone).replace(hour=MORNING, minute=0, second=0, microsecond=0)
-    return there if there <= now else days_later(there, -1, zone)
+    today = local(now, zone).replace(hour=MORNING, minute=0, second=0, microsecond=0)
+    return today if today <= now else days_later(today, -1, zone)
 
 
 def _exhausted(session: Session, account: Account, now: datetime) -> Alert | None:
-    """The cases that ended without money since the last morning that was told of."""
+    """The cases that were exhausted since the last such mail, up to this morning."""
     until, zone = _morning(account, now), account.timezone or "UTC"
     key = f"exhausted:{until.isoformat()}"
     if _was_notified(session, account, key):
@@ -189,8 +190,8 @@ def _exhausted(session: Session, account: Account, now: datetime) -> Alert | Non
     last = _latest(session, account, NotificationKind.EXHAUSTED)
     since = days_later(until, -1, zone)
     if last and datetime.fromisoformat(last.details["until"]) < since:
-        told = datetime.fromisoformat(last.details["until"])
-        since = max(told, days_later(until, -LONGEST_GAP, zone))
+        reported_until = datetime.fromisoformat(last.details["until"])
+        since = max(reported_until, days_later(until, -LONGEST_GAP, zone))
     ended = select(RecoveryCase).where(
         RecoveryCase.account_id == account.id,
         RecoveryCase.state == CaseState.EXHAUSTED,
@@ -205,20 +206,24 @@ def _exhausted(session: Session, account: Account, now: datetime) -> Alert | Non
         "since": _day(since, zone),
         "until": until.isoformat(),
         "count": len(cases),
-        "rows": [_case(case) for case in cases[:LISTED]],
+        "rows": [_case_row(case) for case in cases[:LISTED]],
         "ending": ENDINGS[EndOfDunning.LEAVE if observing else account.end_of_dunning],
     }
     return Alert(NotificationKind.EXHAUSTED, key, details)
 
 
-def _case(case: RecoveryCase) -> tuple[str, str]:
+def _case_row(case: RecoveryCase) -> tuple[str, str]:
+    """The customer's name, and what they owe."""
     owed = format_money(case.amount_remaining_minor, case.currency)
     who = case.customer_name or case.customer_email or case.stripe_customer_id
     return who, f"{owed}, invoice {case.invoice_number or case.stripe_invoice_id}"
 
 
 def _weekly(session: Session, account: Account, now: datetime) -> Alert | None:
-    """On Monday, or on Tuesday where the clock stood still; of a week in which something was."""
+    """Last week's figures, on Monday, or on Tuesday if the clock stood still on Monday.
+
+    None for a week in which nothing happened.
+    """
     zone = account.timezone or "UTC"
     morning = _morning(account, now)
     weekday = local(morning, zone).weekday()
@@ -228,39 +233,41 @@ def _weekly(session: Session, account: Account, now: datetime) -> Alert | None:
     since, key = days_later(monday, -7, zone), f"weekly:{local(monday, zone):%G-W%V}"
     if _was_notified(session, account, key):
         return None
-    told = figures.overview(session, [account.id], since, monday)
-    if not (told.sources or told.given_back or told.lost or told.cohort.failed):
+    overview = figures.overview(session, [account.id], since, monday)
+    failed = overview.cohort.failed
+    if not (overview.sources or overview.given_back or overview.lost or failed):
         return None
     details = {
         "since": _day(since, zone),
         "until": _day(days_later(monday, -1, zone), zone),
-        "failed": told.cohort.failed,
-        "rows": _figures(told),
+        "failed": failed,
+        "rows": _figure_rows(overview),
     }
     return Alert(NotificationKind.WEEKLY, key, details)
 
 
-def _figures(told: Overview) -> list[tuple[str, str]]:
-    rows = [("Won back", _sums(told.recovered))]
+def _figure_rows(overview: Overview) -> list[tuple[str, str]]:
+    """(label, text) of each figure in the weekly mail."""
+    rows = [("Won back", _sums_text(overview.recovered))]
     rows += [
         (
-            f"of it: {figures.SOURCE_NAMES[one.source]}",
-            _sums((Sum(one.currency, one.invoices, one.amount_minor),)),
+            f"of it: {figures.SOURCE_NAMES[part.source]}",
+            _sums_text((Sum(part.currency, part.invoices, part.amount_minor),)),
         )
-        for one in told.sources
+        for part in overview.sources
     ]
-    rows += [("Given back", _sums(told.given_back)), ("Lost", _sums(told.lost))]
-    return [*rows, ("At risk now", _sums(told.at_risk))]
+    rows += [("Given back", _sums_text(overview.given_back)), ("Lost", _sums_text(overview.lost))]
+    return [*rows, ("At risk now", _sums_text(overview.at_risk))]
 
 
-def _sums(sums: tuple[Sum, ...]) -> str:
+def _sums_text(sums: tuple[Sum, ...]) -> str:
     """Such as "$29.00 (1 invoice), €10.00 (2 invoices)"."""
-    told = (
+    texts = (
         f"{format_money(one.amount_minor, one.currency)}"
         f" ({one.invoices} {'invoice' if one.invoices == 1 else 'invoices'})"
         for one in sums
     )
-    return ", ".join(told) or "nothing"
+    return ", ".join(texts) or "nothing"
 
 
 def _day(at: datetime, zone: str) -> str:

@@ -1,4 +1,4 @@
-"""Sending what `alerts` wrote down: each at most once, and only while it is still true."""
+"""Sending the alerts that `alerts` wrote: each at most once, and only while it is still true."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ RENDERERS: dict[str, Callable[..., Rendered]] = {
     NotificationKind.EXHAUSTED: company_mails.company_exhausted,
     NotificationKind.WEEKLY: company_mails.company_weekly,
 }
+# Which of a row's ``details`` the mail takes.
 DETAIL_NAMES = {
     NotificationKind.TROUBLE: ("said", "disconnected"),
     NotificationKind.PARKED: ("count",),
     NotificationKind.EXHAUSTED: ("since", "count", "rows", "ending"),
     NotificationKind.WEEKLY: ("since", "until", "failed", "rows"),
 }
-PAGE_PATHS = {
-    NotificationKind.EXHAUSTED: "/?state=lost"
-}  # the page to look at; the first one for the others
+# The page that a mail links to, where it is not the first one.
+PAGE_PATHS = {NotificationKind.EXHAUSTED: "/?state=lost"}
 
 
 def send_due(services: Services, limit: int = 200) -> int:
-    """Send what is due, and settle what a dead worker left behind. How many were handled."""
+    """Send the due rows, and settle those that a dead worker left. How many were handled."""
     due = (
         select(Notification)
         .where(
@@ -49,13 +49,13 @@ def send_due(services: Services, limit: int = 200) -> int:
         .limit(limit)
     )
     with services.db.read() as session:
-        found = list(session.scalars(due))
-    for row in found:
+        rows = list(session.scalars(due))
+    for row in rows:
         if row.status == NotificationStatus.SENDING:
             _settle(services, row, NotificationStatus.UNCERTAIN, error="the sender was interrupted")
         else:
             _send(services, row)
-    return len(found)
+    return len(rows)
 
 
 def _send(services: Services, row: Notification) -> None:
@@ -148,16 +148,16 @@ def _settle(
     **values: Any,
 ) -> None:
     with services.db.begin() as session:
-        known = session.get_one(Notification, row.id)
-        known.status = status
+        stored = session.get_one(Notification, row.id)
+        stored.status = status
         for name, value in values.items():
-            setattr(known, name, value)
+            setattr(stored, name, value)
         if status == NotificationStatus.SENT:
             audit_log.write(
                 session,
                 "notify",
-                f"Wrote to {known.to_email}: {subject}",
+                f"Wrote to {stored.to_email}: {subject}",
                 services.now(),
-                audit_log.Subject(f"notification:{known.id}", account_id=known.account_id),
+                audit_log.Subject(f"notification:{stored.id}", account_id=stored.account_id),
                 actor=audit_log.RECOVER,
             )

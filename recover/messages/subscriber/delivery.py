@@ -1,8 +1,8 @@
-"""Sending the mails that `queue` wrote down: each at most once, and only while it is wanted.
+"""Sending the mails that `queue` wrote: each at most once, and only while it is still wanted.
 
-A row goes pending -> sending -> sent. SMTP has no idempotency key: where a worker dies between
-the two last, nobody can know whether the mail left, so the row ends as "uncertain" and is never
-sent again. Better one mail too few, named on the founder's page, than one too many.
+A row goes from pending over sending to sent. SMTP has no idempotency key: if a worker dies while
+it sends, nobody can know whether the mail left. The row then ends as "uncertain" and is never sent
+again, because a missing mail, which the founder sees on the page, does less harm than a second one.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ from recover.models import (
 from recover.services import Services
 
 TEST_MODE = "test mode: mail goes only to your own people"
-ANSWERS = ("thank_you", ASKED_FOR)  # to what the subscriber did a moment ago
-# The verb and the words of each ending in the timeline.
-ENDINGS = {
+ANSWERS = ("thank_you", ASKED_FOR)  # mails that answer what the subscriber has just done
+# The verb and the text of the timeline entry for each final status.
+TIMELINE_ENTRIES = {
     MessageStatus.SENT: ("sent", "The mail to {to} was taken by the mail server."),
     MessageStatus.REFUSED: ("refused", "The mail to {to} was refused by its mail server: {error}"),
     MessageStatus.UNCERTAIN: (
@@ -53,7 +53,7 @@ ENDINGS = {
 }
 
 BACK_OFF = (1, 5, 30, 120)  # minutes, while the mail server is away
-GIVE_UP = timedelta(hours=48)  # a mail this late says things that are no longer so
+GIVE_UP = timedelta(hours=48)  # after this long a mail's text is out of date
 
 
 def send(services: Services, message_id: int) -> str:
@@ -70,22 +70,24 @@ def send(services: Services, message_id: int) -> str:
         message = session.get_one(Message, message_id)
         account = session.get_one(Account, message.account_id)
         outgoing = rendering.outgoing_mail(session, services, account, message)
-        held_back = _for_the_team_only(session, account, message)
+        held_back = _is_held_back(session, account, message)
     if held_back:
         return _settle(services, message, MessageStatus.OBSERVED, error=TEST_MODE)
     return _deliver(services, message, outgoing)
 
 
-def _for_the_team_only(session: Session, account: Account, message: Message) -> bool:
-    """Test customers may carry real people's addresses: unless the company says otherwise, mail
-    in test mode goes to its own people alone.
+def _is_held_back(session: Session, account: Account, message: Message) -> bool:
+    """Whether this mail must not leave, because its reader is none of the company's own people.
+
+    In test mode only they get mail, unless a setting says otherwise: test customers may bear the
+    addresses of real people.
     """
     if account.livemode or account.test_mail == TestMail.EVERYONE:
         return False
-    own = select(User.id).where(
+    own_people = select(User.id).where(
         User.company_id == account.company_id, User.email == normal_email(message.to_email)
     )
-    return session.scalar(own) is None
+    return session.scalar(own_people) is None
 
 
 def _deliver(services: Services, message: Message, outgoing: Outgoing) -> str:
@@ -113,7 +115,7 @@ def _deliver(services: Services, message: Message, outgoing: Outgoing) -> str:
 def _put_off(
     services: Services, message: Message, error: Exception, *, too_late: MessageStatus
 ) -> str:
-    """Later, and longer each time, until the mail would be ``too_late``."""
+    """Put the mail off, for longer each time. After `GIVE_UP` it ends with status ``too_late``."""
     now = services.now()
     minutes = BACK_OFF[min(message.failures, len(BACK_OFF) - 1)]
     return _settle(
@@ -130,19 +132,19 @@ def _settle(services: Services, message: Message, status: MessageStatus, **value
     with services.db.begin() as session:
         row = session.get_one(Message, message.id)
         row.status = status
-        if not row.to_email:  # whom it was to was erased meanwhile, and must not come back
+        if not row.to_email:  # the customer was erased meanwhile; their data must not come back
             values |= {"subject": "", "error": ""}
         for name, value in values.items():
             setattr(row, name, value)
-        if status in ENDINGS:
-            verb, words = ENDINGS[status]
-            reason = words.format(to=row.to_email, error=row.error)
+        if status in TIMELINE_ENTRIES:
+            verb, text = TIMELINE_ENTRIES[status]
+            reason = text.format(to=row.to_email, error=row.error)
             queue.note_message(session, row, verb, reason, services.now())
     return status
 
 
 def send_due(services: Services, limit: int = 200) -> int:
-    """Send what is due: thanks, expiry notices, and what a crash or a mail outage left behind.
+    """Send the due mails: thanks, expiry notices, and what a crash or a mail outage left.
 
     A mail about a case is sent only if fresh evidence still calls for it. How many were handled.
     """
@@ -156,20 +158,20 @@ def send_due(services: Services, limit: int = 200) -> int:
         .limit(limit)
     )
     with services.db.read() as session:
-        found = list(session.scalars(due))
-    for message in found:
+        messages = list(session.scalars(due))
+    for message in messages:
         if message.status == MessageStatus.SENDING:
             _settle(services, message, MessageStatus.UNCERTAIN, error="the sender was interrupted")
         else:
             _send_if_wanted(services, message)
-    return len(found)
+    return len(messages)
 
 
 def _send_if_wanted(services: Services, message: Message) -> None:
-    """One account's trouble with Stripe must not hold up the mails of the others."""
-    opening = _opening(services, message)
-    if opening > services.now():
-        _settle(services, message, MessageStatus.PENDING, due_at=opening)
+    """Send a mail, put it off or skip it. Raises nothing for trouble of one account with Stripe."""
+    may_leave_at = _may_leave_at(services, message)
+    if may_leave_at > services.now():
+        _settle(services, message, MessageStatus.PENDING, due_at=may_leave_at)
         return
     try:
         wanted = _still_wanted(services, message)
@@ -182,10 +184,10 @@ def _send_if_wanted(services: Services, message: Message) -> None:
         _settle(services, message, MessageStatus.SKIPPED, error="no longer called for")
 
 
-def _opening(services: Services, message: Message) -> datetime:
-    """When it may leave by the subscriber's clock: a mail that was put off may meet the night.
+def _may_leave_at(services: Services, message: Message) -> datetime:
+    """When the mail may leave: now, or when the sending hours begin for the subscriber.
 
-    Answers to what somebody has just done are not held back.
+    A mail that was put off may fall due at night. Answers (`ANSWERS`) are never held back.
     """
     now = services.now()
     if message.template in ANSWERS:
@@ -193,24 +195,24 @@ def _opening(services: Services, message: Message) -> datetime:
     with services.db.read() as session:
         account = session.get_one(Account, message.account_id)
         case = session.get(RecoveryCase, message.case_id) if message.case_id else None
-    known = campaign(account.campaign_key, account.campaign_version)
+    default = campaign(account.campaign_key, account.campaign_version)
     steps = (
         timing_in_force.campaign_of(account, case)
         if case
-        else timing_in_force.within_limits(account, known)
+        else timing_in_force.within_limits(account, default)
     )
     zone = (case.timezone if case else message.details.get("timezone")) or account.timezone
     return next_opening(now, steps.send_from_hour, steps.send_until_hour, zone or "UTC")
 
 
 def _still_wanted(services: Services, message: Message) -> bool:
-    """Ask Stripe again: nothing is sent about an invoice that was paid or dropped meanwhile."""
+    """Whether the mail is still called for, by our rows and, about an open case, by Stripe."""
     with services.db.read() as session:
         account = session.get_one(Account, message.account_id)
         case = session.get(RecoveryCase, message.case_id) if message.case_id else None
-        unwelcome = suppression.is_suppressed(session, account.id, message.stripe_customer_id)
-    watching = account.mode == RetryMode.OBSERVE  # since the mail was written
-    if account.disconnected_at or ((unwelcome or watching) and message.template != ASKED_FOR):
+        suppressed = suppression.is_suppressed(session, account.id, message.stripe_customer_id)
+    observing = account.mode == RetryMode.OBSERVE  # it may have begun after the mail was written
+    if account.disconnected_at or ((suppressed or observing) and message.template != ASKED_FOR):
         return False
     if message.template == expiring_cards.TEMPLATE:
         return expiring_cards.still_due(services, account, message)

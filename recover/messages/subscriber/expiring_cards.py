@@ -1,5 +1,7 @@
-"""Cards about to expire: found by a daily scan and by Stripe's hints, one mail for each card and
-expiry month, and none where the network replaced the card first.
+"""Cards about to expire, found by a daily scan and by Stripe's events.
+
+There is one mail for each card and expiry month, and none where the network replaced the card
+before the mail was sent.
 """
 
 from __future__ import annotations
@@ -20,10 +22,10 @@ RENEWING = ("active", "trialing")
 
 
 def scan(services: Services, account: Account) -> int:
-    """Look at every renewing subscription's card. How many notices were written.
+    """Check the card of every renewing subscription. How many notices were written.
 
-    Streams Stripe's list, a hundred subscriptions to a request; writes rows only, which
-    `delivery.send_due` sends after asking Stripe once more.
+    Reads a hundred subscriptions a request, and only writes rows: `delivery.send_due` sends them,
+    after asking Stripe once more. Raises StripeUnavailable, StripeAccessLost.
     """
     written = 0
     for status in RENEWING:
@@ -35,14 +37,14 @@ def scan(services: Services, account: Account) -> int:
 
 
 def check_customer(services: Services, account: Account, customer_id: str) -> None:
-    """Stripe hinted at a card or a renewal of this customer: look at their subscriptions now."""
+    """Check the cards of one customer, about whose card or renewal Stripe sent an event."""
     subscriptions = services.stripe(account).customer_subscriptions(customer_id)
     if sum(check(services, account, subscription) for subscription in subscriptions):
         services.enqueue("send_messages", once_for=30)
 
 
 def check(services: Services, account: Account, subscription: Subscription) -> bool:
-    """Write the notice's row where one is due; False where none is, or it is written already."""
+    """Write the row of a notice. False where none is due, or it was written before."""
     if not is_due(services, subscription) or not subscription.customer.email:
         return False
     card = card_of(subscription.charged_method()[0])  # type: ignore[index]
@@ -68,7 +70,7 @@ def check(services: Services, account: Account, subscription: Subscription) -> b
 
 
 def is_due(services: Services, subscription: Subscription) -> bool:
-    """The subscription renews, on a card that will have expired by then, and soon."""
+    """Whether the subscription renews soon, on a card that will have expired by then."""
     charged = subscription.charged_method()
     if charged is None or subscription.status not in RENEWING or subscription.cancel_at_period_end:
         return False
@@ -76,7 +78,7 @@ def is_due(services: Services, subscription: Subscription) -> bool:
 
 
 def still_due(services: Services, account: Account, message: Message) -> bool:
-    """Ask again right before sending: the updater or the subscriber may have been quicker."""
+    """Ask Stripe right before sending whether the card is still in use and still expires."""
     subscription = services.stripe(account).subscription(message.details["subscription_id"])
     if subscription is None or not is_due(services, subscription):
         return False

@@ -1,4 +1,4 @@
-"""Mails to subscribers: each is a row first, with what it will say; `delivery` sends it."""
+"""The queue of mails to subscribers: each is first a row with its contents; `delivery` sends it."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from recover.messages.subscriber import rendering
 from recover.models import Account, Link, Message, MessageStatus, RecoveryCase
 from recover.services import Services
 
-ASKED_FOR = "fresh_link"  # the one mail that a person has just asked for
+ASKED_FOR = "fresh_link"  # the template of the one mail that subscribers ask for themselves
 
-LEASE = timedelta(minutes=10)  # a mail half sent by a worker that died is looked at after this
+LEASE = timedelta(minutes=10)  # a mail whose worker died while sending is looked at after this
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A mail to be written down: to whom, which template, and why."""
+    """A mail whose row is to be written: to whom, which template, and why."""
 
     customer_id: str
     to_email: str
     template: str
-    dedup_key: str  # one mail for each, however often it is asked for
+    dedup_key: str  # there is at most one mail for each key
     reason: str
     details: dict[str, Any]  # what the template needs, as JSON
     case: RecoveryCase | None = None
@@ -70,21 +70,22 @@ def add_case_message(
         ),
     )
     if message:
-        message.due_at = now + LEASE  # the caller sends it at once; this is for its crash
+        message.due_at = now + LEASE  # the caller sends it at once; `send_due` does if that fails
     return message
 
 
 def add(session: Session, services: Services, account: Account, draft: Draft) -> Message | None:
     """Write a mail's row, due now.
 
-    None where its key has one already, or the customer wants no mail but what they ask for.
+    None where its key has a row already, or where the customer is on the suppression list or
+    erased and did not ask for this mail.
     """
     if _is_suppressed(session, services, account, draft):
         return None
-    found = select(Message.id).where(
+    existing = select(Message.id).where(
         Message.account_id == account.id, Message.dedup_key == draft.dedup_key
     )
-    if session.scalar(found) is not None:
+    if session.scalar(existing) is not None:
         return None
     now = services.now()
     link = _new_link(account, draft, now)
@@ -139,7 +140,7 @@ def _new_message(account: Account, draft: Draft, link: Link, now: datetime) -> M
 def note_message(
     session: Session, row: Message, verb: str, reason: str, at: datetime, *, actor: str = RECOVER
 ) -> None:
-    """A line about a mail, beside the one about its case."""
+    """Write an audit log entry about what became of a mail."""
     note_customer(
         session,
         verb,
@@ -153,9 +154,9 @@ def note_message(
 
 
 def send_fresh_link(services: Services, account: Account, link: Link) -> None:
-    """Mail a new link to the address Stripe has now, to whoever holds an expired one.
+    """Mail a new link, to the customer's address at Stripe, for an expired ``link``.
 
-    At most one an hour for each link, so that an old link cannot be used to pester anybody.
+    At most once an hour for each expired link, so that nobody can use it to flood the customer.
     """
     customer = services.stripe(account).customer(link.stripe_customer_id)
     if customer is None or customer.deleted or not customer.email or link.revoked_at:
@@ -183,15 +184,15 @@ def send_fresh_link(services: Services, account: Account, link: Link) -> None:
 
 
 def add_thanks(session: Session, services: Services, account: Account, case: RecoveryCase) -> None:
-    """Thank a subscriber whose invoice is paid, if we ever troubled them about it."""
+    """Write the thank-you mail of a paid invoice, if a mail about it had been sent before."""
     if case.state != CaseState.RECOVERED or not case.customer_email:
         return
-    told = select(Message.id).where(
+    sent = select(Message.id).where(
         Message.account_id == case.account_id,
         Message.case_id == case.id,
         Message.status == MessageStatus.SENT,
     )
-    if session.scalar(told.limit(1)) is None:
+    if session.scalar(sent.limit(1)) is None:
         return
     added = add(
         session,

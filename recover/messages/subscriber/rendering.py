@@ -1,7 +1,7 @@
-"""From a message's row to the mail itself: what it says, from whom, with which links.
+"""The mail for a message's row: what it says, from whom, with which links.
 
-What a mail depends on is kept in the row's ``details`` when it is decided, so that a mail sent
-after a crash says what was decided, not something new.
+What a mail depends on is stored in the row's ``details`` when the mail is decided on. A mail sent
+after a crash therefore says what was decided then.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from recover.models import Account, Message, RecoveryCase
 from recover.services import Services
 from recover.stripe_api.objects import Subscription
 
-# A try this near will be over before the mail that announces it is read.
+# A retry this near is over before the mail that announces it is read.
 SOON = timedelta(hours=1)
 
 
@@ -47,20 +47,20 @@ def case_details(
     steps = timing_in_force.campaign_of(account, case)
     timing = timing_in_force.timing_of(session, account, case.stripe_invoice_id)
     retry = planned_retry(facts, steps, timing, now)
-    ours = retry.at if retry and retry.at > now + SOON else None
-    tries = [at for at in (ours, facts.next_stripe_attempt_at) if at]
+    our_retry_at = retry.at if retry and retry.at > now + SOON else None
+    retries_at = [at for at in (our_retry_at, facts.next_stripe_attempt_at) if at]
     return {
         "reason": current_rule(facts).subscriber_reason,
-        "next_try_at": min(tries).isoformat() if tries else None,
+        "next_try_at": min(retries_at).isoformat() if retries_at else None,
         "ends_at": window_ends_at(facts, steps).isoformat(),
         "amount_minor": case.amount_remaining_minor,
-        "notice": 1 + _messages_so_far(session, case),
-        **_card(facts.card),
+        "notice": 1 + _count_messages(session, case),
+        **_card_details(facts.card),
     }
 
 
-def _messages_so_far(session: Session, case: RecoveryCase) -> int:
-    """How many mails about this invoice there were."""
+def _count_messages(session: Session, case: RecoveryCase) -> int:
+    """How many mails about this case were written so far."""
     query = select(func.count(Message.id)).where(
         Message.account_id == case.account_id, Message.case_id == case.id
     )
@@ -76,7 +76,7 @@ def paid_details(session: Session, case: RecoveryCase) -> dict[str, Any]:
         "amount_minor": case.amount_minor,
         "new_card": winner is not None and winner.trigger == Trigger.SUBSCRIBER,
         "receipt_link": case.hosted_invoice_url,
-        **_card(card),
+        **_card_details(card),
     }
 
 
@@ -91,11 +91,11 @@ def expiry_details(subscription: Subscription, card: Card) -> dict[str, Any]:
         "customer_name": subscription.customer.name,
         "locale": subscription.customer.locale,
         **({"timezone": zone} if (zone := subscription.customer.timezone) else {}),
-        **_card(card),
+        **_card_details(card),
     }
 
 
-def _card(card: Card | None) -> dict[str, Any]:
+def _card_details(card: Card | None) -> dict[str, Any]:
     if card is None:
         return {"card_brand": "", "card_last4": "", "exp_month": None, "exp_year": None}
     return {
@@ -135,9 +135,9 @@ _PAYMENT = ("reader", "bill", "card")
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """How a template is rendered, and the arguments it takes beside the brand.
+    """How a template is rendered, and the arguments its function takes beside the brand.
 
-    One that is not known is left out; it has a default then.
+    An argument without a value is left out, and the function's default applies.
     """
 
     render: Callable[..., Rendered]
@@ -169,42 +169,43 @@ def _render(
 ) -> Rendered:
     mail = MAILS[message.template]
     link: Payload = {"link": str(message.details["link_id"])}
-    known = _known_values(account, case, dict(message.details)) | {
+    known = _stored_values(account, case, dict(message.details)) | {
         "link": services.links.url("card", Purpose.CARD_PAGE, link, services.now()),
         "stop_link": stop_link,
     }
-    known |= _as_values(known)
+    known |= _as_arguments(known)
     values = {name: known[name] for name in mail.arguments if name in known}
     return mail.render(brand(account), **values)
 
 
-def _as_values(known: dict[str, Any]) -> dict[str, Any]:
+def _as_arguments(known: dict[str, Any]) -> dict[str, Any]:
     """The reader, the card, and the bill where its amount is known."""
 
-    def some(**names: str) -> dict[str, Any]:
+    def renamed(**names: str) -> dict[str, Any]:
         return {field: known[name] for field, name in names.items() if name in known}
 
     values: dict[str, Any] = {
         "reader": Reader(
-            **some(
+            **renamed(
                 name="customer_name", locale="locale", timezone="timezone", stop_link="stop_link"
             )
         ),
         "card": ShownCard(
-            **some(
+            **renamed(
                 brand="card_brand", last4="card_last4", exp_month="exp_month", exp_year="exp_year"
             )
         ),
     }
-    bill = some(amount_minor="amount_minor", currency="currency", product="product")
+    bill = renamed(amount_minor="amount_minor", currency="currency", product="product")
     if "amount_minor" in bill:
-        values["bill"] = Bill(**bill, **some(number="invoice_number"))
+        values["bill"] = Bill(**bill, **renamed(number="invoice_number"))
     return values
 
 
-def _known_values(
-    account: Account, case: RecoveryCase | None, said: dict[str, Any]
+def _stored_values(
+    account: Account, case: RecoveryCase | None, details: dict[str, Any]
 ) -> dict[str, Any]:
+    """The values of account, case and ``details``, of which the last win; times are parsed."""
     values: dict[str, Any] = {"timezone": account.timezone}
     if case:
         values |= {
@@ -215,8 +216,8 @@ def _known_values(
             "invoice_number": case.invoice_number,
             "currency": case.currency,
         }
-    times = {k: datetime.fromisoformat(v) for k, v in said.items() if k.endswith("_at") and v}
-    return values | said | times
+    times = {k: datetime.fromisoformat(v) for k, v in details.items() if k.endswith("_at") and v}
+    return values | details | times
 
 
 def _stop_link(services: Services, account: Account, message: Message) -> str:
