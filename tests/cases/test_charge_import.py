@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from recover.cases import charge_import
+from recover.cases import charge_import, lifecycle
 from recover.cases.charge_import import CLOCK_SKEW
 from recover.cases.evidence import fetch_evidence
 from recover.dunning import Outcome
-from recover.models import Attempt, AuditLogEntry, RecoveryCase
+from recover.models import Account, Attempt, AuditLogEntry, RecoveryCase
 from recover.workflow import sync
 
 
@@ -78,6 +78,28 @@ def test_a_charge_of_stripe_s_own_is_counted_once_however_often_it_is_seen(world
         ("stripe", "failed", "ch_2"),
     ]
     assert verbs(world).count("seen") == 3
+
+
+def test_the_attempts_come_back_oldest_first_in_whatever_order_stripe_tells_of_them(world, seen):
+    with world.services.db.begin() as session:
+        case = session.scalar(select(RecoveryCase))
+        charges = (charge(seen, 2), charge(seen, 1), *seen.charges)
+        found = charge_import.import_charges(session, case, replace(seen, charges=charges))
+
+        [first] = seen.invoice_charges()
+        assert [one.stripe_charge_id for one in found] == [first.id, "ch_1", "ch_2"]
+
+
+def test_a_case_shows_the_latest_decline_though_an_earlier_one_is_learned_of_later(world, seen):
+    latest = charge(seen, 2, decline_code="lost_card")
+    earlier = charge(seen, 1, decline_code="do_not_honor")
+    for charges in [(latest,), (latest, earlier)]:
+        with world.services.db.begin() as session:
+            account = session.get_one(Account, world.account.id)
+            case = session.scalar(select(RecoveryCase))
+            evidence = replace(seen, charges=(*seen.charges, *charges))
+            lifecycle.update_from_evidence(session, account, case, evidence)
+            assert case.decline_code == "lost_card"
 
 
 def test_our_own_attempt_is_settled_by_the_charge_that_came_of_it(world, seen):
