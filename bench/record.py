@@ -15,7 +15,7 @@ from sqlalchemy import func, update
 from bench.company import tables
 from bench.figures import Figure
 from recover.compliance import audit_log, audit_verification
-from recover.compliance.audit_rows import raw_lines
+from recover.compliance.audit_rows import raw_entries
 from recover.foundation.database import Database
 from recover.models import AuditLogEntry
 
@@ -70,7 +70,7 @@ def _seconds(work: Callable[[], object]) -> float:
 
 def _read(db: Database) -> None:
     with db.snapshot() as session:
-        for _ in raw_lines(session, AuditLogEntry.chain == CHAIN):
+        for _ in raw_entries(session, AuditLogEntry.chain == CHAIN):
             pass
 
 

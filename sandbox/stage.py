@@ -157,7 +157,7 @@ def connect(services: Services, sandbox: Sandbox) -> None:
 
 def founders_link(services: Services) -> str:
     """A fresh way into the dashboard: mailed ones age by days while a month is played."""
-    wanted = sign_in.ask(services, FOUNDER, "")
+    wanted = sign_in.request_link(services, FOUNDER, "")
     if wanted is None:
         return f"{services.settings.base_url}/sign-in"
     payload: Payload = {"nonce": wanted.nonce}

@@ -94,8 +94,8 @@ def test_signing_in_leads_back_to_the_page_that_was_wanted(mounted):
     client, wanted = mounted.client, f"{PREFIX}/cases/{case.id}"
     turned_away = client.get(wanted)
     assert turned_away.location == f"{PREFIX}/sign-in"
-    asked = users.ask(mounted.services, mounted.user.email, "a-test")
-    assert users.mail(mounted.services, asked)
+    asked = users.request_link(mounted.services, mounted.user.email, "a-test")
+    assert users.mail_link(mounted.services, asked)
     [mail] = mounted.mailbox.messages()
     link = re.search(rf"{BASE}/sign-in/[\w.-]+", mail.text)[0].removeprefix("http://recover.test")
     entered = mounted.post(client, link, link)

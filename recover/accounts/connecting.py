@@ -16,7 +16,7 @@ from sqlalchemy import select, update
 
 from recover.accounts import connections
 from recover.accounts.disconnecting import remove_endpoints
-from recover.accounts.health import listen
+from recover.accounts.health import replace_endpoint
 from recover.accounts.settings.catalogue import TestMail
 from recover.foundation.errors import (
     PermanentError,
@@ -83,7 +83,9 @@ def _hashed(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()
 
 
-def use_up(services: Services, user: User, session_token: str, state: str) -> ConnectRequest:
+def redeem_request(
+    services: Services, user: User, session_token: str, state: str
+) -> ConnectRequest:
     """The request that ``state`` stands for, which is used up. Raises NotConnected."""
     now = services.now()
     mine = (
@@ -114,7 +116,7 @@ def _useless(request: ConnectRequest | None) -> str:
 
 def finish(services: Services, user: User, session_token: str, state: str, code: str) -> Connected:
     """Take up what Stripe's page allowed. Raises NotConnected, StripeUnavailable."""
-    request = use_up(services, user, session_token, state)
+    request = redeem_request(services, user, session_token, state)
     grant = _exchanged(services, code)
     _check(services, grant, request)
     before = _connected_before(services, user.company_id, grant.stripe_account_id, grant.livemode)
@@ -219,13 +221,13 @@ def connect_key(services: Services, user: User, key: str, publishable_key: str) 
         )
     except connections.ConnectedElsewhere as error:
         raise NotConnected(str(error)) from None
-    return Connected(account, try_to_listen(services, account, f"user:{user.id}"))
+    return Connected(account, try_to_replace_endpoint(services, account, f"user:{user.id}"))
 
 
-def try_to_listen(services: Services, account: Account, actor: str) -> str:
+def try_to_replace_endpoint(services: Services, account: Account, actor: str) -> str:
     """Why the webhook endpoint could not be made; "" where it was."""
     try:
-        listen(services, account, actor)
+        replace_endpoint(services, account, actor)
     except RecoverError as error:
         log.warning("account %s is not listening: %s", account.id, error)
         return str(error)

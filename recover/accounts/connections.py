@@ -245,7 +245,7 @@ def note_trouble(services: Services, account_id: int, problem: str) -> None:
             )
 
 
-def connected(services: Services) -> list[Account]:
+def all_connected(services: Services) -> list[Account]:
     """Every account that is connected, for the clock's rounds."""
     with services.db.read() as session:
         query = select(Account).where(Account.disconnected_at.is_(None)).order_by(Account.id)
@@ -254,7 +254,7 @@ def connected(services: Services) -> list[Account]:
 
 def named_or_only(services: Services, account_id: int | None) -> Account:
     """The connected account of that id, or the only one. Raises PermanentError without such."""
-    found = [one for one in connected(services) if account_id in (None, one.id)]
+    found = [one for one in all_connected(services) if account_id in (None, one.id)]
     if len(found) == 1:
         return found[0]
     if account_id is not None:

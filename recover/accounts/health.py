@@ -31,7 +31,7 @@ class Health:
     asked: bool = True  # False: Stripe could not be asked about the endpoint
 
 
-def listening(account: Account) -> bool:
+def can_verify_events(account: Account) -> bool:
     """Do we hold what it takes to believe this account's events? (Stripe is not asked.)"""
     return account.connection == Connection.PLATFORM or bool(account.webhook_secrets_sealed)
 
@@ -104,7 +104,7 @@ def _faults(ours: list[WebhookEndpoint], wanted: set[str]) -> tuple[str, ...]:
     return tuple(faults)
 
 
-def listen(services: Services, account: Account, actor: str) -> None:
+def replace_endpoint(services: Services, account: Account, actor: str) -> None:
     """Have one right endpoint at Stripe for an account with its own key; old ones of ours go.
 
     The new one is made and its secret stored before an old one is removed, so that no event is

@@ -66,7 +66,7 @@ def check(services: Services, key: str, *, livemode: bool | None = None) -> Fit:
         missing = tuple(found for one in NEEDED if (found := _lacks(account, one)))
         if key.startswith("sk_"):
             return Fit(missing, full=True)
-        excess = tuple(one for one in NOT_NEEDED if not account.permitted(one.probe))
+        excess = tuple(one for one in NOT_NEEDED if not account.missing_permission(one.probe))
     except StripeAccessLost as refused:
         raise KeyRefused(_unusable(refused)) from None
     return Fit(missing, excess)
@@ -96,7 +96,7 @@ def _looks_right(services: Services, key: str, livemode: bool | None) -> None:
 
 def _lacks(account: StripeAccount, permission: Permission) -> Missing | None:
     for probe in permission.probes:
-        if words := account.permitted(probe):
+        if words := account.missing_permission(probe):
             names = SAID.findall(words)
             return Missing(permission, ", ".join(n for n in names if n != permission.slug))
     return None

@@ -11,7 +11,7 @@ from recover.services import Services
 VIEW, SEARCH = "view", "search"
 
 
-def viewed(services: Services, actor: str, case: RecoveryCase) -> None:
+def note_view(services: Services, actor: str, case: RecoveryCase) -> None:
     """Somebody (a user, a token) was shown a case, with the customer's name and address."""
     if _noted(services, AuditLogEntry.case_id == case.id, actor, VIEW):
         return
@@ -29,7 +29,7 @@ def viewed(services: Services, actor: str, case: RecoveryCase) -> None:
         )
 
 
-def searched(services: Services, actor: str, company_id: int) -> None:
+def note_search(services: Services, actor: str, company_id: int) -> None:
     """Somebody searched among the customers of a company.
 
     What they typed is not kept: it may name a person, and an erasure could not find it here.
@@ -47,7 +47,7 @@ def searched(services: Services, actor: str, company_id: int) -> None:
         )
 
 
-def read_record(services: Services, actor: str, company_id: int) -> None:
+def note_audit_log_read(services: Services, actor: str, company_id: int) -> None:
     """Somebody read the company's record, whose words may name its customers."""
     mine = (AuditLogEntry.chain == f"company:{company_id}") & (AuditLogEntry.about == "record")
     if _noted(services, mine, actor, VIEW):

@@ -35,7 +35,7 @@ ERASE: Final = "erase"  # the verb of lines that say how many others lost their 
 BATCH = 2000
 
 
-class Line(Protocol):
+class SealedColumns(Protocol):
     """What the chain covers of a line, beside the hash of the line before."""
 
     @property
@@ -62,7 +62,7 @@ class Line(Protocol):
     def at(self) -> datetime: ...
 
 
-def person(user_id: int) -> str:
+def user_actor(user_id: int) -> str:
     """A signed-in user as an actor."""
     return f"user:{user_id}"
 
@@ -150,7 +150,7 @@ def digest(salt: str, reason: str, details: Mapping[str, Any]) -> str:
     return _hashed([salt, reason, details])
 
 
-def link(before: str, line: Line, seq: int) -> str:
+def entry_hash(before: str, line: SealedColumns, seq: int) -> str:
     """The hash of a line at its place in the chain, after the line whose hash is ``before``."""
     at = line.at.astimezone(UTC).isoformat(timespec="microseconds")
     return _hashed(
@@ -218,7 +218,7 @@ def _seal_batch(db: Database, chain: str) -> int:
         head = session.get_one(AuditLogHead, chain, with_for_update=True)
         rows = []
         for line in session.execute(unsealed.order_by(AuditLogEntry.id).limit(BATCH)):
-            head.seq, head.hash = head.seq + 1, link(head.hash, line, head.seq + 1)
+            head.seq, head.hash = head.seq + 1, entry_hash(head.hash, line, head.seq + 1)
             rows.append({"id": line.id, "seq": head.seq, "hash": head.hash})
         if rows:
             session.execute(update(AuditLogEntry), rows)

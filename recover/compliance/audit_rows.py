@@ -24,7 +24,7 @@ class Broken(Exception):
     """The line does not hold. The text says why."""
 
 
-class RawLine(NamedTuple):
+class RawEntry(NamedTuple):
     """A line as it is stored; ``details`` is JSON text, ``at`` text on SQLite."""
 
     id: int
@@ -54,29 +54,29 @@ AS_STORED: dict[str, ColumnElement[Any]] = {
     "details": cast(AuditLogEntry.details, Text),
 }
 COLUMNS = [
-    AS_STORED.get(name, getattr(AuditLogEntry, name)).label(name) for name in RawLine._fields
+    AS_STORED.get(name, getattr(AuditLogEntry, name)).label(name) for name in RawEntry._fields
 ]
 
 
-def raw_lines(session: Session, *conditions: ColumnElement[bool]) -> Iterator[Sequence[RawLine]]:
+def raw_entries(session: Session, *conditions: ColumnElement[bool]) -> Iterator[Sequence[RawEntry]]:
     """The lines in the order of the chain, unsealed ones in that of their ids, some at a time."""
     query = select(*COLUMNS).where(*conditions).order_by(AuditLogEntry.seq, AuditLogEntry.id)
     found = session.execute(query.execution_options(yield_per=ROWS_AT_ONCE))
     for rows in found.partitions(ROWS_AT_ONCE):
-        yield [RawLine._make(row) for row in rows]
+        yield [RawEntry._make(row) for row in rows]
 
 
-def checked_hash(before: str, row: RawLine) -> str:
+def checked_hash(before: str, row: RawEntry) -> str:
     """The line's hash, if its words and all its columns are what was sealed. Raises Broken."""
     line = row._replace(at=time_of(row.at))
     if not row.erased:
         check_words(row)
-    if audit_log.link(before, line, row.seq) != row.hash:
+    if audit_log.entry_hash(before, line, row.seq) != row.hash:
         raise Broken("it is not what was sealed: a column was changed, or the line before it was")
     return str(row.hash)
 
 
-def check_words(row: RawLine) -> None:
+def check_words(row: RawEntry) -> None:
     details = _json(row.details)
     if not row.salt or details is None:
         raise Broken("its words are erased only in part")
@@ -114,7 +114,7 @@ def time_if_any(raw: Any) -> datetime | None:
         return None
 
 
-def erased_lines_claimed(row: RawLine) -> int:
+def erased_entries_claimed(row: RawEntry) -> int:
     """How many lines an erasure says it has emptied."""
     if row.verb != audit_log.ERASE or row.erased:
         return 0

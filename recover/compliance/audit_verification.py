@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 from recover.compliance import audit_log
 from recover.compliance.audit_rows import (
     Broken,
-    RawLine,
+    RawEntry,
     check_words,
     checked_hash,
-    erased_lines_claimed,
-    raw_lines,
+    erased_entries_claimed,
+    raw_entries,
     time_if_any,
 )
 from recover.foundation.database import Database
@@ -72,7 +72,7 @@ def chains(db: Database) -> list[str]:
         return sorted(heads | set(session.scalars(select(AuditLogEntry.chain).distinct())))
 
 
-def lines_in(db: Database, chain: str) -> int:
+def sealed_count(db: Database, chain: str) -> int:
     """How many sealed lines there are to check."""
     if _spelt(chain) != chain:
         return 0
@@ -98,7 +98,7 @@ def check(
     with db.snapshot() as session:
         walk = _Walk(chain, dict(expected or {}))
         sealed = AuditLogEntry.chain == chain, AuditLogEntry.seq.is_not(None)
-        for rows in raw_lines(session, *sealed):
+        for rows in raw_entries(session, *sealed):
             for row in rows:
                 if not walk.take(row):
                     return walk.result(_waiting(session, chain))
@@ -116,7 +116,7 @@ def _spelt(chain: str) -> str:
     return chain.encode(errors="backslashreplace").decode()
 
 
-def keep(db: Database, found: Checked, now: datetime) -> None:
+def store_result(db: Database, found: Checked, now: datetime) -> None:
     """Remember what a check found, for the founder's page. Not part of the chain."""
     fault = str(found.fault) if found.fault else ""
     head = update(AuditLogHead).where(AuditLogHead.chain == found.chain)
@@ -132,7 +132,7 @@ class _Walk:
         self.lines, self.hash, self.erased, self.said_erased = 0, "", 0, 0
         self.fault: Fault | None = None
 
-    def take(self, row: RawLine) -> bool:
+    def take(self, row: RawEntry) -> bool:
         """Go one line on. False where it does not hold."""
         seq = self.lines + 1
         if row.seq != seq:
@@ -147,7 +147,7 @@ class _Walk:
             return False
         self.lines, self.hash = seq, hash_
         self.erased += row.erased
-        self.said_erased += erased_lines_claimed(row)
+        self.said_erased += erased_entries_claimed(row)
         return True
 
     def _compare(self, seq: int, hash_: str) -> None:
@@ -193,7 +193,7 @@ def _head_fault(session: Session, found: Checked) -> Fault | None:
 
 def _late(session: Session, found: Checked, now: datetime) -> Fault | None:
     """Lines that nobody has sealed could be changed unseen."""
-    for rows in raw_lines(session, *_unsealed(found.chain)):
+    for rows in raw_entries(session, *_unsealed(found.chain)):
         for row in rows:
             at = time_if_any(row.at)
             if at is None or at < now - SEALED_WITHIN:
@@ -205,15 +205,15 @@ def _late(session: Session, found: Checked, now: datetime) -> Fault | None:
 def _unlawful(session: Session, found: Checked, said: int) -> Fault | None:
     """Every line without words is accounted for by an erasure, which has an entry of its own."""
     just_now = *_unsealed(found.chain), AuditLogEntry.verb == audit_log.ERASE
-    for rows in raw_lines(session, *just_now):
-        said += sum(erased_lines_claimed(row) for row in rows if _says_what_it_said(row))
+    for rows in raw_entries(session, *just_now):
+        said += sum(erased_entries_claimed(row) for row in rows if _says_what_it_said(row))
     if found.erased <= said:
         return None
     what = f"{found.erased} lines have lost their words, and the erasures in the log account for"
     return Fault(found.chain, None, None, None, f"{what} {said}")
 
 
-def _says_what_it_said(row: RawLine) -> bool:
+def _says_what_it_said(row: RawEntry) -> bool:
     try:
         check_words(row)
     except Broken:

@@ -161,7 +161,9 @@ HIDDEN = {
 """Columns that say nothing about the person, or that would open doors."""
 
 
-def copy(services: Services, company_id: int, who: str, *, actor: str) -> dict[str, Any] | None:
+def export_person(
+    services: Services, company_id: int, who: str, *, actor: str
+) -> dict[str, Any] | None:
     """All that is kept about a person, as JSON. None where nothing is. Noted in the audit log."""
     with services.db.begin() as session:
         person = find(session, company_id, who)

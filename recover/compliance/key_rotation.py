@@ -68,7 +68,7 @@ def rotate(db: Database, vault: Vault, progress: Progress = lambda _rows: None) 
     return total
 
 
-def look(db: Database, vault: Vault) -> Rotated:
+def inspect(db: Database, vault: Vault) -> Rotated:
     """What a rotation would find. Changes nothing."""
     total = Rotated()
     for table, column in columns():
@@ -81,7 +81,7 @@ def look(db: Database, vault: Vault) -> Rotated:
 def warnings(db: Database, vault: Vault) -> list[str]:
     """For whoever starts the service: secrets that need an old key, or that nobody can open."""
     try:
-        found = look(db, vault)
+        found = inspect(db, vault)
     except (OperationalError, ProgrammingError):  # no database, or no tables yet
         return []
     said = [

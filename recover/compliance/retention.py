@@ -26,7 +26,7 @@ CASES_AT_ONCE = 500
 REASON = "Older than the company keeps such things: names, addresses and words were emptied."
 
 
-def keep_for(services: Services, company_id: int, days: int | None, *, actor: str) -> None:
+def set_keep_days(services: Services, company_id: int, days: int | None, *, actor: str) -> None:
     """Change how long; None: for good. Raises PermanentError outside of the bounds."""
     if days is not None and not LEAST_DAYS <= days <= MOST_DAYS:
         raise PermanentError(

@@ -146,10 +146,10 @@ def import_histories() -> None:
 
 def import_history(account_id: int) -> None:
     here = services()
-    if history_import.slice_(here, account_id):
+    if history_import.import_slice(here, account_id):
         here.enqueue("import_history", account_id, queue=CHORES)
     else:
-        dry_run.first(here, account_id)
+        dry_run.request_first(here, account_id)
 
 
 def work_reports() -> None:
@@ -191,7 +191,7 @@ def verify_audit_log() -> None:
 def verify_chain(chain: str) -> None:
     here = services()
     found = audit_verification.check(here.db, chain, here.now())
-    audit_verification.keep(here.db, found, here.now())
+    audit_verification.store_result(here.db, found, here.now())
     if found.fault:
         log.error("the audit log was changed after it was written: %s", found.fault)
 
@@ -222,7 +222,7 @@ def forget_calls() -> int:
 
 def _for_each_account(job: str) -> None:
     here = services()
-    for account in connections.connected(here):
+    for account in connections.all_connected(here):
         here.enqueue(job, account.id, queue=CHORES)
 
 

@@ -137,7 +137,7 @@ def of_company(session: Session, company_id: int) -> list[ApiToken]:
     return list(session.scalars(query.order_by(ApiToken.id.desc())))
 
 
-def standing(row: ApiToken, now: datetime) -> str:
+def state_of(row: ApiToken, now: datetime) -> str:
     """In a word: active, expired or revoked."""
     if row.revoked_at is not None:
         return "revoked"

@@ -115,7 +115,7 @@ def send_test(services: Services, endpoint: WebhookEndpoint) -> Delivery:
     now = services.now()
     with services.db.begin() as session:
         account = session.get_one(Account, endpoint.account_id)
-        row = webhook_events.row(endpoint, webhook_events.test_event(account, now), now)
+        row = webhook_events.delivery_row(endpoint, webhook_events.test_event(account, now), now)
         session.add(row)
         _wake(session, endpoint.id)
     return row

@@ -59,7 +59,7 @@ def announce(session: Session, case: RecoveryCase, verb: str, reason: str, at: d
         return  # nothing left: it is only said what would have been done
     data = {"object": payloads.case(case), "reason": reason, "step": _STEPS.get(verb)}
     event = _event(event_type, account, data, at)
-    session.add_all(row(endpoint, event, at, case_id=case.id) for endpoint in wanting)
+    session.add_all(delivery_row(endpoint, event, at, case_id=case.id) for endpoint in wanting)
 
 
 def test_event(account: Account, at: datetime) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def _event(event_type: str, account: Account, data: dict[str, Any], at: datetime
     }
 
 
-def row(
+def delivery_row(
     endpoint: WebhookEndpoint, event: dict[str, Any], at: datetime, *, case_id: int | None = None
 ) -> Delivery:
     """An event's way to one endpoint, due now. The text kept is the text that will be signed."""

@@ -152,7 +152,7 @@ def _model(row: RetryModel | None) -> Model:
     return model
 
 
-def use(
+def pin(
     services: Services, account_id: int, model_id: int | None, *, actor: str = audit_log.COMMAND
 ) -> None:
     """Go back to (or on to) one version, None for the shipped prior, and stay with it.
@@ -172,7 +172,7 @@ def use(
         plan_anew(session, account_id, services.now())
 
 
-def follow(services: Services, account_id: int, *, actor: str = audit_log.COMMAND) -> None:
+def unpin(services: Services, account_id: int, *, actor: str = audit_log.COMMAND) -> None:
     """Let the nights choose again: the newest accepted version is used from now on."""
     newest = select(RetryModel.id).where(RetryModel.account_id == account_id, RetryModel.accepted)
     with services.db.begin() as session:

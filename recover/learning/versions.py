@@ -16,7 +16,7 @@ ENOUGH_HELD_OUT = 30  # as the gate has it, which judges no version by fewer
 _LONGEST_ID = 18  # digits
 
 
-def short(row: RetryModel | None) -> str:
+def short_name(row: RetryModel | None) -> str:
     """Such as "3f2a9c01", "shipped" for the prior, "refused" for what has no name."""
     if row is None:
         return SHIPPED
@@ -60,7 +60,7 @@ def learned_from(row: RetryModel) -> str:
     return f"learned from {used} {'attempt' if used == 1 else 'attempts'}"
 
 
-def standing(account: Account, row: RetryModel | None, made_on: str) -> str:
+def timing_description(account: Account, row: RetryModel | None, made_on: str) -> str:
     """What times the retries, in sentences. ``made_on``: the day the version in use was made."""
     if account.timing == TimingKind.FIXED:
         days = [str(day) for day in FixedTiming().days]
@@ -68,14 +68,14 @@ def standing(account: Account, row: RetryModel | None, made_on: str) -> str:
         return f"The fixed days time the retries: {listed} days after the first failure."
     on = "on the shipped prior: it has learned from none of your attempts yet."
     if row is not None:
-        on = f"on version {short(row)}, {learned_from(row)} on {made_on}."
+        on = f"on version {short_name(row)}, {learned_from(row)} on {made_on}."
     elif account.model_pinned:
         on = "on the shipped prior."
     chosen = " Somebody chose it, so the nights go on learning but change nothing."
     return f"The retry engine times the retries, {on}{chosen if account.model_pinned else ''}"
 
 
-def judged(row: RetryModel) -> str:
+def held_out_verdict(row: RetryModel) -> str:
     """How a version predicts the attempts that no version learns from; "" where it never could.
 
     The percentages are geometric means of the chance that was given to what then happened.

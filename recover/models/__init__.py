@@ -34,11 +34,11 @@ from recover.models.messages import (
     SuppressionReason,
 )
 from recover.models.onboarding import (
+    ChecklistState,
     Report,
     ReportKind,
     ReportLine,
     ReportState,
-    Start,
     StripeMails,
 )
 from recover.models.people import (
@@ -73,6 +73,7 @@ __all__ = [
     "CardForm",
     "CardUpdate",
     "CardUpdateStatus",
+    "ChecklistState",
     "Company",
     "ConnectRequest",
     "Connection",
@@ -110,7 +111,6 @@ __all__ = [
     "Role",
     "SignIn",
     "SignInMethod",
-    "Start",
     "StripeEvent",
     "StripeMails",
     "Suppression",

@@ -21,7 +21,7 @@ class StripeMails(StrEnum):
     OFF = "off"
 
 
-class Start(Base):
+class ChecklistState(Base):
     """What of the checklist cannot be seen elsewhere: a first sighting, an answer, a look."""
 
     __tablename__ = "starts"

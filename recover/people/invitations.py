@@ -86,7 +86,7 @@ def _check(session: Session, company_id: int, email: str, now: datetime) -> None
         return session.scalar(select(func.count(Invitation.id)).where(*conditions)) or 0
 
     here, recent = Invitation.company_id == company_id, Invitation.created_at > now - A_DAY
-    if there := users.place_at(session, company_id, email):
+    if there := users.membership_at(session, company_id, email):
         raise NotInvited(f"{email} is on the team already, as {there.role}.")
     if count(here, Invitation.email == email, _open()):
         raise NotInvited(f"{email} is invited already. Send that invitation again, or withdraw it.")
@@ -96,7 +96,7 @@ def _check(session: Session, company_id: int, email: str, now: datetime) -> None
         raise NotInvited(f"Your company invited {PER_COMPANY} people today. Go on tomorrow.")
 
 
-def again(services: Services, owner: User, invitation_id: int) -> Invitation:
+def resend(services: Services, owner: User, invitation_id: int) -> Invitation:
     """Mail it once more; it is good for another week. Raises InvitationOver, NoInvitation,
     NotInvited.
     """
@@ -153,9 +153,9 @@ def accept(
         found = _find(session, services, token, lock=True)
         row = found.invitation
         row.accepted_at = now
-        there = users.place_at(session, row.company_id, row.email)
-        user = there or users.place(session, services, row.company_id, row.email, row.role)
-        users.arrive(session, user, services, "by an invitation")
+        there = users.membership_at(session, row.company_id, row.email)
+        user = there or users.add_membership(session, services, row.company_id, row.email, row.role)
+        users.note_sign_in(session, user, services, "by an invitation")
         proven = found.proves_address or _proves_address(holder, row.email)
         way = SignInMethod.INVITATION if proven else SignInMethod.HANDED
         return sessions.begin(session, user, now, visit, way=way, narrow=not proven)

@@ -183,11 +183,11 @@ def sign_in(services: Services, answer: str, challenge: Challenge, visit: Visit)
     try:
         with services.db.begin() as session:
             kept = session.get_one(Passkey, key.id, with_for_update=True)
-            places = users.places(session, key.email)
+            places = users.memberships(session, key.email)
             if not places:
                 raise NotAccepted("This passkey opens no company any more.")
             kept.sign_count, kept.used_at = count, now
-            users.arrive(session, places[0], services, f"with the passkey {key.name}")
+            users.note_sign_in(session, places[0], services, f"with the passkey {key.name}")
             return sessions.begin(
                 session, places[0], now, visit, way=SignInMethod.PASSKEY, proof=proof
             )
@@ -237,7 +237,7 @@ def _suspect(services: Services, key: Passkey) -> None:
         kept = session.get_one(Passkey, key.id)
         kept.suspect_at = kept.suspect_at or services.now()
         reason = f"The passkey {key.name} of {key.email} may have been copied: its count went back."
-        for user in users.places(session, key.email):
+        for user in users.memberships(session, key.email):
             sessions.note_act(
                 session, user, "refuse_passkey", reason, services.now(), actor="recover"
             )

@@ -125,7 +125,7 @@ def visible_to(here: Current) -> ColumnElement[bool]:
     return and_(own, SignIn.narrow) if here.sign_in.narrow else User.email == here.user.email
 
 
-def listed(services: Services, here: Current) -> list[tuple[SignIn, Company]]:
+def own_sessions(services: Services, here: Current) -> list[tuple[SignIn, Company]]:
     """One's own sessions and the companies they are at, this one first, then the latest seen."""
     query = (
         select(SignIn, Company)
@@ -162,7 +162,7 @@ def end_all_at(session: Session, user: User, now: datetime) -> int:
     return _end(session, SignIn.user_id == user.id, now)
 
 
-def reachable(services: Services, here: Current) -> list[tuple[User, Company]]:
+def switch_targets(services: Services, here: Current) -> list[tuple[User, Company]]:
     """The places this session may be turned to, by the companies' names; its own among them."""
     query = (
         select(User, Company)
@@ -182,7 +182,7 @@ def _open_to(here: Current, user: User) -> bool:
     return not here.sign_in.narrow and (not ended or (began is not None and began >= ended))
 
 
-def move(services: Services, here: Current, user_id: int) -> User | None:
+def switch_company(services: Services, here: Current, user_id: int) -> User | None:
     """Turn this session to another of the person's companies. None where it may not go there."""
     query = (
         update(SignIn)

@@ -17,7 +17,7 @@ class LastOwner(PermanentError):
     """What was asked for would leave a company without an owner."""
 
 
-class NobodyThere(PermanentError):
+class NoSuchMember(PermanentError):
     """No such person at this company; perhaps they left a moment ago."""
 
 
@@ -39,7 +39,7 @@ def owners(session: Session, company_id: int) -> int:
 def change_role(
     services: Services, company_id: int, user_id: int, role: Role, actor: str = "command"
 ) -> User:
-    """Raises LastOwner, NobodyThere."""
+    """Raises LastOwner, NoSuchMember."""
     with services.db.begin() as session:
         user = _locked(session, company_id, user_id)
         before = user.role
@@ -63,7 +63,7 @@ def change_role(
 def remove(services: Services, company_id: int, user_id: int, actor: str = "command") -> User:
     """Take a person's place away and end their sessions here at once.
 
-    Raises LastOwner, NobodyThere.
+    Raises LastOwner, NoSuchMember.
     """
     now = services.now()
     with services.db.begin() as session:
@@ -81,7 +81,7 @@ def remove(services: Services, company_id: int, user_id: int, actor: str = "comm
 
 
 def end_sessions(services: Services, company_id: int, user_id: int, actor: str) -> int:
-    """End a member's sessions at this company. How many. Raises NobodyThere."""
+    """End a member's sessions at this company. How many. Raises NoSuchMember."""
     now = services.now()
     with services.db.begin() as session:
         user = _locked(session, company_id, user_id)
@@ -96,7 +96,7 @@ def _locked(session: Session, company_id: int, user_id: int) -> User:
     session.get(Company, company_id, with_for_update=LOCK)
     user = session.get(User, user_id, populate_existing=True)
     if user is None or user.company_id != company_id or user.removed_at:
-        raise NobodyThere("There is nobody like that at this company any more.")
+        raise NoSuchMember("There is nobody like that at this company any more.")
     return user
 
 

@@ -24,7 +24,7 @@ from recover.models import Company, Role, SignIn, SignInMethod, User
 from recover.people.sessions import Visit, note_act, sign_out, user_of, visit_values
 from recover.services import Services
 
-__all__ = ["add_user", "ask", "mail", "sign_in", "sign_out", "user_of"]
+__all__ = ["add_user", "mail_link", "request_link", "sign_in", "sign_out", "user_of"]
 
 log = logging.getLogger(__name__)
 
@@ -55,11 +55,11 @@ def add_user(
     if not plausible_email(email):
         raise ValueError(f"{email!r} is not a mail address")
     with services.db.begin() as session:
-        there = place_at(session, company.id, email)
-        return there or place(session, services, company.id, email, role, actor)
+        there = membership_at(session, company.id, email)
+        return there or add_membership(session, services, company.id, email, role, actor)
 
 
-def place(
+def add_membership(
     session: Session, services: Services, company_id: int, email: str, role: str, actor: str = ""
 ) -> User:
     """A new place at a company, or the one they once had, in the caller's transaction."""
@@ -75,13 +75,13 @@ def place(
     return user
 
 
-def places(session: Session, email: str) -> list[User]:
+def memberships(session: Session, email: str) -> list[User]:
     """Where a person may sign in; the place they were at last, first."""
     query = select(User).where(User.email == normal_email(email), User.removed_at.is_(None))
     return list(session.scalars(query.order_by(User.signed_in_at.desc().nulls_last(), User.id)))
 
 
-def place_at(session: Session, company_id: int, email: str) -> User | None:
+def membership_at(session: Session, company_id: int, email: str) -> User | None:
     """The place a person has at a company now."""
     query = select(User).where(
         User.company_id == company_id, User.email == normal_email(email), User.removed_at.is_(None)
@@ -89,20 +89,20 @@ def place_at(session: Session, company_id: int, email: str) -> User | None:
     return session.scalar(query)
 
 
-def ask(services: Services, email: str, origin: str) -> SignInMail | None:
+def request_link(services: Services, email: str, origin: str) -> SignInMail | None:
     """A fresh sign-in link for ``email``; None where nobody has that address, or too many links
     were asked for with it or from ``origin`` (a keyed hash) in the last hour.
 
-    Nothing is mailed yet: see `mail`. What the asker is told must not depend on the answer.
+    Nothing is mailed yet: see `mail_link`. What the asker is told must not depend on the answer.
     """
     with services.db.begin() as session:
-        found = places(session, email)
+        found = memberships(session, email)
         if not found or _capped(session, services, found, origin):
             return None
-        return fresh_link(session, services, found[0], origin)
+        return new_link(session, services, found[0], origin)
 
 
-def fresh_link(
+def new_link(
     session: Session,
     services: Services,
     user: User,
@@ -132,7 +132,7 @@ def link(services: Services, wanted: SignInMail) -> str:
     return services.links.url("sign-in", Purpose.SIGN_IN, payload, services.now())
 
 
-def mail(services: Services, wanted: SignInMail) -> bool:
+def mail_link(services: Services, wanted: SignInMail) -> bool:
     """Send the link. False where the mail server would not have it; the asker may ask again."""
     minutes = int(MAX_AGE[Purpose.SIGN_IN].total_seconds() // 60)
     letter = subscriber_mails.sign_in_link(PRODUCT, link(services, wanted), minutes)
@@ -173,7 +173,7 @@ def nonce_of(services: Services, token: str) -> str:
     return str(services.links.read(Purpose.SIGN_IN, token, services.now()).get("nonce", ""))
 
 
-def waiting(services: Services, token: str) -> str:
+def email_of_link(services: Services, token: str) -> str:
     """The address a link would sign in. Changes nothing.
 
     Raises LinkExpired, LinkInvalid, LinkUsed.
@@ -200,11 +200,11 @@ def sign_in(services: Services, token: str, visit: Visit | None = None) -> str:
         user = session.get(User, user_id) if user_id else None
         if user is None or user.removed_at:
             raise LinkUsed("This sign-in link was used already.")
-        arrive(session, user, services, "by mailed link")
+        note_sign_in(session, user, services, "by mailed link")
     return session_token
 
 
-def arrive(session: Session, user: User, services: Services, how: str) -> None:
+def note_sign_in(session: Session, user: User, services: Services, how: str) -> None:
     """Note that somebody signed in, in the caller's transaction."""
     user.signed_in_at = services.now()
     note_act(session, user, "sign_in", f"{user.email} signed in {how}.", services.now())

@@ -31,7 +31,7 @@ MOST_FAILURES = 5
 Line = tuple[str, str, dict[str, Any]]  # (cursor, Stripe's invoice id, body as JSON)
 
 
-def ask(
+def request(
     services: Services, account_id: int, kind: ReportKind, actor: str, mode: str = "", why: str = ""
 ) -> Report:
     """Have a report worked out; one of this kind and mode that is under way is taken for it."""
@@ -95,7 +95,7 @@ def claim(services: Services, report_id: int) -> Report | None:
         return session.get_one(Report, report_id)
 
 
-def begin_anew(services: Services, report: Report) -> None:
+def restart(services: Services, report: Report) -> None:
     """Forget the lines of an earlier try: they are from another moment."""
     with services.db.begin() as session:
         session.execute(delete(ReportLine).where(ReportLine.report_id == report.id))

@@ -28,7 +28,7 @@ from recover.stripe_api.sdk import (
     RequestOptions,
     SubscriptionCancelParams,
     errors,
-    found,
+    fetch_or_none,
 )
 
 FORBIDDEN = 403
@@ -56,35 +56,39 @@ class StripeAccount(StripeLists):
 
     def subscription(self, subscription_id: str) -> Subscription | None:
         expand = [*SUBSCRIPTION_CARDS, "items.data.price.product"]
-        json = found(lambda: self._v1.subscriptions.retrieve(subscription_id, {"expand": expand}))
+        json = fetch_or_none(
+            lambda: self._v1.subscriptions.retrieve(subscription_id, {"expand": expand})
+        )
         return parse.subscription(json) if json else None
 
     def customer(self, customer_id: str) -> Customer | None:
         """None where there never was one; ``deleted`` is set where there is none any more."""
         expand = list(CUSTOMER_CARDS)
-        json = found(lambda: self._v1.customers.retrieve(customer_id, {"expand": expand}))
+        json = fetch_or_none(lambda: self._v1.customers.retrieve(customer_id, {"expand": expand}))
         return parse.customer(json) if json else None
 
     def payment_method(self, payment_method_id: str) -> PaymentMethod | None:
-        json = found(lambda: self._v1.payment_methods.retrieve(payment_method_id))
+        json = fetch_or_none(lambda: self._v1.payment_methods.retrieve(payment_method_id))
         return parse.payment_method(json)
 
     def charge(self, charge_id: str) -> Charge | None:
-        json = found(lambda: self._v1.charges.retrieve(charge_id))
+        json = fetch_or_none(lambda: self._v1.charges.retrieve(charge_id))
         return parse.charge(json) if json else None
 
     def payment_intent(self, payment_intent_id: str) -> Payment | None:
         """How the latest try stands, with the client secret. Its ``invoice_status`` is ""."""
-        json = found(lambda: self._v1.payment_intents.retrieve(payment_intent_id))
+        json = fetch_or_none(lambda: self._v1.payment_intents.retrieve(payment_intent_id))
         return answers.payment_of_intent(json) if json else None
 
     def setup_intent(self, setup_intent_id: str) -> CardSetup | None:
-        json = found(lambda: self._v1.setup_intents.retrieve(setup_intent_id))
+        json = fetch_or_none(lambda: self._v1.setup_intents.retrieve(setup_intent_id))
         return parse.setup_intent(json) if json else None
 
     def checkout_session(self, session_id: str) -> CardSetup | None:
         expand = ["setup_intent"]
-        json = found(lambda: self._v1.checkout.sessions.retrieve(session_id, {"expand": expand}))
+        json = fetch_or_none(
+            lambda: self._v1.checkout.sessions.retrieve(session_id, {"expand": expand})
+        )
         return parse.checkout_session(json) if json else None
 
     def account_info(self) -> StripeAccountInfo:
@@ -202,9 +206,9 @@ class StripeAccount(StripeLists):
 
     def delete_webhook_endpoint(self, endpoint_id: str) -> None:
         """One that is gone already is no error."""
-        found(lambda: self._v1.webhook_endpoints.delete(endpoint_id))
+        fetch_or_none(lambda: self._v1.webhook_endpoints.delete(endpoint_id))
 
-    def permitted(self, probe: Probe) -> str:
+    def missing_permission(self, probe: Probe) -> str:
         """What Stripe says the key lacks for this request; "" where it may make it.
 
         What the request itself comes to, such as "no such invoice", is of no interest. Raises
@@ -222,7 +226,9 @@ class StripeAccount(StripeLists):
         return ""
 
     def _invoice(self, invoice_id: str) -> Json | None:
-        return found(lambda: self._v1.invoices.retrieve(invoice_id, {"expand": INVOICE_INTENT}))
+        return fetch_or_none(
+            lambda: self._v1.invoices.retrieve(invoice_id, {"expand": INVOICE_INTENT})
+        )
 
     def _declined(self, invoice_id: str, error: Json) -> Payment:
         intent, status = parse.child(error, "payment_intent"), "open"

@@ -15,7 +15,7 @@ from recover.stripe_api.sdk import (
     Client,
     InvoiceListParams,
     SubscriptionListParams,
-    found,
+    fetch_or_none,
     page,
     stream,
 )
@@ -134,7 +134,7 @@ class StripeLists:
 
     def invoice_for_payment_intent(self, payment_intent_id: str) -> str | None:
         """The id of the invoice that a PaymentIntent pays."""
-        json = found(
+        json = fetch_or_none(
             lambda: self._v1.invoice_payments.list(
                 {
                     "payment": {"type": "payment_intent", "payment_intent": payment_intent_id},

@@ -41,7 +41,7 @@ __all__ = [
     "SubscriptionCancelParams",
     "SubscriptionListParams",
     "errors",
-    "found",
+    "fetch_or_none",
     "page",
     "signed_by",
     "stream",
@@ -120,7 +120,7 @@ def _error_object(error: stripe.StripeError) -> Json:
     return child({"body": body}, "body", "error")
 
 
-def found(read: Callable[[], stripe.StripeObject]) -> Json | None:
+def fetch_or_none(read: Callable[[], stripe.StripeObject]) -> Json | None:
     """What ``read`` fetches; None where it does not exist."""
     try:
         with errors():

@@ -26,7 +26,7 @@ class Pace:
         self._pause, self._clock = pause, clock
         self._next = 0.0
 
-    def turn(self) -> None:
+    def wait_turn(self) -> None:
         """Return when it is one's turn: at once, unless the last one was a moment ago."""
         now = self._clock()
         if now < self._next:

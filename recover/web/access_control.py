@@ -143,4 +143,4 @@ def current_session() -> Current:
 
 def actor() -> str:
     """Who is signed in, as the audit log names them: user:12."""
-    return audit_log.person(current_user().id)
+    return audit_log.user_actor(current_user().id)

@@ -86,7 +86,7 @@ def play(directory: Path, cases: int, killer: Killer | None = None) -> dict[str,
                 scene.director.redis.flushall()
                 flushed = True
 
-        [account] = connections.connected(scene.services)
+        [account] = connections.all_connected(scene.services)
         wanted = {"end_of_dunning": "uncollectible"}
         changes.change(scene.services, account.id, wanted, actor="command")
         if killer:

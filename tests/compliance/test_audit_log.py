@@ -33,7 +33,7 @@ def lines(services, chain):
 def holds(services, chain):
     before = ""
     for seq, line in enumerate(lines(services, chain), start=1):
-        if line.seq != seq or line.hash != audit_log.link(before, line, seq):
+        if line.seq != seq or line.hash != audit_log.entry_hash(before, line, seq):
             return False
         before = line.hash
     return True

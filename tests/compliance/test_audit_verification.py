@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from recover.compliance import audit_log, audit_verification
+from recover.compliance import audit_log, audit_rows, audit_verification
 from recover.models import AuditLogEntry, AuditLogHead, RecoveryCase
 
 pytestmark = pytest.mark.both_databases  # hashes over what the database gives back
@@ -176,14 +176,14 @@ def test_a_chain_whose_name_is_no_text_any_more_is_a_fault_and_no_crash(written,
     found = audit_verification.check(written.db, moved, written.now())
     assert "its name is no text" in str(found.fault)
     assert found.chain == "\\udce1ccount:1"
-    assert audit_verification.lines_in(written.db, moved) == 0
-    audit_verification.keep(written.db, found, written.now())
+    assert audit_verification.sealed_count(written.db, moved) == 0
+    audit_verification.store_result(written.db, found, written.now())
     assert (chain, 9) in [(one.chain, one.seq) for one in faults(written)]
 
 
 def test_every_column_there_is_was_among_those():
     """A column that is added one day is covered by the chain too, or this test says so."""
-    covered = set(audit_verification.RawLine._fields)
+    covered = set(audit_rows.RawEntry._fields)
     assert covered == {column.name for column in TABLE.columns}
 
 
@@ -237,7 +237,7 @@ def rebuild(services, chain, number):
             if line.seq == number:
                 line.reason = "Something else."
                 line.digest = audit_log.digest(line.salt, line.reason, line.details or {})
-            line.hash = before = audit_log.link(before, line, line.seq)
+            line.hash = before = audit_log.entry_hash(before, line, line.seq)
         session.get_one(AuditLogHead, chain).hash = before
 
 
@@ -368,7 +368,7 @@ def test_lines_nobody_seals_are_named_once_they_are_late(written, account, chain
 
 def check_and_keep(services, chain):
     found = audit_verification.check(services.db, chain, services.now())
-    audit_verification.keep(services.db, found, services.now())
+    audit_verification.store_result(services.db, found, services.now())
 
 
 def test_what_a_check_found_is_remembered_for_the_page(written, chain):

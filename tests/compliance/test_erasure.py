@@ -251,7 +251,7 @@ def test_others_keep_all_they_have(scene, theirs):
 
 
 def test_a_copy_tells_all_there_is_and_opens_no_door(scene, theirs):
-    found = erasure.copy(scene.services, scene.account.company_id, EMAIL, actor=USER)
+    found = erasure.export_person(scene.services, scene.account.company_id, EMAIL, actor=USER)
 
     text = json.dumps(found)
     [customer] = found["customers"]
@@ -263,7 +263,9 @@ def test_a_copy_tells_all_there_is_and_opens_no_door(scene, theirs):
         for link in session.scalars(select(Link)):
             assert f'"{link.public_id}"' not in json.dumps(customer["links"])
     assert "salt" not in text
-    assert erasure.copy(scene.services, scene.account.company_id, "x@y.z", actor=USER) is None
+    assert (
+        erasure.export_person(scene.services, scene.account.company_id, "x@y.z", actor=USER) is None
+    )
 
 
 # Retention
@@ -291,7 +293,7 @@ def test_a_company_that_keeps_things_for_good_loses_nothing(scene, old):
 def test_old_closed_cases_are_emptied_as_the_dry_run_said_and_open_ones_stay(scene, old):
     services, account = scene.services, scene.account
     before = books(services, account)
-    retention.keep_for(services, account.company_id, 400, actor=USER)
+    retention.set_keep_days(services, account.company_id, 400, actor=USER)
     with services.db.read() as session:
         company = session.get_one(Company, account.company_id)
         said = retention.due(session, company, services.now())
@@ -311,7 +313,7 @@ def test_old_closed_cases_are_emptied_as_the_dry_run_said_and_open_ones_stay(sce
 
 def test_a_case_that_was_only_old_has_its_name_again_once_it_goes_on(scene, old):
     services, account = scene.services, scene.account
-    retention.keep_for(services, account.company_id, 400, actor=USER)
+    retention.set_keep_days(services, account.company_id, 400, actor=USER)
     retention.run(services, account.company_id)
     with services.db.begin() as session:
         lifecycle.reopen(session, session.get_one(RecoveryCase, old.id), services.now())
@@ -324,12 +326,12 @@ def test_a_case_that_was_only_old_has_its_name_again_once_it_goes_on(scene, old)
 @pytest.mark.parametrize("days", [0, 30, 399, 3651])
 def test_what_the_books_need_cannot_be_thrown_away_early(scene, days):
     with pytest.raises(PermanentError, match="400 to 3650 days"):
-        retention.keep_for(scene.services, scene.account.company_id, days, actor=USER)
+        retention.set_keep_days(scene.services, scene.account.company_id, days, actor=USER)
 
 
 def test_a_changed_time_goes_on_record_once(scene):
     for days in (500, 500, None):
-        retention.keep_for(scene.services, scene.account.company_id, days, actor=USER)
+        retention.set_keep_days(scene.services, scene.account.company_id, days, actor=USER)
     with scene.services.db.read() as session:
         query = select(AuditLogEntry.details).where(AuditLogEntry.about == "setting:keep_days")
         told = list(session.scalars(query.order_by(AuditLogEntry.id)))

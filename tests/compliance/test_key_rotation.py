@@ -82,7 +82,7 @@ def test_a_rotation_that_was_broken_off_goes_on(sealed, both, account, company):
 
     with pytest.raises(BrokenOff):
         key_rotation.rotate(sealed, both, stop)
-    assert key_rotation.look(sealed, both).fresh == 1
+    assert key_rotation.inspect(sealed, both).fresh == 1
 
     assert key_rotation.rotate(sealed, both).rotated == 2
     assert secrets(sealed, Vault([NEW]), account, company) == [SECRET, HOOK, HASHES]

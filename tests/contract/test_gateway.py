@@ -125,8 +125,8 @@ CALLS = {
     "mark_uncollectible": [(lambda a: a.mark_uncollectible("in_1"), type(None))],
     "create_webhook_endpoint": [(create_webhook_endpoint, str)],
     "delete_webhook_endpoint": [(lambda a: a.delete_webhook_endpoint("we_1"), type(None))],
-    "permitted": [
-        (lambda a, probe=probe: a.permitted(probe), str)
+    "missing_permission": [
+        (lambda a, probe=probe: a.missing_permission(probe), str)
         for permission in (*NEEDED, *NOT_NEEDED)
         for probe in permission.probes
     ],

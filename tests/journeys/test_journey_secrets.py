@@ -48,7 +48,7 @@ def test_no_secret_leaves_by_any_door(begin, caplog):
     for form in audit_export.FORMATS:
         said += audit_export.export(services.db, [*chains, audit_log.INSTALLATION], form)
     case = journey.case(invoice)
-    copied = erasure.copy(
+    copied = erasure.export_person(
         services, journey.account.company_id, case.stripe_customer_id, actor="user:1"
     )
     said.append(json.dumps(copied))
@@ -105,7 +105,7 @@ def _pages(journey, case: RecoveryCase) -> list[str]:
     with services.db.read() as session:
         company = session.scalars(select(Company)).one()
     user = users.add_user(services, company, "ada@fernhill.test")
-    wanted = users.ask(services, user.email, "a-test")
+    wanted = users.request_link(services, user.email, "a-test")
     token = services.links.sign(Purpose.SIGN_IN, {"nonce": wanted.nonce}, services.now())
     form = client.get(f"/sign-in/{token}").text
     csrf = form.partition('name="csrf_token" value="')[2].partition('"')[0]

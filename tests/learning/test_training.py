@@ -189,7 +189,7 @@ def test_what_looks_wrong_is_refused_kept_and_not_used(services, account):
     assert again(services, account).model_id == sound.id
     assert learn(services, account) is None  # the same refusal is said once
     with pytest.raises(PermanentError):
-        training.use(services, account.id, refused.id)
+        training.pin(services, account.id, refused.id)
     with pytest.raises(PermanentError, match="refused"):
         training.compare(sound, refused)
 
@@ -209,13 +209,13 @@ def test_rows_put_right_are_learned_from_after_a_refusal(services, account):
 def test_a_pinned_version_stays_while_nights_go_on_learning(services, account):
     add_cases(services, account, 150)
     first = learn(services, account)
-    training.use(services, account.id, first.id)
+    training.pin(services, account.id, first.id)
     add_cases(services, account, 150)
     then = learn(services, account)
     assert then.accepted
     assert again(services, account).model_id == first.id
     assert learn(services, account) is None  # the same version is not kept twice
-    training.follow(services, account.id)
+    training.unpin(services, account.id)
     followed = again(services, account)
     assert (followed.model_id, followed.model_pinned) == (then.id, False)
 
@@ -223,7 +223,7 @@ def test_a_pinned_version_stays_while_nights_go_on_learning(services, account):
 def test_one_can_go_back_to_the_shipped_prior(services, account):
     add_cases(services, account, 150)
     learn(services, account)
-    training.use(services, account.id, None)
+    training.pin(services, account.id, None)
     assert again(services, account).model_pinned
     assert in_use(services, account).model.same_beliefs(Model.prior())
 
@@ -231,8 +231,8 @@ def test_one_can_go_back_to_the_shipped_prior(services, account):
 def test_a_choice_plans_open_cases_anew(services, account):
     [case_id] = add_cases(services, account, 1, age=timedelta(days=2), state="open")
     for choose in (
-        lambda: training.use(services, account.id, None),
-        lambda: training.follow(services, account.id),
+        lambda: training.pin(services, account.id, None),
+        lambda: training.unpin(services, account.id),
     ):
         with services.db.begin() as session:
             session.get_one(RecoveryCase, case_id).next_step_at = None
@@ -245,7 +245,7 @@ def test_another_account_s_version_is_refused(services, account, second):
     add_cases(services, account, 150)
     row = learn(services, account)
     with pytest.raises(PermanentError, match="no version"):
-        training.use(services, second.id, row.id)
+        training.pin(services, second.id, row.id)
     assert again(services, second).model_id is None
 
 

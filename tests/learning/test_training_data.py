@@ -12,7 +12,7 @@ from recover.dunning import DEFAULT
 from recover.learning import timing_in_force, training, training_data
 from recover.models import Account, RecoveryCase, RetryModel
 from recover.onboarding import history_import
-from recover.onboarding.backtest.renewals import on_same_card, past
+from recover.onboarding.backtest.renewals import account_history, on_same_card
 from recover.stripe_api.throttle import Pace
 from recover.workflow import sync
 
@@ -27,7 +27,7 @@ def lived(world):
 
 
 def read(world) -> None:
-    while history_import.slice_(world.services, world.account.id, pace=AT_ONCE):
+    while history_import.import_slice(world.services, world.account.id, pace=AT_ONCE):
         pass
 
 
@@ -46,7 +46,7 @@ def test_the_past_s_retries_are_outcomes_once_their_window_is_over(lived):
     charges = list(stripe.account_charges(now - timedelta(days=400), now))
     known = [
         (one.tries[0].at, this.at, this.outcome == "succeeded")
-        for one in past(stripe.invoices(), charges).histories
+        for one in account_history(stripe.invoices(), charges).histories
         for _, _, this in on_same_card(one)
         if one.tries[0].at <= now - DEFAULT.window
     ]

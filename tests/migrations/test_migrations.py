@@ -183,7 +183,7 @@ def test_lines_sealed_over_fewer_columns_are_sealed_anew(empty_url):
     assert audit_log.seal(Database(engine)) == 1
     with Session(engine) as session:
         [line] = session.scalars(select(AuditLogEntry)).all()
-        assert (line.seq, line.hash) == (1, audit_log.link("", line, 1))
+        assert (line.seq, line.hash) == (1, audit_log.entry_hash("", line, 1))
     engine.dispose()
 
 

@@ -75,7 +75,7 @@ def test_an_invitation_is_good_for_a_week_and_for_another_when_sent_again(
     clock.advance(days=7, seconds=1)
     with pytest.raises(LinkExpired):
         invitations.accept(services, token, Visit())
-    invitations.again(services, user, row.id)
+    invitations.resend(services, user, row.id)
     assert invitations.accept(services, token_in(mailbox.messages()[-1]), Visit())
 
 
@@ -134,7 +134,7 @@ def test_a_copied_link_proves_no_address_and_opens_this_company_alone(services, 
     _, url = invitations.link_to_copy(services, user, row.id)
     here = sessions.current(services, invitations.accept(services, url.rpartition("/")[2], Visit()))
     assert here.sign_in.narrow
-    assert sessions.move(services, here, elsewhere.id) is None
+    assert sessions.switch_company(services, here, elsewhere.id) is None
 
 
 def test_the_copied_link_is_not_the_mailed_one(services, user, mailbox):
@@ -180,7 +180,7 @@ def test_an_owner_who_is_none_any_more_leaves_no_door_open(services, user, mailb
 def test_another_companys_invitations_are_out_of_reach(services, user, mailbox):
     row, _ = invited(services, user, mailbox)
     spy = person(services, another_company(services).id, "spy@rival.test", Role.OWNER)
-    for act in (invitations.again, invitations.withdraw, invitations.link_to_copy):
+    for act in (invitations.resend, invitations.withdraw, invitations.link_to_copy):
         with pytest.raises(NoInvitation):
             act(services, spy, row.id)
     with services.db.read() as session:
@@ -203,9 +203,9 @@ def test_an_address_is_not_bombed_even_by_several_companies(services, user, mail
 def test_one_invitation_is_mailed_five_times_at_most(services, user, mailbox):
     row, _ = invited(services, user, mailbox)
     for _ in range(4):
-        invitations.again(services, user, row.id)
+        invitations.resend(services, user, row.id)
     with pytest.raises(NotInvited, match="Copy the link"):
-        invitations.again(services, user, row.id)
+        invitations.resend(services, user, row.id)
     assert len(mailbox.messages()) == 5
 
 

@@ -57,7 +57,7 @@ def test_ones_own_sessions_are_listed_this_one_first_then_the_latest_seen(servic
         ids.append(begin(services, user))
         clock.advance(minutes=1)
     person(services, user.company_id, "kay@acme.test")
-    listed = [one.id for one, _ in sessions.listed(services, ids[0])]
+    listed = [one.id for one, _ in sessions.own_sessions(services, ids[0])]
     assert listed == [ids[0].sign_in.id, ids[2].sign_in.id, ids[1].sign_in.id]
 
 
@@ -88,11 +88,11 @@ def test_nobody_ends_somebody_elses_session(services, user):
 def test_a_session_sees_those_at_the_persons_other_companies(services, user):
     elsewhere = person(services, another_company(services).id, user.email)
     here, there = begin(services, user), begin(services, elsewhere)
-    assert {one.id for one, _ in sessions.listed(services, here)} == {
+    assert {one.id for one, _ in sessions.own_sessions(services, here)} == {
         here.sign_in.id,
         there.sign_in.id,
     }
-    assert sessions.move(services, here, elsewhere.id).id == elsewhere.id
+    assert sessions.switch_company(services, here, elsewhere.id).id == elsewhere.id
     assert users.user_of(services, here.sign_in.nonce).company_id == elsewhere.company_id
 
 
@@ -102,9 +102,9 @@ def test_a_session_of_an_unproven_address_stays_at_its_company(services, user):
     theirs = begin(services, elsewhere)
     full = begin(services, user)
     here = begin(services, user, narrow=True)
-    assert [one.id for one, _ in sessions.reachable(services, here)] == [user.id]
-    assert sessions.move(services, here, elsewhere.id) is None
-    assert [one.id for one, _ in sessions.listed(services, here)] == [here.sign_in.id]
+    assert [one.id for one, _ in sessions.switch_targets(services, here)] == [user.id]
+    assert sessions.switch_company(services, here, elsewhere.id) is None
+    assert [one.id for one, _ in sessions.own_sessions(services, here)] == [here.sign_in.id]
     for one in (theirs, full):
         assert sessions.end(services, here, one.sign_in.id) == 0
     assert users.user_of(services, theirs.sign_in.nonce) is not None
@@ -118,12 +118,12 @@ def test_a_session_is_turned_only_to_the_persons_own_places(services, user, whic
         with services.db.begin() as session:
             session.merge(target).removed_at = services.now()
     here = begin(services, user)
-    assert sessions.move(services, here, target.id) is None
+    assert sessions.switch_company(services, here, target.id) is None
     assert users.user_of(services, here.sign_in.nonce).id == user.id
 
 
 def test_signing_in_and_out_is_on_record_once(services, user):
-    wanted = users.ask(services, user.email, "here")
+    wanted = users.request_link(services, user.email, "here")
     token = users.sign_in(services, users.link(services, wanted).rpartition("/")[2])
     for _ in range(2):
         users.sign_out(services, token)

@@ -10,7 +10,7 @@ from team_cast import another_company, lines, person, there
 from recover.models import Passkey, Role
 from recover.people import sessions, team, users
 from recover.people.sessions import Visit
-from recover.people.team import LastOwner, NobodyThere
+from recover.people.team import LastOwner, NoSuchMember
 
 
 @pytest.fixture
@@ -75,10 +75,10 @@ def test_who_is_removed_is_signed_out_at_once_and_gets_no_more_links(
 ):
     token = session_of(services, grace)
     assert users.user_of(services, token) is not None
-    waiting = users.ask(services, grace.email, "here")
+    waiting = users.request_link(services, grace.email, "here")
     team.remove(services, company.id, grace.id, f"user:{user.id}")
     assert users.user_of(services, token) is None
-    assert users.ask(services, grace.email, "here") is None
+    assert users.request_link(services, grace.email, "here") is None
     link = users.link(services, waiting).rpartition("/")[2]
     with pytest.raises(users.LinkUsed):
         users.sign_in(services, link)
@@ -104,11 +104,11 @@ def test_sessions_from_before_a_removal_stay_ended_for_who_comes_back(
 
 def test_another_companys_people_are_out_of_reach(services, company, user, grace):
     rival = another_company(services)
-    with pytest.raises(NobodyThere):
+    with pytest.raises(NoSuchMember):
         team.change_role(services, rival.id, grace.id, Role.VIEWER)
-    with pytest.raises(NobodyThere):
+    with pytest.raises(NoSuchMember):
         team.remove(services, rival.id, grace.id)
-    with pytest.raises(NobodyThere):
+    with pytest.raises(NoSuchMember):
         team.end_sessions(services, rival.id, grace.id, "command")
     assert there(services, grace).removed_at is None
 
@@ -131,10 +131,10 @@ def test_a_session_that_was_ended_here_cannot_come_back_by_way_of_another_compan
     clock.advance(minutes=1)
     team.end_sessions(services, company.id, grace.id, f"user:{user.id}")
     here = sessions.current(services, token)
-    assert [one.id for one, _ in sessions.reachable(services, here)] == [elsewhere.id]
-    assert sessions.move(services, here, grace.id) is None
+    assert [one.id for one, _ in sessions.switch_targets(services, here)] == [elsewhere.id]
+    assert sessions.switch_company(services, here, grace.id) is None
     fresh = sessions.current(services, session_of(services, elsewhere))
-    assert sessions.move(services, fresh, grace.id).id == grace.id
+    assert sessions.switch_company(services, fresh, grace.id).id == grace.id
 
 
 def test_passkeys_go_with_the_last_place_and_not_before(services, company, user, grace):

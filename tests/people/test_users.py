@@ -22,7 +22,7 @@ pytest_plugins = ("web_cast",)
 
 
 def token_for(services: Services, email: str) -> str:
-    wanted = user_accounts.ask(services, email, "here")
+    wanted = user_accounts.request_link(services, email, "here")
     assert wanted is not None
     return services.links.sign(Purpose.SIGN_IN, {"nonce": wanted.nonce}, services.now())
 
@@ -32,7 +32,7 @@ def test_a_user_is_added_once_and_found_whatever_the_case_of_the_address(service
     again = user_accounts.add_user(services, company, "ada@acme.test")
     assert first.id == again.id
     assert first.email == "ada@acme.test"
-    assert user_accounts.ask(services, "ADA@acme.test", "here") is not None
+    assert user_accounts.request_link(services, "ADA@acme.test", "here") is not None
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,10 @@ def test_one_person_may_serve_two_companies(services, company, user):
     assert (there.company_id, there.role) == (other.id, "viewer")
     assert there.id != user.id
     with services.db.read() as session:
-        assert {one.id for one in user_accounts.places(session, user.email)} == {user.id, there.id}
+        assert {one.id for one in user_accounts.memberships(session, user.email)} == {
+            user.id,
+            there.id,
+        }
 
 
 def test_of_two_places_the_mailed_link_leads_to_the_one_used_last(services, company, user, clock):
@@ -68,27 +71,27 @@ def test_of_two_places_the_mailed_link_leads_to_the_one_used_last(services, comp
 
 
 def test_nobody_is_asked_for_and_nothing_is_written_for_an_unknown_address(services, user):
-    assert user_accounts.ask(services, "stranger@acme.test", "here") is None
+    assert user_accounts.request_link(services, "stranger@acme.test", "here") is None
     with services.db.read() as session:
         assert session.scalars(select(SignIn)).all() == []
 
 
 def test_one_address_is_mailed_at_most_five_links_an_hour(services, user, clock):
-    asked = [user_accounts.ask(services, user.email, f"origin {n}") for n in range(6)]
+    asked = [user_accounts.request_link(services, user.email, f"origin {n}") for n in range(6)]
     assert [bool(one) for one in asked] == [True] * 5 + [False]
     clock.advance(hours=1, seconds=1)
-    assert user_accounts.ask(services, user.email, "origin")
+    assert user_accounts.request_link(services, user.email, "origin")
 
 
 def test_one_origin_may_ask_for_twenty_links_an_hour_over_all_addresses(services, company):
     users = [user_accounts.add_user(services, company, f"user{n}@acme.test") for n in range(21)]
-    asked = [user_accounts.ask(services, one.email, "same network") for one in users]
+    asked = [user_accounts.request_link(services, one.email, "same network") for one in users]
     assert [bool(one) for one in asked] == [True] * 20 + [False]
 
 
 def test_the_mail_carries_a_link_that_signs_in(services, user, mailbox):
-    wanted = user_accounts.ask(services, user.email, "here")
-    assert user_accounts.mail(services, wanted)
+    wanted = user_accounts.request_link(services, user.email, "here")
+    assert user_accounts.mail_link(services, wanted)
     (received,) = mailbox.messages()
     assert received.to == ("ada@acme.test",)
     link = next(one for one in received.links if "/sign-in/" in one)
@@ -97,8 +100,8 @@ def test_the_mail_carries_a_link_that_signs_in(services, user, mailbox):
 
 
 def test_a_mail_server_that_is_away_is_reported_and_raises_nothing(services, user):
-    wanted = user_accounts.ask(services, user.email, "here")
-    assert user_accounts.mail(services, wanted) is False
+    wanted = user_accounts.request_link(services, user.email, "here")
+    assert user_accounts.mail_link(services, wanted) is False
 
 
 def test_a_link_signs_in_once(services, user):
@@ -134,14 +137,14 @@ def test_a_link_is_good_for_fifteen_minutes(services, user, clock):
 
 
 def test_a_link_for_another_purpose_signs_nobody_in(services, user):
-    wanted = user_accounts.ask(services, user.email, "here")
+    wanted = user_accounts.request_link(services, user.email, "here")
     other = services.links.sign(Purpose.CARD_PAGE, {"nonce": wanted.nonce}, services.now())
     with pytest.raises(LinkInvalid):
         user_accounts.sign_in(services, other)
 
 
 def test_the_mailed_nonce_is_no_session_and_the_session_no_nonce(services, user):
-    wanted = user_accounts.ask(services, user.email, "here")
+    wanted = user_accounts.request_link(services, user.email, "here")
     assert user_accounts.user_of(services, wanted.nonce) is None
     token = services.links.sign(Purpose.SIGN_IN, {"nonce": wanted.nonce}, services.now())
     session_token = user_accounts.sign_in(services, token)
@@ -184,7 +187,7 @@ def test_the_lives_of_sessions_are_settings(services, user, clock):
 
 
 def test_no_token_is_nobody(services, user):
-    user_accounts.ask(services, user.email, "here")
+    user_accounts.request_link(services, user.email, "here")
     assert user_accounts.user_of(services, "") is None
 
 
@@ -198,5 +201,5 @@ def test_what_was_not_asked_for_by_mail_uses_up_no_links(services, user):
     with services.db.begin() as session:
         for _ in range(6):
             sessions.begin(session, user, services.now(), Visit(), way="passkey")
-            user_accounts.fresh_link(session, services, user, way="command")
-    assert user_accounts.ask(services, user.email, "here") is not None
+            user_accounts.new_link(session, services, user, way="command")
+    assert user_accounts.request_link(services, user.email, "here") is not None

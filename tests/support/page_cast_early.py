@@ -12,11 +12,11 @@ from sqlalchemy import select, update
 from recover.accounts.settings import changes
 from recover.integrations import api_tokens, webhook_endpoints, webhook_events
 from recover.models import (
+    ChecklistState,
     HistoryImport,
     Report,
     ReportKind,
     ReportLine,
-    Start,
 )
 from recover.onboarding import dry_run, history_import
 from recover.onboarding.checklist import going_live
@@ -78,7 +78,7 @@ def observing(town: Town) -> None:
     }
     seen = {"webhook_at": town.ago(days=3), "webhook_type": "customer.updated"}
     town.add(
-        Start(
+        ChecklistState(
             account_id=account.id,
             stripe_mails="on",
             sender_asked="billing@recover.test",
@@ -135,10 +135,10 @@ def _live_through(town: Town) -> None:
 
 def _work_out(town: Town, account: Any) -> None:
     """What the background does for an account that watches."""
-    while history_import.slice_(town.services, account.id, pace=AT_ONCE):
+    while history_import.import_slice(town.services, account.id, pace=AT_ONCE):
         pass
-    dry_run.ask(town.services, account, "user:1")
-    going_live.ask(town.services, account, "user:1")
+    dry_run.request(town.services, account, "user:1")
+    going_live.request_report(town.services, account, "user:1")
     for report_id in background_reports.due(town.services):
         report = background_reports.claim(town.services, report_id)
         assert report is not None
@@ -160,7 +160,7 @@ def quiet(town: Town) -> None:
         )
     at = town.ago(days=1)
     town.add(
-        Start(
+        ChecklistState(
             account_id=account.id,
             webhook_at=at,
             webhook_type="customer.updated",

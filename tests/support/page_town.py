@@ -126,7 +126,7 @@ class Town:
         )
         self.accounts[name] = self.add(row)
         if known:
-            connecting.try_to_listen(self.services, row, "command")
+            connecting.try_to_replace_endpoint(self.services, row, "command")
         return row
 
     @contextmanager

@@ -122,7 +122,7 @@ class Scene:
     def sign_in(self, user: User | None = None, client: FlaskClient | None = None) -> FlaskClient:
         """A browser in which a user has used a mailed link."""
         client = client or self.app.test_client()
-        wanted = users.ask(self.services, (user or self.user).email, "a-test")
+        wanted = users.request_link(self.services, (user or self.user).email, "a-test")
         assert wanted is not None
         now = self.services.now()
         token = self.services.links.sign(Purpose.SIGN_IN, {"nonce": wanted.nonce}, now)

@@ -267,7 +267,7 @@ def contradictions(values: Mapping[str, Value], steps: Campaign) -> dict[str, st
     return {}
 
 
-def grave(name: str, value: Value) -> str:
+def warning_before_change(name: str, value: Value) -> str:
     """What somebody should know before a change takes effect at once; "" for most changes."""
     return _GRAVE.get((name, value), "")
 

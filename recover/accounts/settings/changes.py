@@ -55,7 +55,7 @@ def values_of(account: Account, names: Iterable[str]) -> dict[str, Value]:
     return {name: getattr(account, name) for name in names}
 
 
-def seal_of(account: Account, names: Iterable[str]) -> str:
+def fingerprint_of(account: Account, names: Iterable[str]) -> str:
     """A mark of what these settings are now, for `change` to tell whether they still are."""
     values = json.dumps(values_of(account, names), sort_keys=True)
     return sha256(values.encode()).hexdigest()[:16]
@@ -71,12 +71,12 @@ def change(
 ) -> list[int]:
     """Give settings new values, by name. The ids of the audit log entries, one for each change.
 
-    ``seen`` is the `seal_of` the wanted settings when they were shown; "" for whoever does not
-    mind what they were. Raises SettingsRefused, ChangedMeanwhile; then nothing has changed.
+    ``seen`` is the `fingerprint_of` the settings as they were shown; "" where that does not matter.
+    Raises SettingsRefused, ChangedMeanwhile; then nothing has changed.
     """
     with services.db.begin() as session:
         account = _locked(session, account_id)
-        if seen and seen != seal_of(account, wanted):
+        if seen and seen != fingerprint_of(account, wanted):
             raise ChangedMeanwhile("Somebody else changed these settings meanwhile.")
         return _apply(session, account, wanted, actor, services.now())
 
@@ -145,7 +145,7 @@ def undo(services: Services, account_id: int, entry_ids: Sequence[int], *, actor
     """
     with services.db.begin() as session:
         account = _locked(session, account_id)
-        found = listed(session, account, entry_ids)
+        found = changes_by_id(session, account, entry_ids)
         names = [one.name for one in found]
         whole = len(set(names)) == len(set(entry_ids)) > 0  # each of a setting of its own
         if not whole or not all(one.undoable for one in found):
@@ -168,7 +168,7 @@ def history(
     return _changes(session, account, entries[:SHOWN]), rest
 
 
-def listed(session: Session, account: Account, entry_ids: Sequence[int]) -> list[Change]:
+def changes_by_id(session: Session, account: Account, entry_ids: Sequence[int]) -> list[Change]:
     """These changes, of those that are this account's."""
     entries = _entries(session, account, AuditLogEntry.id.in_(entry_ids), limit=len(SETTINGS))
     return _changes(session, account, entries)

@@ -8,7 +8,7 @@ from rich.table import Table
 from sqlalchemy import select
 
 from recover.accounts import connections, disconnecting, restricted_keys
-from recover.accounts.connecting import try_to_listen
+from recover.accounts.connecting import try_to_replace_endpoint
 from recover.accounts.restricted_keys import Fit, KeyRefused
 from recover.accounts.settings.catalogue import TestMail
 from recover.compliance.audit_log import COMMAND
@@ -109,7 +109,7 @@ def _company_id(services: Services, name: str) -> int:
 
 
 def _listen(services: Services, connected: Account) -> None:
-    if trouble := try_to_listen(services, connected, COMMAND):
+    if trouble := try_to_replace_endpoint(services, connected, COMMAND):
         raise click.ClickException(
             f"Not listening yet: {trouble}\nTry again: recover account listen {connected.id}"
         )

@@ -66,7 +66,7 @@ def list_() -> None:
     with services.db.read() as session:
         for row in session.scalars(select(ApiToken).order_by(ApiToken.id)):
             mode = "live" if row.livemode else "test"
-            state = api_tokens.standing(row, services.now())
+            state = api_tokens.state_of(row, services.now())
             table.add_row(str(row.id), row.name, row.last4, mode, " ".join(row.scopes), state)
     console.print(table if table.row_count else "There is no token: recover api token --help")
 

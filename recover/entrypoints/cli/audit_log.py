@@ -80,7 +80,7 @@ def _check(services: Services, chains: list[str], expected: Expected) -> list[Ch
     found = []
     with Progress(*columns, console=talk, transient=True) as bar:
         for chain in chains:
-            task = bar.add_task(chain, total=audit_verification.lines_in(services.db, chain))
+            task = bar.add_task(chain, total=audit_verification.sealed_count(services.db, chain))
             one = audit_verification.check(
                 services.db,
                 chain,
@@ -88,7 +88,7 @@ def _check(services: Services, chains: list[str], expected: Expected) -> list[Ch
                 expected=expected.get(chain),
                 progress=lambda lines, task=task: bar.advance(task, lines),  # type: ignore[misc]
             )
-            audit_verification.keep(services.db, one, services.now())
+            audit_verification.store_result(services.db, one, services.now())
             found.append(one)
     return found
 

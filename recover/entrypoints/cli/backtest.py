@@ -20,7 +20,7 @@ from recover.entrypoints.cli import context
 from recover.foundation import config
 from recover.foundation.locales import english_day
 from recover.models import Account
-from recover.onboarding.backtest.files import Kept, Span
+from recover.onboarding.backtest.files import HistoryFiles, Span
 from recover.onboarding.backtest.reader import Progress as Told
 from recover.onboarding.backtest.reader import read
 from recover.onboarding.backtest.report import Report, backtest
@@ -52,7 +52,7 @@ def command(
     with closing(build(config.load())) as services:
         context.note(services)
         account = connections.named_or_only(services, account_id)
-        kept = Kept(keep or Path(".recover-backtest") / account.stripe_account_id)
+        kept = HistoryFiles(keep or Path(".recover-backtest") / account.stripe_account_id)
         if fresh:
             kept.forget()
         span = _span(kept, _wanted(services, account, since))
@@ -67,7 +67,7 @@ def command(
     click.echo(f"Read on {english_day(span.until, 'dd MMMM y')}; --fresh reads it anew.")
 
 
-def _span(kept: Kept, wanted: Span) -> Span:
+def _span(kept: HistoryFiles, wanted: Span) -> Span:
     span = kept.span(wanted)
     if abs(span.since - wanted.since) > SLACK:
         began = english_day(span.since, "dd MMMM y")
@@ -86,7 +86,7 @@ def _wanted(services: Services, account: Account, since: str) -> Span:
     return Span(account.stripe_account_id, max(start, STRIPE_BEGAN), now)
 
 
-def _judge(kept: Kept, span: Span, account: Account, timing: Timing) -> Report:
+def _judge(kept: HistoryFiles, span: Span, account: Account, timing: Timing) -> Report:
     return backtest(
         kept.invoices,
         kept.charges,

@@ -59,7 +59,7 @@ def _report(services: Services, account: Account, mode: str, *, again: bool) -> 
         found = background_reports.newest(session, account.id, ReportKind.DRY_RUN)
     fits = found is not None and found.state == ReportState.DONE and mode in ("", found.mode)
     if found is None or again or not fits:
-        found = dry_run.ask(services, account, audit_log.COMMAND, mode)
+        found = dry_run.request(services, account, audit_log.COMMAND, mode)
     with Console(stderr=True).status("Replaying...") as status:
         while found.state == ReportState.RUNNING:
             found = _worked_on(services, found)

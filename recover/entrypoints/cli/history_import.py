@@ -50,10 +50,10 @@ def read(services: Services, account: Account, *, again: bool = False) -> None:
     if found is None or (again and found.done):
         history_import.begin(services, account, audit_log.COMMAND)
     elif found.stopped:
-        history_import.go_on(services, account.id, audit_log.COMMAND)
+        history_import.resume(services, account.id, audit_log.COMMAND)
     with _bar() as show:
         while _unfinished(services, account.id, show):
-            more = history_import.slice_(
+            more = history_import.import_slice(
                 services, account.id, told=lambda: show(_progress(services, account.id))
             )
             if not more and _progress(services, account.id).running:

@@ -157,7 +157,7 @@ def _for_accounts(work: Callable[[Services, Account], None], only: int | None = 
     """Do it for each connected account, or one; what one of them refuses stops no other."""
     services = _services()
     failed = False
-    for found in connections.connected(services):
+    for found in connections.all_connected(services):
         try:
             if only in (None, found.id):
                 work(services, found)

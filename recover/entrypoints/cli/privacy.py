@@ -35,7 +35,7 @@ def export(who: str, company: str | None) -> None:
     """Print all that is kept about WHO (cus_... or a mail address) as JSON."""
     with opened() as services:
         company_id = _company_id(services, company)
-        found = erasure.copy(services, company_id, who, actor=audit_log.COMMAND)
+        found = erasure.export_person(services, company_id, who, actor=audit_log.COMMAND)
     if found is None:
         raise click.ClickException(f"Nothing is kept about {who}.")
     click.echo(json.dumps(found, indent=2, ensure_ascii=False))

@@ -98,11 +98,11 @@ def list_versions(account_id: int | None, limit: int) -> None:
         for row in training.versions(session, found.id, limit):
             table.add_row(
                 str(row.id),
-                versions.short(row) if row.accepted else "",
+                versions.short_name(row) if row.accepted else "",
                 _day(row),
                 str(row.figures.get("used") or 0),
                 _state(found, row),
-                escape(" ".join(filter(None, (row.reason, versions.judged(row))))),
+                escape(" ".join(filter(None, (row.reason, versions.held_out_verdict(row))))),
             )
         _print_lines(_who(services, found))
     console.print(table if table.row_count else "No version yet: every night learns, if it can.")
@@ -134,7 +134,7 @@ def use(version: str, account_id: int | None) -> None:
     with _account(account_id) as (services, found):
         with services.db.read() as session:
             row = versions.named(session, found.id, version)
-        training.use(services, found.id, row.id if row else None)
+        training.pin(services, found.id, row.id if row else None)
     _print_lines("Open cases are planned anew.")
     _say_who(account_id)
 
@@ -144,7 +144,7 @@ def use(version: str, account_id: int | None) -> None:
 def follow(account_id: int | None) -> None:
     """Let the nights choose again: the newest accepted version is used."""
     with _account(account_id) as (services, found):
-        training.follow(services, found.id)
+        training.unpin(services, found.id)
     _print_lines("The nights choose again. Open cases are planned anew.")
     _say_who(account_id)
 
@@ -170,9 +170,9 @@ def _came_of_it(services: Services, account: Account, row: RetryModel | None) ->
             filter(
                 None,
                 (
-                    f"Version {versions.short(row)} ({row.id}).",
+                    f"Version {versions.short_name(row)} ({row.id}).",
                     row.reason,
-                    versions.judged(row),
+                    versions.held_out_verdict(row),
                     used,
                 ),
             )
@@ -200,7 +200,7 @@ def _who(services: Services, account: Account) -> str:
     with services.db.read() as session:
         row = versions.in_use(session, account)
         warning = timing_in_force.warning(session, account)
-    told = versions.standing(account, row, _day(row) if row else "")
+    told = versions.timing_description(account, row, _day(row) if row else "")
     return f"{account.name}: {' '.join(filter(None, (told, warning)))}"
 
 

@@ -38,7 +38,7 @@ def add(email: str, company: str | None, role: str | None, new_company: bool) ->
     with closing(_services()) as services:
         where = _company(services, company, new_company)
         with services.db.read() as session:
-            there = users.place_at(session, where.id, email)
+            there = users.membership_at(session, where.id, email)
             first = not team.owners(session, where.id)
         wanted = Role(role or (Role.OWNER if first else Role.MEMBER))
         if there is None:
@@ -96,7 +96,7 @@ def link(email: str) -> None:
     with closing(_services()) as services:
         with services.db.begin() as session:
             user = _first_place(session, email)
-            wanted = users.fresh_link(session, services, user, way=SignInMethod.COMMAND)
+            wanted = users.new_link(session, services, user, way=SignInMethod.COMMAND)
             reason = f"A sign-in link for {user.email} was made at the command line."
             audit_log.write(
                 session,
@@ -137,7 +137,7 @@ def _company(services: Services, name: str | None, make: bool) -> Company:
 
 
 def _first_place(session: Session, email: str) -> User:
-    found = users.places(session, email)
+    found = users.memberships(session, email)
     if not found:
         raise click.ClickException(f"{email} has no place here: recover user add {email}")
     return found[0]
@@ -148,7 +148,8 @@ def _place(services: Services, email: str, company: str | None) -> User:
     with services.db.read() as session:
         _first_place(session, email)
         found = {
-            session.get_one(Company, u.company_id).name: u for u in users.places(session, email)
+            session.get_one(Company, u.company_id).name: u
+            for u in users.memberships(session, email)
         }
     if company is None and len(found) == 1:
         return next(iter(found.values()))

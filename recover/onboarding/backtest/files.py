@@ -76,7 +76,7 @@ class Listing(Generic[Kind]):
                 file.truncate(whole.rfind(b"\n") + 1)
 
 
-class Kept:
+class HistoryFiles:
     """One account's directory."""
 
     def __init__(self, directory: Path) -> None:

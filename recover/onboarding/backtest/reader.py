@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
 
-from recover.onboarding.backtest.files import Kept, Kind, Listing, Span
+from recover.onboarding.backtest.files import HistoryFiles, Kind, Listing, Span
 from recover.stripe_api.gateway import StripeAccount
 from recover.stripe_api.objects import Invoice
 
@@ -14,7 +14,7 @@ Progress = Callable[[str, datetime], None]
 """Told what is read ("invoices", "charges") and how far back it has come."""
 
 
-def read(stripe: StripeAccount, kept: Kept, span: Span, progress: Progress) -> None:
+def read(stripe: StripeAccount, kept: HistoryFiles, span: Span, progress: Progress) -> None:
     """Fetch what ``kept`` lacks. Raises StripeUnavailable, StripeAccessLost; then run it again.
 
     A cursor would fail once its object is deleted, so a run goes on by time: from the second of

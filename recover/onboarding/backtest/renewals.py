@@ -58,11 +58,11 @@ class History:
             return Ending.ELSEWHERE
         if not self.first_failure_seen:
             return Ending.OTHER_CARD
-        return Ending.RETRY if same_data(self.tries[0], paid[-1]) else Ending.OTHER_CARD
+        return Ending.RETRY if same_card_data(self.tries[0], paid[-1]) else Ending.OTHER_CARD
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class AccountHistory:
     """The failed renewals of one account, and what its cards went through meanwhile."""
 
     histories: tuple[History, ...]  # by the invoices' age, oldest first
@@ -70,23 +70,21 @@ class Past:
     renewals: int  # all of them, most of which were paid at once
 
 
-def past(invoices: Iterable[Invoice], charges: Iterable[Charge]) -> Past:
+def account_history(invoices: Iterable[Invoice], charges: Iterable[Charge]) -> AccountHistory:
     """``charges`` is read twice, so that of many only those that matter are held."""
     renewals = {one.id: one for one in invoices if is_renewal(one)}
     failed_intents = {one.payment_intent_id for one in charges if one.status == "failed"}
     suspects = [
         one
         for one in renewals.values()
-        if failed_by_its_books(one) or failed_intents.intersection(one.payment_intent_ids)
+        if failed_by_invoice(one) or failed_intents.intersection(one.payment_intent_ids)
     ]
     owners = {intent: one.id for one in suspects for intent in one.payment_intent_ids}
     found, uses = _sort_out(charges, owners)
     histories = [History(one, attempts_of_charges(found[one.id])) for one in suspects]
-    failed = [
-        one for one in histories if one.first_failure_seen or failed_by_its_books(one.invoice)
-    ]
+    failed = [one for one in histories if one.first_failure_seen or failed_by_invoice(one.invoice)]
     failed.sort(key=lambda one: (one.invoice.created_at, one.invoice.id))
-    return Past(tuple(failed), uses, len(renewals))
+    return AccountHistory(tuple(failed), uses, len(renewals))
 
 
 def number_of(card: Card) -> str:
@@ -94,7 +92,7 @@ def number_of(card: Card) -> str:
     return card.fingerprint or card.payment_method_id
 
 
-def same_data(one: PastAttempt, other: PastAttempt) -> bool:
+def same_card_data(one: PastAttempt, other: PastAttempt) -> bool:
     """Both on the same card data. False where either card is unknown."""
     return one.card is not None and other.card is not None and one.card.same_credentials(other.card)
 
@@ -104,7 +102,7 @@ def on_same_card(history: History) -> list[tuple[int, PastAttempt, PastAttempt]]
     return [
         (nth, before, after)
         for nth, (before, after) in enumerate(pairwise(history.tries), start=1)
-        if history.first_failure_seen and same_data(before, after)
+        if history.first_failure_seen and same_card_data(before, after)
     ]
 
 
@@ -117,7 +115,7 @@ def is_renewal(invoice: Invoice) -> bool:
     )
 
 
-def failed_by_its_books(invoice: Invoice) -> bool:
+def failed_by_invoice(invoice: Invoice) -> bool:
     """Stripe says that the first try failed, whether or not it left a charge."""
     return invoice.attempt_count > 1 or (invoice.attempted and invoice.status != "paid")
 

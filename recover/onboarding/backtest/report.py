@@ -11,7 +11,7 @@ from statistics import fmean, median
 from recover.dunning import DEFAULT, Campaign, FixedTiming, Timing, rule_of
 from recover.onboarding.backtest.audit import Audit, audit
 from recover.onboarding.backtest.off_policy import Estimate, estimate
-from recover.onboarding.backtest.renewals import Ending, History, Past, past
+from recover.onboarding.backtest.renewals import AccountHistory, Ending, History, account_history
 from recover.onboarding.backtest.retry_choices import Choice, bucket_name, choices
 from recover.stripe_api.objects import Charge, Invoice
 
@@ -84,7 +84,7 @@ def backtest(
     timezone: str = "UTC",
 ) -> Report:
     """Judge one account's past. ``charges`` is iterated twice; neither need be in any order."""
-    found = past(invoices, charges)
+    found = account_history(invoices, charges)
     made = choices(found.histories, found.uses, campaign, timing or FixedTiming(), timezone)
     wanted = [one for one in made if one.ours is not None]
     groups = sorted({one.group for one in wanted})
@@ -142,7 +142,7 @@ def _left_alone(made: Sequence[Choice]) -> LeftAlone:
     return LeftAlone(len(found), sum(one.succeeded for one in found))
 
 
-def _warnings(found: Past) -> tuple[str, ...]:
+def _warnings(found: AccountHistory) -> tuple[str, ...]:
     bare = sum(not one.tries for one in found.histories)
     unseen = sum(bool(one.tries) and not one.first_failure_seen for one in found.histories)
     unknown = Counter(

@@ -16,14 +16,14 @@ PLACES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DashboardPage:
     """A page of Stripe's Dashboard."""
 
     name: str
     url: str
 
 
-def places(account: Account, *names: str) -> tuple[Place, ...]:
+def dashboard_pages(account: Account, *names: str) -> tuple[DashboardPage, ...]:
     """Some of `PLACES`, in the account's own mode."""
     base = DASHBOARD if account.livemode else f"{DASHBOARD}/test"
-    return tuple(Place(PLACES[name][0], base + PLACES[name][1]) for name in names)
+    return tuple(DashboardPage(PLACES[name][0], base + PLACES[name][1]) for name in names)

@@ -25,7 +25,7 @@ def txt(name: str) -> list[str]:
     return [b"".join(record.strings).decode("utf-8", "replace") for record in answer]
 
 
-def looked(domain: str, lookup: Lookup) -> dict[str, Any]:
+def findings(domain: str, lookup: Lookup) -> dict[str, Any]:
     """What was found, as JSON: the domain, then (state, sentence) by the kind of record.
 
     The states are ok, missing, wrong and unknown.

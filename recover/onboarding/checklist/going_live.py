@@ -15,7 +15,7 @@ from recover.dunning.ownership import Owner, Ownership
 from recover.foundation.errors import PermanentError
 from recover.models import Account, Report, ReportKind, ReportState
 from recover.onboarding import switchover
-from recover.onboarding.checklist.stripe_signs import stored
+from recover.onboarding.checklist.stripe_signs import locked_checklist_state
 from recover.onboarding.switchover import MODES
 from recover.reporting import background_reports
 from recover.services import Services
@@ -25,9 +25,9 @@ FRESH = timedelta(hours=1)  # a report on which somebody may still decide
 FIRST_ACTS = 5
 
 
-def ask(services: Services, account: Account, actor: str) -> Report:
+def request_report(services: Services, account: Account, actor: str) -> Report:
     """Have the switch-over report worked out."""
-    return background_reports.ask(services, account.id, ReportKind.SWITCHOVER, actor)
+    return background_reports.request(services, account.id, ReportKind.SWITCHOVER, actor)
 
 
 def work(services: Services, report: Report) -> None:
@@ -38,7 +38,7 @@ def work(services: Services, report: Report) -> None:
     with services.db.read() as session:
         account = session.get_one(Account, report.account_id)
     if report.cursor:
-        background_reports.begin_anew(services, report)
+        background_reports.restart(services, report)
     reconciliation.reconcile(services, account)
     now, listed = services.now(), switchover.past_dues(services, account)
     missing = switchover.unlisted(services, account, {one.id for one in listed})
@@ -143,4 +143,4 @@ def go(services: Services, account: Account, mode: str, actor: str) -> None:
         raise PermanentError("The report is over an hour old. Have it worked out anew first.")
     connections.set_mode(services, account.id, mode, actor=actor)
     with services.db.begin() as session:
-        stored(services.db, session, account.id).live_at = now
+        locked_checklist_state(services.db, session, account.id).live_at = now

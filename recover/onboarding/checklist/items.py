@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from recover.dunning import RetryMode
 from recover.foundation.locales import english_day
-from recover.models import Account, Connection, Report, ReportState, Start, StripeMails
-from recover.onboarding.checklist.dashboard_links import Place, places
+from recover.models import Account, ChecklistState, Connection, Report, ReportState, StripeMails
+from recover.onboarding.checklist.dashboard_links import DashboardPage, dashboard_pages
 from recover.onboarding.checklist.stripe_signs import StripeRetries
 from recover.onboarding.history_import import Progress
 from recover.services import Services
@@ -27,7 +27,7 @@ class Item:
     state: str  # done, todo, waits, trouble
     told: str
     next: str = ""
-    places: tuple[Place, ...] = ()
+    places: tuple[DashboardPage, ...] = ()
     about: tuple[str, ...] = ()  # more to know, a sentence each
 
 
@@ -44,7 +44,7 @@ class Topic:
         state: str,
         told: str,
         todo: str = "",
-        where: tuple[Place, ...] = (),
+        where: tuple[DashboardPage, ...] = (),
         about: tuple[str, ...] = (),
     ) -> Item:
         return Item(self.key, self.title, self.why, state, told, todo, where, about)
@@ -125,7 +125,7 @@ def connected(account: Account) -> Item:
 def webhook(services: Services, account: Account, seen: tuple[datetime, str] | None) -> Item:
     if seen:
         return WEBHOOK.item(DONE, f"The first one was {seen[1]}.")
-    where = places(account, "webhooks")
+    where = dashboard_pages(account, "webhooks")
     todo = (
         "In Stripe, change something small that causes an event, such as a customer's description;"
         " in test mode, let a test subscription renew. Then look at the endpoint's deliveries."
@@ -163,7 +163,7 @@ def history(progress: Progress | None, now: datetime) -> Item:
 
 
 def retries(account: Account, found: StripeRetries) -> Item:
-    where = places(account, "retries", "automatic")
+    where = dashboard_pages(account, "retries", "automatic")
     if account.mode == RetryMode.STRIPE:
         return STRIPE_RETRIES.item(
             DONE, "This account is in stripe mode: Stripe's retries stay on."
@@ -198,8 +198,8 @@ def _signs_of_stripe_retries(found: StripeRetries) -> str:
     return " ".join(told)
 
 
-def mails(account: Account, start: Start) -> Item:
-    where = places(account, "mails", "automatic")
+def mails(account: Account, start: ChecklistState) -> Item:
+    where = dashboard_pages(account, "mails", "automatic")
     if start.stripe_mails == StripeMails.OFF:
         return MAILS.item(DONE, "Somebody at your company said so.")
     if start.stripe_mails == StripeMails.ON:
@@ -209,7 +209,7 @@ def mails(account: Account, start: Start) -> Item:
     return MAILS.item(OPEN, told, "Look, and say which it is.", where, MAILS_HOW)
 
 
-def sender(start: Start, address: str) -> Item:
+def sender(start: ChecklistState, address: str) -> Item:
     found = start.dns if start.dns.get("domain") == address.rpartition("@")[2] else {}
     about = tuple(f"{kind}: {found[kind][1]}" for kind in ("SPF", "DMARC", "DKIM") if kind in found)
     wrong = [kind for kind in ("SPF", "DMARC") if found.get(kind, [""])[0] in ("missing", "wrong")]
@@ -229,13 +229,13 @@ def sender(start: Start, address: str) -> Item:
     return SENDER.item(OPEN, told, "Have a confirming mail sent there.")
 
 
-def campaign(start: Start) -> Item:
+def campaign(start: ChecklistState) -> Item:
     if start.campaign_at:
         return CAMPAIGN.item(DONE, "Somebody has seen the mails and their days.")
     return CAMPAIGN.item(OPEN, "Nobody has looked at it yet.", "Look at the mails and their days.")
 
 
-def dry_run(start: Start, report: Report | None, progress: Progress | None) -> Item:
+def dry_run(start: ChecklistState, report: Report | None, progress: Progress | None) -> Item:
     if start.dry_run_at:
         return DRY_RUN.item(DONE, "Somebody has looked at it.")
     if report and report.state == ReportState.RUNNING:

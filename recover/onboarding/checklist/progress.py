@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from sqlalchemy.orm import Session
 
 from recover.dunning import RetryMode
-from recover.models import Account, Report, ReportKind, ReportState, Start
+from recover.models import Account, ChecklistState, Report, ReportKind, ReportState
 from recover.onboarding import history_import
 from recover.onboarding.checklist import items, sender_check
 from recover.onboarding.checklist.items import DONE, OPEN, TROUBLE, Item
 from recover.onboarding.checklist.stripe_signs import (
     StripeRetries,
+    checklist_state,
     first_webhook,
-    start_of,
     stripe_retries,
 )
 from recover.onboarding.history_import import Progress
@@ -25,7 +25,7 @@ from recover.services import Services
 @dataclass(frozen=True, slots=True)
 class Checklist:
     account: Account
-    start: Start
+    start: ChecklistState
     items: tuple[Item, ...]
     progress: Progress | None
     retries: StripeRetries
@@ -51,7 +51,7 @@ class Checklist:
 
 def checklist(services: Services, session: Session, account: Account) -> Checklist:
     now = services.now()
-    start = start_of(session, account.id)
+    start = checklist_state(session, account.id)
     progress = history_import.progress_of(session, account.id, now)
     retries = stripe_retries(session, account.id, now)
     dry_run = background_reports.newest(session, account.id, ReportKind.DRY_RUN)
@@ -85,6 +85,6 @@ def unfinished(session: Session, accounts: list[Account]) -> Account | None:
     """The first account that nobody has taken live."""
     for account in accounts:
         watching = account.mode == RetryMode.OBSERVE and account.disconnected_at is None
-        if watching and start_of(session, account.id).live_at is None:
+        if watching and checklist_state(session, account.id).live_at is None:
             return account
     return None

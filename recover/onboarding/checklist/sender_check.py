@@ -12,7 +12,7 @@ from recover.foundation.errors import LinkInvalid, PermanentError, RecoverError
 from recover.foundation.signed_links import Purpose
 from recover.models import Account
 from recover.onboarding.checklist import dns_records
-from recover.onboarding.checklist.stripe_signs import start_of, stored
+from recover.onboarding.checklist.stripe_signs import checklist_state, locked_checklist_state
 from recover.services import Services
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ def address_of(services: Services, account: Account) -> str:
     return account.sender_email or services.settings.mail_from
 
 
-def ask(services: Services, account: Account, actor: str) -> str:
+def mail_confirmation(services: Services, account: Account, actor: str) -> str:
     """Mail a confirming link to the sender's own address, and look at its DNS records.
 
     Returns the address. Raises PermanentError, in words for the founder, where the mail cannot be
@@ -33,7 +33,7 @@ def ask(services: Services, account: Account, actor: str) -> str:
     """
     address, now = address_of(services, account), services.now()
     with services.db.read() as session:
-        start = start_of(session, account.id)
+        start = checklist_state(session, account.id)
     if (
         start.sender_asked == address
         and start.sender_asked_at
@@ -45,9 +45,9 @@ def ask(services: Services, account: Account, actor: str) -> str:
     except RecoverError as error:
         log.warning("a confirming mail of account %s could not be sent: %s", account.id, error)
         raise PermanentError(f"The mail to {address} could not be sent: {error}") from None
-    found = dns_records.looked(address.rpartition("@")[2], dns_records.txt)
+    found = dns_records.findings(address.rpartition("@")[2], dns_records.txt)
     with services.db.begin() as session:
-        row = stored(services.db, session, account.id)
+        row = locked_checklist_state(services.db, session, account.id)
         row.sender_asked, row.sender_asked_at, row.dns = address, now, found
         audit_log.write(
             session,
@@ -60,11 +60,11 @@ def ask(services: Services, account: Account, actor: str) -> str:
     return address
 
 
-def look(services: Services, account: Account) -> None:
+def refresh_dns(services: Services, account: Account) -> None:
     """Look at the DNS records of the sender's domain once more."""
-    found = dns_records.looked(address_of(services, account).rpartition("@")[2], dns_records.txt)
+    found = dns_records.findings(address_of(services, account).rpartition("@")[2], dns_records.txt)
     with services.db.begin() as session:
-        stored(services.db, session, account.id).dns = found
+        locked_checklist_state(services.db, session, account.id).dns = found
 
 
 def _mail(services: Services, account: Account, address: str) -> Outgoing:
@@ -85,7 +85,7 @@ def _mail(services: Services, account: Account, address: str) -> Outgoing:
     )
 
 
-def asked_about(services: Services, token: str) -> tuple[Account, str]:
+def read_link(services: Services, token: str) -> tuple[Account, str]:
     """The account and the address of a mailed link. Raises LinkExpired, LinkInvalid."""
     said = services.links.read(Purpose.CONFIRM_SENDER, token, services.now())
     with services.db.read() as session:
@@ -97,10 +97,10 @@ def asked_about(services: Services, token: str) -> tuple[Account, str]:
 
 def confirm(services: Services, token: str) -> str:
     """The link was followed: the address is confirmed. Raises LinkExpired, LinkInvalid."""
-    account, address = asked_about(services, token)
+    account, address = read_link(services, token)
     now = services.now()
     with services.db.begin() as session:
-        row = stored(services.db, session, account.id)
+        row = locked_checklist_state(services.db, session, account.id)
         if row.sender_confirmed != address:
             row.sender_confirmed, row.sender_confirmed_at = address, now
             text = f"The link in the mail to {address} was followed: the sender is confirmed."

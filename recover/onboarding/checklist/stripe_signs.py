@@ -13,9 +13,9 @@ from recover.foundation.database import Database
 from recover.models import (
     Account,
     Attempt,
+    ChecklistState,
     ImportedInvoice,
     RecoveryCase,
-    Start,
     StripeEvent,
     StripeMails,
 )
@@ -24,9 +24,9 @@ from recover.services import Services
 LATELY = timedelta(days=90)
 
 
-def start_of(session: Session, account_id: int) -> Start:
+def checklist_state(session: Session, account_id: int) -> ChecklistState:
     """The account's row, or an empty one that is not stored."""
-    return session.get(Start, account_id) or Start(
+    return session.get(ChecklistState, account_id) or ChecklistState(
         account_id=account_id,
         webhook_type="",
         stripe_mails=StripeMails.UNSAID,
@@ -36,10 +36,10 @@ def start_of(session: Session, account_id: int) -> Start:
     )
 
 
-def stored(db: Database, session: Session, account_id: int) -> Start:
+def locked_checklist_state(db: Database, session: Session, account_id: int) -> ChecklistState:
     """The account's row, made where there is none yet, locked for a change."""
     session.execute(
-        db.insert_ignoring_duplicates(Start).values(
+        db.insert_ignoring_duplicates(ChecklistState).values(
             account_id=account_id,
             webhook_type="",
             stripe_mails=StripeMails.UNSAID,
@@ -48,12 +48,12 @@ def stored(db: Database, session: Session, account_id: int) -> Start:
             dns={},
         )
     )
-    return session.get_one(Start, account_id, with_for_update=True)
+    return session.get_one(ChecklistState, account_id, with_for_update=True)
 
 
 def first_webhook(session: Session, account_id: int) -> tuple[datetime, str] | None:
     """When the first event came, and which; the inbox forgets events after some weeks."""
-    start = start_of(session, account_id)
+    start = checklist_state(session, account_id)
     if start.webhook_at is not None:
         return start.webhook_at, start.webhook_type
     query = select(StripeEvent).where(StripeEvent.account_id == account_id)
@@ -63,14 +63,14 @@ def first_webhook(session: Session, account_id: int) -> tuple[datetime, str] | N
 
 def keep_first_webhooks(services: Services) -> None:
     """Note the first event of every account that has none noted."""
-    noted = select(Start.account_id).where(Start.webhook_at.is_not(None))
+    noted = select(ChecklistState.account_id).where(ChecklistState.webhook_at.is_not(None))
     waiting = select(Account.id).where(Account.id.not_in(noted))
     with services.db.read() as session:
         found = [(one, first_webhook(session, one)) for one in session.scalars(waiting)]
     for account_id, seen in found:
         if seen:
             with services.db.begin() as session:
-                row = stored(services.db, session, account_id)
+                row = locked_checklist_state(services.db, session, account_id)
                 row.webhook_at, row.webhook_type = seen
 
 
@@ -98,7 +98,7 @@ class StripeRetries:
 
 
 def stripe_retries(session: Session, account_id: int, now: datetime) -> StripeRetries:
-    declared = start_of(session, account_id).retries_off_at
+    declared = checklist_state(session, account_id).retries_off_at
     scheduled, next_at = _scheduled(session, account_id, now)
     last = _last_retry(session, account_id)
     fresh = [at for at in (last, _new_schedule(session, account_id, declared)) if at]

@@ -4,6 +4,6 @@
 past and keeps the report.
 """
 
-from recover.onboarding.dry_run.runner import DAYS, ask, first, work
+from recover.onboarding.dry_run.runner import DAYS, request, request_first, work
 
-__all__ = ["DAYS", "ask", "first", "work"]
+__all__ = ["DAYS", "request", "request_first", "work"]

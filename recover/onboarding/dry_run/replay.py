@@ -63,7 +63,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PastRenewal:
     """What is known of one failed renewal. ``tries``: oldest first; ``ended_at`` None: still open.
 
     ``uses`` are the card's other authorisations, on any invoice.
@@ -81,7 +81,7 @@ class Told:
 
 
 def replay(
-    told: Told, campaign: Campaign, timing: Timing, mode: RetryMode, now: datetime
+    told: PastRenewal, campaign: Campaign, timing: Timing, mode: RetryMode, now: datetime
 ) -> list[Event]:
     """Both courses in one list, by time: what really happened, and what we would have done.
 
@@ -92,7 +92,7 @@ def replay(
     return sorted([*really, *ours], key=lambda event: (event.at, event.ours))
 
 
-def _real_events(told: Told) -> Iterator[Event]:
+def _real_events(told: PastRenewal) -> Iterator[Event]:
     first = told.tries[0] if told.tries else None
     yield Event(told.failed_at, Kind.FAILED, f"The renewal failed{_code(first)}.")
     for before, this in zip(told.tries, told.tries[1:], strict=False):
@@ -104,7 +104,7 @@ def _real_events(told: Told) -> Iterator[Event]:
 
 
 def _our_events(
-    told: Told, campaign: Campaign, timing: Timing, mode: RetryMode, now: datetime
+    told: PastRenewal, campaign: Campaign, timing: Timing, mode: RetryMode, now: datetime
 ) -> Iterator[Event]:
     facts, at = _first_facts(told, mode), told.failed_at
     until = min(x for x in (told.ended_at, window_ends_at(facts, campaign), now) if x)
@@ -127,7 +127,7 @@ def _our_events(
         facts = _imagined(facts, decision, at)
 
 
-def _first_facts(told: Told, mode: RetryMode) -> Facts:
+def _first_facts(told: PastRenewal, mode: RetryMode) -> Facts:
     first = told.tries[0] if told.tries else None
     card = first.card if first else None
     return Facts(
@@ -145,7 +145,7 @@ def _first_facts(told: Told, mode: RetryMode) -> Facts:
     )
 
 
-def _uses(told: Told, card: Card | None) -> tuple[CardUse, ...]:
+def _uses(told: PastRenewal, card: Card | None) -> tuple[CardUse, ...]:
     """The card's uses without this invoice's own later tries: those are Stripe's, not ours."""
     if card is None:
         return ()
@@ -186,7 +186,7 @@ def _imagined(facts: Facts, decision: Decision, at: datetime) -> Facts:
     return facts
 
 
-def _act(told: Told, decision: Decision, at: datetime) -> Event:
+def _act(told: PastRenewal, decision: Decision, at: datetime) -> Event:
     if isinstance(decision, SendMessage):
         return Event(at, Kind.OUR_MAIL, decision.reason, decision.template)
     return Event(at, Kind.OUR_TRY, decision.reason, _real_retry_nearby(told.tries[1:], at))

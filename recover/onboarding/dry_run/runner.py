@@ -25,7 +25,7 @@ from recover.models import (
     ReportKind,
 )
 from recover.onboarding.backtest.renewals import NOT_SENT, STILL_RUNNING, Ending, History
-from recover.onboarding.dry_run.replay import Told, replay
+from recover.onboarding.dry_run.replay import PastRenewal, replay
 from recover.onboarding.dry_run.tally import line, summary
 from recover.onboarding.history_import.runner import require
 from recover.reporting import background_reports
@@ -43,7 +43,7 @@ ENDINGS = {
 }
 
 
-def ask(services: Services, account: Account, actor: str, mode: str = "") -> Report:
+def request(services: Services, account: Account, actor: str, mode: str = "") -> Report:
     """Have the last 90 days replayed. Raises PermanentError while the past is not read yet.
 
     ``mode``: recover or stripe; without one, the account's own. Observe does nothing, so there the
@@ -51,19 +51,19 @@ def ask(services: Services, account: Account, actor: str, mode: str = "") -> Rep
     """
     with services.db.read() as session:
         require(session, account.id)
-    return background_reports.ask(
+    return background_reports.request(
         services, account.id, ReportKind.DRY_RUN, actor, mode or own_mode(account)
     )
 
 
-def first(services: Services, account_id: int) -> None:
+def request_first(services: Services, account_id: int) -> None:
     """The first dry run is worked out by itself, as soon as the past is read."""
     with services.db.read() as session:
         account = session.get_one(Account, account_id)
         found = session.get(HistoryImport, account_id)
         known = background_reports.newest(session, account_id, ReportKind.DRY_RUN)
     if found and found.finished_at and known is None:
-        ask(services, account, audit_log.RECOVER)
+        request(services, account, audit_log.RECOVER)
 
 
 def own_mode(account: Account) -> str:
@@ -127,14 +127,14 @@ def _line(
     return line(told, replay(told, steps, timing, RetryMode(report.mode), until))
 
 
-def _replay_input(session: Session, account: Account, story: Story, until: datetime) -> Told:
+def _replay_input(session: Session, account: Account, story: Story, until: datetime) -> PastRenewal:
     tries = attempts_of_charges(story.charges)
     past = History(story.invoice, tries)
     card = card_of(story.charges[0].method) if story.charges else None
     countries = [card.country] if card and card.country else []
     ours = account.timezone or "UTC"
     invoice = story.invoice
-    return Told(
+    return PastRenewal(
         invoice=invoice,
         failed_at=story.failed_at,
         tries=tries,

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from recover.onboarding.dry_run.replay import Event, Kind, Told
+from recover.onboarding.dry_run.replay import Event, Kind, PastRenewal
 
 DAYS = (0, 1, 2, 3, 5, 7, 10, 14, 21)
 """Days since the first failure up to which a try counts for one group of the placement."""
 
 
-def line(told: Told, events: Iterable[Event]) -> dict[str, Any]:
+def line(told: PastRenewal, events: Iterable[Event]) -> dict[str, Any]:
     """One invoice of the report, as JSON."""
     found = list(events)
     kinds = Counter(event.kind for event in found)
@@ -40,7 +40,7 @@ def line(told: Told, events: Iterable[Event]) -> dict[str, Any]:
     }
 
 
-def _day(told: Told, at: datetime) -> int:
+def _day(told: PastRenewal, at: datetime) -> int:
     days = (at - told.failed_at).days
     return next((day for day in DAYS if days <= day), DAYS[-1] + 1)
 

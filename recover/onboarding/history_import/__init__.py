@@ -7,6 +7,6 @@ is stored twice.
 """
 
 from recover.onboarding.history_import.progress import Progress, progress_of
-from recover.onboarding.history_import.runner import begin, due, go_on, slice_
+from recover.onboarding.history_import.runner import begin, due, import_slice, resume
 
-__all__ = ["Progress", "begin", "due", "go_on", "progress_of", "slice_"]
+__all__ = ["Progress", "begin", "due", "import_slice", "progress_of", "resume"]

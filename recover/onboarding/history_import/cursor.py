@@ -19,7 +19,7 @@ class Overtaken(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """A position between two pages."""
 
     account_id: int
@@ -30,11 +30,11 @@ class Place:
     until: datetime
 
     @classmethod
-    def of(cls, row: HistoryImport) -> Place:
+    def of(cls, row: HistoryImport) -> Position:
         return cls(row.account_id, row.stage, row.cursor, row.cursor_at, row.since, row.until)
 
 
-def move(session: Session, place: Place, now: datetime, **values: Any) -> None:
+def move(session: Session, place: Position, now: datetime, **values: Any) -> None:
     """Go on from ``place``, in the transaction that stores what lies behind it.
 
     Raises Overtaken where somebody else has gone on from there, or the import was begun anew.

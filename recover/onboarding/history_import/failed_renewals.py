@@ -13,14 +13,14 @@ from recover.cases import imported_history
 from recover.cases.core_values import attempts_of_charges
 from recover.foundation.database import Database
 from recover.models import HistoryImport, ImportedCharge, ImportedInvoice, ImportStage, ImportState
-from recover.onboarding.backtest.renewals import History, failed_by_its_books, is_renewal
-from recover.onboarding.history_import.cursor import Place, move
+from recover.onboarding.backtest.renewals import History, failed_by_invoice, is_renewal
+from recover.onboarding.history_import.cursor import Position, move
 from recover.stripe_api.objects import Charge
 
 CHUNK = 500  # invoices judged in one transaction
 
 
-def sort_some(db: Database, place: Place, now: datetime) -> bool:
+def sort_some(db: Database, place: Position, now: datetime) -> bool:
     """Judge the next invoices, in the order of their rows. False once all are judged."""
     after = int(place.cursor or 0)
     with db.begin() as session:
@@ -70,11 +70,11 @@ def _failed_at(row: ImportedInvoice, charges: Sequence[Charge]) -> datetime | No
     told = History(invoice, attempts_of_charges(charges))
     if told.first_failure_seen:
         return told.tries[0].at
-    return invoice.created_at if failed_by_its_books(invoice) else None
+    return invoice.created_at if failed_by_invoice(invoice) else None
 
 
 def _next(
-    session: Session, place: Place, found: Sequence[ImportedInvoice], now: datetime
+    session: Session, place: Position, found: Sequence[ImportedInvoice], now: datetime
 ) -> dict[str, Any]:
     if found:
         return {"cursor": str(found[-1].id), "sorted": HistoryImport.sorted + len(found)}

@@ -19,7 +19,7 @@ from recover.models import (
     ImportedPayment,
     ImportStage,
 )
-from recover.onboarding.history_import.cursor import Place, move
+from recover.onboarding.history_import.cursor import Position, move
 from recover.stripe_api.gateway import StripeAccount
 from recover.stripe_api.listings import Page
 from recover.stripe_api.objects import Charge, Invoice
@@ -27,7 +27,7 @@ from recover.stripe_api.objects import Charge, Invoice
 _KEYS = {"id", "account_id", "failed_at"}  # what another reading of the same object never changes
 
 
-def read_page(db: Database, stripe: StripeAccount, place: Place, now: datetime) -> None:
+def read_page(db: Database, stripe: StripeAccount, place: Position, now: datetime) -> None:
     """Ask for the page after ``place`` and store it together with the place behind it.
 
     One request; a second one only where the invoice to go on from was deleted meanwhile. Raises
@@ -45,7 +45,7 @@ def read_page(db: Database, stripe: StripeAccount, place: Place, now: datetime) 
         _advance(session, place, charges, now)
 
 
-def _invoices(stripe: StripeAccount, place: Place) -> Page[Invoice]:
+def _invoices(stripe: StripeAccount, place: Position) -> Page[Invoice]:
     """A draft can be deleted, and a cursor with it: then the time of its creation leads on."""
     try:
         return stripe.invoice_page(place.since, place.until, place.cursor)
@@ -56,7 +56,7 @@ def _invoices(stripe: StripeAccount, place: Place) -> Page[Invoice]:
 
 
 def _advance(
-    session: Session, place: Place, page: Page[Invoice] | Page[Charge], now: datetime
+    session: Session, place: Position, page: Page[Invoice] | Page[Charge], now: datetime
 ) -> None:
     column = (
         HistoryImport.invoices if place.stage == ImportStage.INVOICES else HistoryImport.charges

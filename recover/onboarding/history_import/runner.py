@@ -19,7 +19,7 @@ from recover.foundation.errors import (
 from recover.foundation.locales import english_day
 from recover.models import Account, HistoryImport, ImportStage, ImportState
 from recover.onboarding.backtest.wording import start_of
-from recover.onboarding.history_import.cursor import LEASE, Overtaken, Place, move
+from recover.onboarding.history_import.cursor import LEASE, Overtaken, Position, move
 from recover.onboarding.history_import.failed_renewals import sort_some
 from recover.onboarding.history_import.pages import read_page
 from recover.services import Services
@@ -66,7 +66,7 @@ def begin(services: Services, account: Account, actor: str = audit_log.RECOVER) 
     return row
 
 
-def go_on(services: Services, account_id: int, actor: str) -> None:
+def resume(services: Services, account_id: int, actor: str) -> None:
     """Try again after Stripe refused: somebody has mended the key."""
     now = services.now()
     waiting = update(HistoryImport).where(
@@ -106,7 +106,7 @@ def due(services: Services) -> list[int]:
         return list(session.scalars(query))
 
 
-def slice_(
+def import_slice(
     services: Services,
     account_id: int,
     *,
@@ -126,7 +126,7 @@ def slice_(
     try:
         for _ in range(pages or PAGES):
             if place.stage != ImportStage.SORTING:
-                pace.turn()
+                pace.wait_turn()
                 read_page(services.db, stripe, place, services.now())
             else:
                 sort_some(services.db, place, services.now())
@@ -147,7 +147,7 @@ def slice_(
     return True
 
 
-def _claim(services: Services, account_id: int) -> tuple[Account, Place | None]:
+def _claim(services: Services, account_id: int) -> tuple[Account, Position | None]:
     """Take the import for the length of a lease, beginning or resuming it where that is due."""
     now = services.now()
     with services.db.read() as session:
@@ -156,7 +156,7 @@ def _claim(services: Services, account_id: int) -> tuple[Account, Place | None]:
     if account.disconnected_at is None and row is None:
         begin(services, account)
     elif account.disconnected_at is None and row and row.state == ImportState.DISCONNECTED:
-        go_on(services, account_id, audit_log.RECOVER)
+        resume(services, account_id, audit_log.RECOVER)
     take = (
         update(HistoryImport)
         .where(
@@ -173,21 +173,21 @@ def _claim(services: Services, account_id: int) -> tuple[Account, Place | None]:
     return account, _here(services, account_id)
 
 
-def _here(services: Services, account_id: int) -> Place | None:
+def _here(services: Services, account_id: int) -> Position | None:
     """The place to go on from; None where the import is over, or the account is gone meanwhile."""
     with services.db.read() as session:
         row = session.get_one(HistoryImport, account_id)
         gone = session.get_one(Account, account_id).disconnected_at is not None
     if row.state != ImportState.RUNNING:
         return None
-    place = Place.of(row)
+    place = Position.of(row)
     if gone:
         _stop(services, place, ImportState.DISCONNECTED, GONE)
         return None
     return place
 
 
-def _stop(services: Services, place: Place, state: ImportState, error: str) -> None:
+def _stop(services: Services, place: Position, state: ImportState, error: str) -> None:
     log.warning("import of account %s: %s", place.account_id, error)
     now = services.now()
     try:
@@ -205,7 +205,7 @@ def _stop(services: Services, place: Place, state: ImportState, error: str) -> N
         return
 
 
-def _back_off(services: Services, place: Place, error: TransientError) -> None:
+def _back_off(services: Services, place: Position, error: TransientError) -> None:
     """Wait as long as Stripe asks; else a little, and longer each time."""
     with services.db.read() as session:
         failures = session.get_one(HistoryImport, place.account_id).failures + 1
@@ -214,7 +214,7 @@ def _back_off(services: Services, place: Place, error: TransientError) -> None:
     _move_if_ours(services, place, due_at=until, failures=failures, error=str(error))
 
 
-def _move_if_ours(services: Services, place: Place, **values: datetime | int | str) -> None:
+def _move_if_ours(services: Services, place: Position, **values: datetime | int | str) -> None:
     try:
         with services.db.begin() as session:
             move(session, place, services.now(), **values)

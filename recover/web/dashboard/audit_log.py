@@ -33,7 +33,7 @@ def blueprint(services: Services) -> Blueprint:
     @routes.get("/settings/record")
     def show() -> str:
         filters = _filters()
-        access_log.read_record(services, actor(), current_user().company_id)
+        access_log.note_audit_log_read(services, actor(), current_user().company_id)
         with services.db.read() as session:
             chains = _chain_names(session)
             page = audit_log_list.page(session, list(chains), filters)
@@ -115,7 +115,7 @@ def _chain_names(session: Session) -> dict[str, str]:
 def _user_names(session: Session) -> dict[str, str]:
     """The company's users as actors, by their mail addresses."""
     query = select(User.id, User.email).where(User.company_id == current_user().company_id)
-    return {audit_log.person(user_id): email for user_id, email in session.execute(query)}
+    return {audit_log.user_actor(user_id): email for user_id, email in session.execute(query)}
 
 
 def _actor_name(actor_key: str, names: dict[str, str]) -> str:

@@ -31,7 +31,7 @@ def blueprint(services: Services) -> Blueprint:
     def show(case_id: int) -> str:
         account, case = _find(services, case_id)
         preview = _preview(services, account, case) if request.args.get("preview") else None
-        access_log.viewed(services, actor(), case)
+        access_log.note_view(services, actor(), case)
         with services.db.read() as session:
             history = case_history(session, case)
         return render_template(
@@ -56,7 +56,7 @@ def blueprint(services: Services) -> Blueprint:
     @routes.get("/cases/<int:case_id>/retry")
     def confirm_retry(case_id: int) -> str:
         account, case = _find(services, case_id)
-        access_log.viewed(services, actor(), case)
+        access_log.note_view(services, actor(), case)
         return render_template("dashboard/case_retry.html", case=case, account=account)
 
     @routes.post("/cases/<int:case_id>/retry")

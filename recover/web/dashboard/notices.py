@@ -9,7 +9,7 @@ from flask import url_for
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from recover.accounts.health import listening
+from recover.accounts.health import can_verify_events
 from recover.dunning import TimingKind
 from recover.integrations import webhook_endpoints
 from recover.learning import timing_in_force, training
@@ -91,7 +91,7 @@ def _refused_key(account: Account) -> Notice | None:
 
 
 def _missing_webhooks(account: Account) -> Notice | None:
-    if listening(account):
+    if can_verify_events(account):
         return None
     text = "No webhook endpoint yet: Stripe sends us no events. See Settings, Stripe accounts."
     return Notice("bad", text, f"recover account listen {account.id}")

@@ -73,7 +73,7 @@ def blueprint(services: Services) -> Blueprint:
             )
             notes = notices(session, accounts, now)
         if filters.query:
-            access_log.searched(services, actor(), current_user().company_id)
+            access_log.note_search(services, actor(), current_user().company_id)
         return render_template(
             "dashboard/overview.html",
             filters=filters,

@@ -44,7 +44,7 @@ def blueprint(services: Services) -> Blueprint:
     def follow(account_id: int) -> Response:
         with services.db.read() as session:
             mine = figures.accounts_of(session, current_user().company_id)
-        training.follow(services, _own_account(mine, account_id).id, actor=actor())
+        training.unpin(services, _own_account(mine, account_id).id, actor=actor())
         flash("The nights choose again. Open cases are planned anew.")
         return redirect(url_for("web.retry_models.show", account_id=account_id), 303)
 
@@ -87,8 +87,8 @@ def _add_version_routes(routes: Blueprint, services: Services) -> None:
     def use(account_id: int, name: str) -> Response:
         with services.db.read() as session:
             account, row = _usable_version(session, account_id, name)
-        training.use(services, account.id, row.id if row else None, actor=actor())
-        name_shown = f"Version {versions.short(row)}" if row else "The shipped prior"
+        training.pin(services, account.id, row.id if row else None, actor=actor())
+        name_shown = f"Version {versions.short_name(row)}" if row else "The shipped prior"
         flash(f"{name_shown} is used from now on. Open cases are planned anew.")
         return redirect(url_for("web.retry_models.show", account_id=account.id), 303)
 

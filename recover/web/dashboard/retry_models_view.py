@@ -39,7 +39,9 @@ def view(session: Session, account: Account, now: datetime, before: int | None) 
     rows = training.versions(session, account.id, PAGE + 1, before)
     newest = before is None and not rows
     return View(
-        standing=versions.standing(account, in_use, day(in_use.made_at, zone) if in_use else ""),
+        standing=versions.timing_description(
+            account, in_use, day(in_use.made_at, zone) if in_use else ""
+        ),
         warning=timing_in_force.warning(session, account),
         in_use=in_use,
         steps=timing_in_force.within_limits(account, steps),

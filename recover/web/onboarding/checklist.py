@@ -10,7 +10,7 @@ from recover.foundation.errors import LinkExpired, LinkInvalid, PermanentError
 from recover.models import Account, Role
 from recover.onboarding import history_import
 from recover.onboarding.checklist import progress, sender_check
-from recover.onboarding.checklist.stripe_signs import start_of, stored
+from recover.onboarding.checklist.stripe_signs import checklist_state, locked_checklist_state
 from recover.reporting import figures
 from recover.services import CHORES, Services
 from recover.web import headers
@@ -66,7 +66,7 @@ def _add_answer_routes(routes: Blueprint, services: Services) -> None:
     @routes.post("/start/<int:account_id>/import")
     def go_on(account_id: int) -> Response:
         _, account = owned(services, account_id)
-        history_import.go_on(services, account.id, actor())
+        history_import.resume(services, account.id, actor())
         services.enqueue("import_history", account.id, queue=CHORES)
         return _to_checklist(account)
 
@@ -101,7 +101,7 @@ def _add_answer_routes(routes: Blueprint, services: Services) -> None:
     def ask(account_id: int) -> Response:
         _, account = owned(services, account_id)
         try:
-            address = sender_check.ask(services, account, actor())
+            address = sender_check.mail_confirmation(services, account, actor())
         except PermanentError as error:
             flash(str(error))
         else:
@@ -123,7 +123,7 @@ def _add_confirm_routes(routes: Blueprint, services: Services) -> None:
         """A button only: mail scanners open links."""
         headers.allow().private = True
         try:
-            account, address = sender_check.asked_about(services, token)
+            account, address = sender_check.read_link(services, token)
         except (LinkExpired, LinkInvalid) as error:
             return _link_refused(error)
         return render_template(
@@ -153,7 +153,7 @@ def _save_answer(
 ) -> None:
     now = services.now()
     with services.db.begin() as session:
-        row = stored(services.db, session, account.id)
+        row = locked_checklist_state(services.db, session, account.id)
         for name, value in values.items():
             setattr(row, name, value)
         audit_log.write(
@@ -171,7 +171,7 @@ def mark_as_seen(services: Services, account: Account, column: str, text: str) -
     if not may_change():
         return
     with services.db.read() as session:
-        if getattr(start_of(session, account.id), column) is not None:
+        if getattr(checklist_state(session, account.id), column) is not None:
             return
     _save_answer(
         services, account, f"start:{column.removesuffix('_at')}", text, **{column: services.now()}

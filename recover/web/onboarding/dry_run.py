@@ -60,7 +60,7 @@ def blueprint(services: Services) -> Blueprint:
         mode = request.form.get("mode", "")
         wanted = mode if mode in (RetryMode.RECOVER, RetryMode.STRIPE) else ""
         try:
-            dry_run.ask(services, account, actor(), wanted)
+            dry_run.request(services, account, actor(), wanted)
         except PermanentError:
             flash("The history is not imported yet. The dry run follows by itself.")
         return redirect(url_for("web.dry_run.show", account_id=account.id), 303)

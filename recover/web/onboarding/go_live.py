@@ -67,7 +67,7 @@ def blueprint(services: Services) -> Blueprint:
     @routes.post("/start/<int:account_id>/live")
     def ask(account_id: int) -> Response:
         _, account = owned(services, account_id)
-        going_live.ask(services, account, actor())
+        going_live.request_report(services, account, actor())
         return redirect(url_for("web.go_live.show", account_id=account.id), 303)
 
     _add_switch_routes(routes, services)

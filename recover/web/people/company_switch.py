@@ -17,14 +17,14 @@ def blueprint(services: Services) -> Blueprint:
     def show() -> str:
         here = current_session()
         return render_template(
-            "people/company_switch.html", places=sessions.reachable(services, here)
+            "people/company_switch.html", places=sessions.switch_targets(services, here)
         )
 
     @routes.post("/companies/<int:user_id>")
     def switch(user_id: int) -> Response:
         """Move this session to that membership, then open the page asked for before signing in."""
         here = current_session()
-        if user_id != here.user.id and sessions.move(services, here, user_id) is None:
+        if user_id != here.user.id and sessions.switch_company(services, here, user_id) is None:
             abort(404)
         return redirect(session.pop("next", "") or url_for("web.overview.show"), 303)
 

@@ -37,7 +37,7 @@ def _add_actions(routes: Blueprint, services: Services) -> None:
     @routes.post("/settings/team/invitations/<int:invitation_id>/again")
     def again(invitation_id: int) -> Response | tuple[str, int]:
         try:
-            row = invitations.again(services, current_user(), invitation_id)
+            row = invitations.resend(services, current_user(), invitation_id)
         except (InvitationOver, NotInvited) as error:
             return page(services, fault=str(error)), 409
         except NoInvitation:

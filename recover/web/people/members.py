@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from recover.models import Role, User
 from recover.people import team
-from recover.people.team import LastOwner, NobodyThere
+from recover.people.team import LastOwner, NoSuchMember
 from recover.services import Services
 from recover.web.access_control import current_user
 from recover.web.people.team import page
@@ -23,7 +23,7 @@ def blueprint(services: Services) -> Blueprint:
             user = team.change_role(services, owner.company_id, user_id, role, f"user:{owner.id}")
         except LastOwner as error:
             return page(services, fault=str(error)), 409
-        except NobodyThere:
+        except NoSuchMember:
             abort(404)
         flash(f"{user.email} is {user.role} now.")
         return _to_team()
@@ -39,7 +39,7 @@ def blueprint(services: Services) -> Blueprint:
             user = team.remove(services, owner.company_id, user_id, f"user:{owner.id}")
         except LastOwner as error:
             return page(services, fault=str(error)), 409
-        except NobodyThere:
+        except NoSuchMember:
             abort(404)
         flash(f"{user.email} is removed and signed out.")
         return _to_team()
@@ -49,7 +49,7 @@ def blueprint(services: Services) -> Blueprint:
         owner = current_user()
         try:
             count = team.end_sessions(services, owner.company_id, user_id, f"user:{owner.id}")
-        except NobodyThere:
+        except NoSuchMember:
             abort(404)
         flash(f"Sessions ended: {count}.")
         return _to_team()

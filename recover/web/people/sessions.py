@@ -28,13 +28,13 @@ def blueprint(services: Services) -> Blueprint:
         here = current_session()
         return render_template(
             "people/sessions.html",
-            found=sessions.listed(services, here),
+            found=sessions.own_sessions(services, here),
             here=here.sign_in,
             network=user_agent.visit(services).origin,
             named=user_agent.named,
             ways=WAYS,
             settings=services.settings,
-            several=len(sessions.reachable(services, here)) > 1,
+            several=len(sessions.switch_targets(services, here)) > 1,
         )
 
     @routes.post("/settings/sessions/<int:session_id>/end")

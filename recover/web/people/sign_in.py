@@ -44,7 +44,7 @@ def blueprint(services: Services) -> Blueprint:
         """A button only: mail scanners open links, and must not use this one up."""
         headers.allow().private = True
         try:
-            email = users.waiting(services, token)
+            email = users.email_of_link(services, token)
         except (LinkExpired, LinkInvalid, users.LinkUsed) as error:
             return _link_refused(error)
         elsewhere = ASKED not in session
@@ -81,16 +81,16 @@ def begin_session(services: Services, session_token: str) -> Response:
     session.permanent = True
     session["token"] = session_token
     here = sessions.current(services, session_token)
-    if here and len(sessions.reachable(services, here)) > 1:
+    if here and len(sessions.switch_targets(services, here)) > 1:
         session["next"] = wanted
         return redirect(url_for("web.company_switch.show"), 303)
     return redirect(wanted or url_for("web.overview.show"), 303)
 
 
 def _ask_and_mail(services: Services, email: str, origin: str) -> None:
-    wanted = users.ask(services, email, origin)
+    wanted = users.request_link(services, email, origin)
     if wanted:
-        users.mail(services, wanted)
+        users.mail_link(services, wanted)
 
 
 def _link_refused(error: Exception) -> tuple[str, int]:

@@ -101,7 +101,9 @@ def _render(
     conflict: bool = False,
 ) -> str:
     with services.db.read() as session:
-        saved = changes.listed(session, account, change_history.ids_of(request.args.get("saved")))
+        saved = changes.changes_by_id(
+            session, account, change_history.ids_of(request.args.get("saved"))
+        )
     preview = {}
     if form.page is catalogue.BRAND:
         headers.allow_frames_of_ours()

@@ -96,8 +96,10 @@ def _undo(services: Services, account_id: int) -> Response | str:
     ids = [found for text in request.form.getlist("id") for found in ids_of(text)]
     with services.db.read() as session:
         _, account = own_account(session, account_id)
-        found = changes.listed(session, account, ids) if account else []
-    warnings = [text for one in found if (text := catalogue.grave(one.name, one.before))]
+        found = changes.changes_by_id(session, account, ids) if account else []
+    warnings = [
+        text for one in found if (text := catalogue.warning_before_change(one.name, one.before))
+    ]
     back = _page_to_return_to()
     if warnings and not request.form.get("sure"):
         return render_template(

@@ -44,7 +44,7 @@ class Field:
 class Form:
     page: SettingsPage
     fields: list[Field]
-    seen: str  # see `changes.seal_of`
+    seen: str  # see `changes.fingerprint_of`
     values: dict[str, Value]  # of the fields without a fault
     warnings: list[str] = field(default_factory=list)  # to be read before it is saved
 
@@ -56,7 +56,7 @@ class Form:
     @property
     def sure(self) -> str:
         """What a person confirms who saves in spite of the warnings: these values, no others."""
-        wary = {k: v for k, v in self.values.items() if catalogue.grave(k, v)}
+        wary = {k: v for k, v in self.values.items() if catalogue.warning_before_change(k, v)}
         return " ".join(f"{name}={value}" for name, value in wary.items())
 
     def blame(self, faults: Mapping[str, str]) -> None:
@@ -79,7 +79,7 @@ def read(
 ) -> Form:
     """The form as somebody filled it in. A field left as it was is not judged again."""
     names = [one.name for one in page.settings]
-    form = Form(page, [], seen or changes.seal_of(account, names), {})
+    form = Form(page, [], seen or changes.fingerprint_of(account, names), {})
     for one in page.settings:
         text = typed.get(one.name, "").replace("\r\n", "\n")
         made = Field(one, text, hint=hints.get(one.name, ""))
@@ -92,7 +92,9 @@ def read(
             made.fault = str(error)
     changed = {k: v for k, v in form.values.items() if v != getattr(account, k)}
     form.blame(changes.faults_of(account, changed))
-    form.warnings = [text for k, v in changed.items() if (text := catalogue.grave(k, v))]
+    form.warnings = [
+        text for k, v in changed.items() if (text := catalogue.warning_before_change(k, v))
+    ]
     return form
 
 
@@ -102,7 +104,7 @@ def compare(form: Form, account: Account) -> None:
         kind, current = one.setting.kind, getattr(account, one.setting.name)
         if form.values.get(one.setting.name, ...) != current:
             one.now = kind.words(current)
-    form.seen = changes.seal_of(account, [one.setting.name for one in form.fields])
+    form.seen = changes.fingerprint_of(account, [one.setting.name for one in form.fields])
 
 
 def hints(account: Account, owners: list[str], mail_from: str) -> dict[str, str]:

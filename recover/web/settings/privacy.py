@@ -41,7 +41,7 @@ def _add_retention_routes(routes: Blueprint, services: Services) -> None:
         if "try" in request.form:
             return _page(services, typed, preview=True)
         try:
-            retention.keep_for(services, current_user().company_id, days, actor=actor())
+            retention.set_keep_days(services, current_user().company_id, days, actor=actor())
         except PermanentError as error:
             return _page(services, typed, fault=str(error))
         flash("Saved. What is older goes tonight." if days else "Saved. Nothing goes by itself.")
@@ -60,7 +60,7 @@ def _add_person_routes(routes: Blueprint, services: Services) -> None:
 
     @routes.post("/settings/personal-data/copy")
     def copy() -> Answer | str:
-        found = erasure.copy(
+        found = erasure.export_person(
             services, current_user().company_id, _person_asked_for(), actor=actor()
         )
         if found is None:

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from werkzeug.wrappers import Response
 
 from recover.accounts import connecting
-from recover.accounts.health import health, listening
+from recover.accounts.health import can_verify_events, health
 from recover.accounts.settings.catalogue import TestMail
 from recover.compliance.audit_log import Subject, write
 from recover.dunning import CaseState
@@ -90,7 +90,7 @@ def state(account: Account) -> tuple[str, str]:
         return ("Disconnecting" if account.leaving_at else "Disconnected", "quiet")
     if account.problem:
         return ("Stripe refuses our key", "bad")
-    if not listening(account):
+    if not can_verify_events(account):
         return ("No webhook endpoint yet", "warn")
     return ("Connected", "good")
 

@@ -68,7 +68,7 @@ def _finish_oauth(services: Services) -> connecting.Connected:
     user, token, args = current_user(), session.get("token", ""), request.args
     state = args.get("state", "")
     if error := args.get("error", ""):
-        connecting.use_up(services, user, token, state)
+        connecting.redeem_request(services, user, token, state)
         raise NotConnected(
             _oauth_error_text(error, args.get("error_description", "")[:LONGEST_DESCRIPTION])
         )
@@ -91,7 +91,7 @@ def _add_account_routes(routes: Blueprint, services: Services) -> None:
         account = own_account(services, account_id)
         if account.connection != Connection.KEY or account.disconnected_at:
             flash("This account has no webhook endpoint of its own to repair.")
-        elif trouble := connecting.try_to_listen(services, account, actor()):
+        elif trouble := connecting.try_to_replace_endpoint(services, account, actor()):
             flash(f"Still not mended: {trouble}")
         else:
             flash("Mended: one endpoint, our events, our version.")

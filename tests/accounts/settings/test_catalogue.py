@@ -267,7 +267,7 @@ def test_the_lines_are_sealed_into_the_account_s_chain(services, account):
 
 
 def test_of_two_who_saved_what_they_saw_one_is_told(services, account):
-    seen = changes.seal_of(again(services, account), ["name"])
+    seen = changes.fingerprint_of(again(services, account), ["name"])
     outcomes = []
     start = threading.Barrier(2)
 

@@ -110,7 +110,7 @@ def test_of_two_companies_one_has_to_be_named_to_be_removed_from(recover, servic
     assert (unnamed.exit_code, "Acme Software, Books" in unnamed.output) == (1, True)
     assert recover("remove", user.email, "--company", "Books").exit_code == 0
     with services.db.read() as session:
-        assert [one.company_id for one in user_accounts.places(session, user.email)] == [
+        assert [one.company_id for one in user_accounts.memberships(session, user.email)] == [
             user.company_id
         ]
 

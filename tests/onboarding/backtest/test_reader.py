@@ -15,7 +15,7 @@ from sandbox_cast import Desk, open_desk
 from recover.entrypoints.cli import backtest as backtest_command
 from recover.foundation import config
 from recover.foundation.errors import PermanentError
-from recover.onboarding.backtest.files import Kept, Span
+from recover.onboarding.backtest.files import HistoryFiles, Span
 from recover.onboarding.backtest.reader import read
 from recover.onboarding.backtest.report import backtest
 from recover.stripe_api.gateway import StripeAccount, StripeGateway
@@ -63,26 +63,26 @@ def killed_after(count: int):
     return progress
 
 
-def judged(kept: Kept, span: Span):
+def judged(kept: HistoryFiles, span: Span):
     return backtest(kept.invoices, kept.charges, since=span.since, until=span.until)
 
 
-def ids(kept: Kept) -> tuple[list[str], list[str]]:
+def ids(kept: HistoryFiles) -> tuple[list[str], list[str]]:
     return [one.id for one in kept.invoices], [one.id for one in kept.charges]
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, stripe: StripeAccount, span: Span) -> Path:
     directory = tmp_path_factory.mktemp("undisturbed")
-    kept = Kept(directory / "kept")
+    kept = HistoryFiles(directory / "kept")
     read(stripe, kept, kept.span(span), silent)
     return directory / "kept"
 
 
 @pytest.fixture
-def whole(tmp_path: Path, undisturbed: Path) -> Kept:
+def whole(tmp_path: Path, undisturbed: Path) -> HistoryFiles:
     """What one run without any trouble keeps."""
-    return Kept(Path(shutil.copytree(undisturbed, tmp_path / "whole")))
+    return HistoryFiles(Path(shutil.copytree(undisturbed, tmp_path / "whole")))
 
 
 def test_what_is_read_is_what_stripe_has(whole, desk, span):
@@ -122,12 +122,12 @@ def test_the_report_agrees_with_the_sandbox_s_own_books(whole, desk, span):
 @pytest.mark.parametrize("count", [1, 40, 150, 260])
 def test_a_killed_run_goes_on_and_nothing_is_kept_twice(tmp_path, stripe, span, whole, desk, count):
     directory = tmp_path / "killed"
-    first = Kept(directory)
+    first = HistoryFiles(directory)
     with pytest.raises(Killed):
         read(stripe, first, first.span(span), killed_after(count))
 
     later = Span(span.stripe_account_id, span.since + YEAR / 2, span.until + YEAR)
-    again = Kept(directory)
+    again = HistoryFiles(directory)
     fixed = again.span(later)
     read(stripe, again, fixed, silent)
 
@@ -139,7 +139,7 @@ def test_a_killed_run_goes_on_and_nothing_is_kept_twice(tmp_path, stripe, span, 
 
 
 def test_a_line_cut_short_is_read_again(tmp_path, stripe, span, whole):
-    kept = Kept(tmp_path / "torn")
+    kept = HistoryFiles(tmp_path / "torn")
     with pytest.raises(Killed):
         read(stripe, kept, kept.span(span), killed_after(30))
     file = tmp_path / "torn" / "invoices.jsonl"

@@ -25,7 +25,7 @@ from recover.foundation import config
 from recover.foundation.errors import PermanentError
 from recover.models import Account, ReportKind, ReportLine, ReportState
 from recover.onboarding import dry_run, history_import
-from recover.onboarding.dry_run.replay import Event, Kind, Told, replay
+from recover.onboarding.dry_run.replay import Event, Kind, PastRenewal, replay
 from recover.onboarding.dry_run.tally import line, summary
 from recover.reporting import background_reports
 from recover.stripe_api.objects import Invoice
@@ -45,7 +45,7 @@ def tried(days, code="insufficient_funds", card=CARD, *, paid=False) -> PastAtte
     return PastAttempt(AT + days * DAY, trigger, outcome, card, decline)
 
 
-def story(*tries, ended=None, ending="Still unpaid after 30 days.", **about) -> Told:
+def story(*tries, ended=None, ending="Still unpaid after 30 days.", **about) -> PastRenewal:
     invoice = Invoice(
         id="in_1",
         status="open",
@@ -62,7 +62,7 @@ def story(*tries, ended=None, ending="Still unpaid after 30 days.", **about) -> 
         created_at=AT,
     )
     ended_at = None if ended is None else AT + ended * DAY
-    return Told(invoice, AT, tries or (tried(0),), (), (), "UTC", ended_at, ending, **about)
+    return PastRenewal(invoice, AT, tries or (tried(0),), (), (), "UTC", ended_at, ending, **about)
 
 
 def replayed(told, mode=RetryMode.RECOVER, now=AT + 90 * DAY) -> list[Event]:
@@ -187,13 +187,13 @@ def lived(world):
 
 
 def read(world) -> None:
-    while history_import.slice_(world.services, world.account.id, pace=AT_ONCE):
+    while history_import.import_slice(world.services, world.account.id, pace=AT_ONCE):
         pass
 
 
 def worked(world, mode=""):
     services = world.services
-    dry_run.ask(services, world.account, "user:1", mode)
+    dry_run.request(services, world.account, "user:1", mode)
     for report_id in background_reports.due(services):
         dry_run.work(services, background_reports.claim(services, report_id))
     with services.db.read() as session:
@@ -240,7 +240,7 @@ def test_a_worker_that_dies_costs_its_own_lines_alone(lived, monkeypatch):
     services = lived.services
     monkeypatch.setattr(background_reports, "SOME", 2)
     _, whole = worked(lived)
-    report = dry_run.ask(services, lived.account, "user:1")
+    report = dry_run.request(services, lived.account, "user:1")
     kept = background_reports._keep
 
     def dies(*args):
@@ -269,13 +269,13 @@ def test_a_worker_that_dies_costs_its_own_lines_alone(lived, monkeypatch):
 
 def test_without_an_imported_past_there_is_nothing_to_ask(world):
     with pytest.raises(PermanentError, match="recover import"):
-        dry_run.ask(world.services, world.account, "user:1")
+        dry_run.request(world.services, world.account, "user:1")
 
 
 def test_the_first_one_follows_the_import_by_itself(world):
     read(world)
-    dry_run.first(world.services, world.account.id)
-    dry_run.first(world.services, world.account.id)
+    dry_run.request_first(world.services, world.account.id)
+    dry_run.request_first(world.services, world.account.id)
     assert len(background_reports.due(world.services)) == 1
 
 

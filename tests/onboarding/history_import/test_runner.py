@@ -35,8 +35,8 @@ from recover.models import (
     ImportedPayment,
 )
 from recover.onboarding import history_import
-from recover.onboarding.backtest.renewals import past
-from recover.onboarding.history_import.runner import begin, due, slice_
+from recover.onboarding.backtest.renewals import account_history
+from recover.onboarding.history_import.runner import begin, due, import_slice
 from recover.stripe_api.gateway import StripeGateway
 from recover.stripe_api.throttle import Pace
 from sandbox.api import create_stripe
@@ -80,7 +80,7 @@ def counted(world, asked) -> Iterator[object]:
 
 
 def read_all(services, account_id) -> None:
-    while slice_(services, account_id, pace=AT_ONCE):
+    while import_slice(services, account_id, pace=AT_ONCE):
         pass
 
 
@@ -130,7 +130,7 @@ def test_the_failed_renewals_are_those_that_the_backtest_finds(lived):
     stripe = services.stripe(lived.account)
     since = lived.clock.now() - YEAR
     charges = list(stripe.account_charges(since, lived.clock.now()))
-    told = past(stripe.invoices(), charges)
+    told = account_history(stripe.invoices(), charges)
 
     with services.db.read() as session:
         found = list(
@@ -186,7 +186,7 @@ def test_an_empty_account_takes_two_requests(world, counted, asked):
 @pytest.mark.parametrize("pages", [1, 2, 3])
 def test_slices_go_on_from_each_other(lived, counted, asked, pages):
     slices = 0
-    while slice_(counted, lived.account.id, pace=AT_ONCE, pages=pages):
+    while import_slice(counted, lived.account.id, pace=AT_ONCE, pages=pages):
         slices += 1
 
     store = lived.sandbox.store
@@ -208,9 +208,11 @@ def test_a_worker_that_dies_in_the_middle_leaves_a_place_to_go_on_from(lived, co
             raise Killed
 
     with pytest.raises(Killed):
-        slice_(counted, lived.account.id, pace=AT_ONCE, told=die)
+        import_slice(counted, lived.account.id, pace=AT_ONCE, told=die)
 
-    assert slice_(counted, lived.account.id, pace=AT_ONCE) is False  # the lease is not over yet
+    assert (
+        import_slice(counted, lived.account.id, pace=AT_ONCE) is False
+    )  # the lease is not over yet
     assert due(counted) == []
     lived.clock.advance(minutes=4)
     assert due(counted) == [lived.account.id]
@@ -224,11 +226,11 @@ def test_two_workers_at_one_place_store_it_once(lived, counted, asked):
 
     def other():
         lived.clock.advance(minutes=4)
-        slice_(lived.services, lived.account.id, pace=AT_ONCE, pages=1)
+        import_slice(lived.services, lived.account.id, pace=AT_ONCE, pages=1)
 
     asked.acts[1] = other
 
-    assert slice_(counted, lived.account.id, pace=AT_ONCE) is False
+    assert import_slice(counted, lived.account.id, pace=AT_ONCE) is False
 
     assert len(asked.paths) == 1
     assert row(counted, lived.account.id).invoices == 100 == count(counted, ImportedInvoice)
@@ -238,7 +240,7 @@ def test_stripe_s_wish_to_wait_is_heeded(lived, counted, asked):
     lived.sandbox.faults.rate_limit_next(1, "/v1/charges")
     lived.sandbox.faults.retry_after = 77
 
-    assert slice_(counted, lived.account.id, pace=AT_ONCE) is False
+    assert import_slice(counted, lived.account.id, pace=AT_ONCE) is False
 
     found = row(counted, lived.account.id)
     assert (found.state, found.stage, found.failures) == ("running", "charges", 1)
@@ -254,7 +256,7 @@ def test_without_such_a_wish_each_pause_is_longer(lived, counted):
     waits = []
     lived.sandbox.faults.outage(4)
     for _ in range(4):
-        slice_(counted, lived.account.id, pace=AT_ONCE)
+        import_slice(counted, lived.account.id, pace=AT_ONCE)
         waits.append(row(counted, lived.account.id).due_at - lived.clock.now())
         lived.clock.advance_to(row(counted, lived.account.id).due_at)
 
@@ -273,11 +275,11 @@ def test_the_pace_is_even_and_costs_nothing_while_nobody_hurries():
 
     pace = Pace(10, pause=pause, clock=lambda: now[0])
     for _ in range(4):
-        pace.turn()
+        pace.wait_turn()
     assert slept == [0.1, 0.1, 0.1]
     now[0] += 60
-    pace.turn()
-    pace.turn()
+    pace.wait_turn()
+    pace.wait_turn()
     assert slept == [0.1, 0.1, 0.1, 0.1]  # a pause saved is not a burst earned
 
 
@@ -291,7 +293,7 @@ def test_a_permission_that_is_missing_is_named_and_reading_goes_on_later(lived, 
     assert due(counted) == []
 
     key.permissions = None
-    history_import.go_on(counted, lived.account.id, "user:1")
+    history_import.resume(counted, lived.account.id, "user:1")
     read_all(counted, lived.account.id)
 
     assert row(counted, lived.account.id).state == "done"
@@ -306,10 +308,10 @@ def test_an_account_disconnected_meanwhile_stops_and_goes_on_by_itself_once_it_i
     lived, counted
 ):
     account_id = lived.account.id
-    slice_(counted, account_id, pace=AT_ONCE, pages=1)
+    import_slice(counted, account_id, pace=AT_ONCE, pages=1)
     connections.disconnect(counted, account_id)
 
-    assert slice_(counted, account_id, pace=AT_ONCE) is False
+    assert import_slice(counted, account_id, pace=AT_ONCE) is False
 
     stopped = row(counted, account_id)
     assert (stopped.state, stopped.invoices) == ("disconnected", 100)
@@ -326,7 +328,7 @@ def test_an_account_disconnected_meanwhile_stops_and_goes_on_by_itself_once_it_i
 
 def test_a_cursor_that_was_deleted_meanwhile_loses_nothing(lived, counted):
     account_id, store = lived.account.id, lived.sandbox.store
-    slice_(counted, account_id, pace=AT_ONCE, pages=1)
+    import_slice(counted, account_id, pace=AT_ONCE, pages=1)
     gone = store.get(row(counted, account_id).cursor)
     store.remove(gone)
 
@@ -412,7 +414,7 @@ def highest(services, account_id) -> int:
     """The most bytes that were in use above the start, over all pages."""
     peak = 0
     tracemalloc.start()
-    while slice_(services, account_id, pace=AT_ONCE, pages=1):
+    while import_slice(services, account_id, pace=AT_ONCE, pages=1):
         peak = max(peak, tracemalloc.get_traced_memory()[1])
         tracemalloc.reset_peak()
     tracemalloc.stop()

@@ -63,7 +63,7 @@ def test_looking_is_on_record_once_an_hour_for_each_case_and_person(scene, clien
         for case in cases:
             client.get(f"/cases/{case.id}")
     found = lines(scene.services, verb="view", about=f"case:{cases[0].id}")
-    assert [line.actor for line in found] == [audit_log.person(scene.user.id)]
+    assert [line.actor for line in found] == [audit_log.user_actor(scene.user.id)]
     assert len([line for line in lines(scene.services, verb="view") if line.case_id]) == 2
 
     assert "Looked at" not in client.get(f"/cases/{cases[0].id}").text
@@ -82,7 +82,7 @@ def test_a_retry_and_a_revocation_are_by_the_person_who_pressed(scene, client):
     scene.link(case)
     scene.post(client, f"/cases/{case.id}/retry", f"/cases/{case.id}/retry")
     scene.post(client, f"/cases/{case.id}/revoke", f"/cases/{case.id}")
-    me = audit_log.person(scene.user.id)
+    me = audit_log.user_actor(scene.user.id)
     assert [line.actor for line in lines(scene.services, verb="attempt")] == [me]
     assert [line.actor for line in lines(scene.services, verb="revoke")] == [me]
     assert {line.actor for line in lines(scene.services, verb="settle")} == {"stripe"}
@@ -158,7 +158,7 @@ def test_it_says_how_far_it_is_sealed_and_whether_it_holds(scene, client):
 
     def check():
         now = scene.services.now()
-        audit_verification.keep(
+        audit_verification.store_result(
             scene.services.db, audit_verification.check(scene.services.db, chain, now), now
         )
         return client.get(PAGE).text
@@ -218,7 +218,7 @@ def test_an_export_holds_every_line_and_goes_on_record_itself(scene, client, mon
     found = scene.post(client, f"{PAGE}/export", PAGE, format="jsonl", chain="").text.splitlines()
     told = {json.loads(line)["id"] for line in found}
     assert told >= {line.id for line in before}
-    assert lines(scene.services, verb="export")[0].actor == audit_log.person(scene.user.id)
+    assert lines(scene.services, verb="export")[0].actor == audit_log.user_actor(scene.user.id)
 
 
 def test_an_export_as_csv_carries_out_nothing(scene, client):
@@ -257,7 +257,7 @@ def test_a_person_is_shown_before_they_are_erased_and_gone_afterwards(scene, cli
     assert case.stripe_customer_id in page
     assert "cannot be undone" in page
     assert [line.actor for line in lines(scene.services, verb="view", about="customer")] == [
-        audit_log.person(scene.user.id)
+        audit_log.user_actor(scene.user.id)
     ]
     assert "What stays" in page
 

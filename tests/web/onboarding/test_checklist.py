@@ -13,12 +13,12 @@ from recover.models import (
     Account,
     Attempt,
     AuditLogEntry,
+    ChecklistState,
     Company,
     HistoryImport,
     RecoveryCase,
     ReportKind,
     ReportState,
-    Start,
     StripeEvent,
     User,
 )
@@ -77,7 +77,7 @@ def told(scene, key) -> str:
 
 
 def import_all(scene) -> None:
-    while history_import.slice_(scene.services, scene.account.id, pace=AT_ONCE):
+    while history_import.import_slice(scene.services, scene.account.id, pace=AT_ONCE):
         pass
 
 
@@ -305,7 +305,7 @@ def test_a_second_mail_waits_a_moment_and_one_that_cannot_leave_says_why(scene, 
     ],
 )
 def test_what_dns_says(zone, kind, state):
-    found = dns_records.looked("acme.test", lambda name: zone.get(name, []))
+    found = dns_records.findings("acme.test", lambda name: zone.get(name, []))
     assert found[kind][0] == state
 
 
@@ -316,8 +316,8 @@ def test_a_domain_is_under_the_policy_of_the_one_above_but_not_of_the_top(scene)
         asked.append(name)
         return ["v=DMARC1; p=none"] if name == "_dmarc.acme.test" else []
 
-    assert dns_records.looked("mail.acme.test", lookup)["DMARC"][0] == "ok"
-    dns_records.looked("acme.test", lambda name: asked.append(name) or [])
+    assert dns_records.findings("mail.acme.test", lookup)["DMARC"][0] == "ok"
+    dns_records.findings("acme.test", lambda name: asked.append(name) or [])
     assert "_dmarc.test" not in asked
 
 
@@ -325,7 +325,7 @@ def test_dns_that_does_not_answer_is_no_verdict():
     def away(name):
         raise OSError("DNS did not answer: Timeout")
 
-    found = dns_records.looked("acme.test", away)
+    found = dns_records.findings("acme.test", away)
     assert [found[kind][0] for kind in ("SPF", "DMARC")] == ["unknown", "unknown"]
 
 
@@ -376,13 +376,13 @@ def test_another_company_s_account_does_not_exist(scene, path):
     for act in ("import", "retries", "mails", "sender", "dry-run", "live", "live/recover"):
         assert theirs.post(f"{path}/{act}", data=token).status_code == 404
     with scene.services.db.read() as session:
-        assert session.get(Start, scene.account.id) is None
+        assert session.get(ChecklistState, scene.account.id) is None
 
 
 def test_the_progress_of_the_import_is_on_the_page(scene, path):
     past_of(scene.sandbox, subscribers=110, days=31)
     client = scene.sign_in()
-    history_import.slice_(scene.services, scene.account.id, pace=AT_ONCE, pages=1)
+    history_import.import_slice(scene.services, scene.account.id, pace=AT_ONCE, pages=1)
     text = client.get(path).text
     assert "100 invoices and 0 charges so far" in text
     assert re.search(r'<progress[^>]+value="\d+\.\d"', text)

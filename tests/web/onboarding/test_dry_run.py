@@ -23,7 +23,7 @@ def path(scene):
 
 
 def read(scene) -> None:
-    while history_import.slice_(scene.services, scene.account.id, pace=AT_ONCE):
+    while history_import.import_slice(scene.services, scene.account.id, pace=AT_ONCE):
         pass
 
 

@@ -104,7 +104,7 @@ def test_of_two_answers_at_once_one_counts(desk):
 
     def take_up(_):
         try:
-            return connecting.use_up(desk.services, desk.scene.user, token, state).id
+            return connecting.redeem_request(desk.services, desk.scene.user, token, state).id
         except connecting.NotConnected:
             return None
 

@@ -121,7 +121,7 @@ def test_probes_change_nothing_and_every_one_of_them_reaches_stripe(desk):
     account = desk.services.gateway.account(sandbox.account_key)
     for permission in (*NEEDED, *NOT_NEEDED):
         for probe in permission.probes:
-            assert account.permitted(probe) == ""
+            assert account.missing_permission(probe) == ""
             answer = raw(desk, probe)
             assert "Unrecognized request URL" not in answer.text
             assert answer.ok == (probe.method == "GET" and "recover_asks" not in probe.path), probe
@@ -229,12 +229,12 @@ def test_an_endpoint_that_cannot_be_made_is_said_and_can_be_tried_again(desk):
     text = desk.client.get(page).text
     assert "No webhook endpoint yet" in text
     assert "No webhook endpoint yet" in desk.client.get(ACCOUNTS).text
-    assert health.listening(account) is False
+    assert health.can_verify_events(account) is False
 
     desk.sandbox.store.by_kind["webhook_endpoint"] = []
     desk.scene.post(desk.client, f"{page}/listen", page)
     assert "one webhook endpoint for us" in desk.client.get(page).text
-    assert health.listening(desk.only())
+    assert health.can_verify_events(desk.only())
 
 
 class Full(list):
