@@ -1,7 +1,7 @@
-"""A company connects its Stripe account by itself: on Stripe's page of consent, or by a key.
+"""A company connects its Stripe account itself: through Stripe's OAuth page, or with a key.
 
-Either ends with everything in place, or with nothing changed and a sentence that says why. The one
-thing that may be left to do is the webhook endpoint; the account's page then says so.
+Either way it ends connected, or unchanged with a sentence that says why. Only the webhook endpoint
+may fail by itself: the account is then connected, and its page offers to make the endpoint again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from recover.stripe_api.objects import OAuthGrant
 log = logging.getLogger(__name__)
 
 RETURN_PATH = "/settings/stripe/return"
-LIFE = timedelta(minutes=30)  # time to sign in at Stripe, and to find the one who may
+REQUEST_LIFETIME = timedelta(minutes=30)  # to sign in at Stripe, or to fetch a colleague who can
 
 
 class NotConnected(PermanentError):
@@ -63,15 +63,18 @@ def _platform(services: Services) -> StripeConnect:
 
 
 def begin(services: Services, user: User, session_token: str) -> str:
-    """Stripe's page of consent for this user in this session; its answer is good for `LIFE`."""
+    """The address of Stripe's OAuth page for this user; its answer is valid for `REQUEST_LIFETIME`.
+
+    The answer counts once, and only in the session with this token.
+    """
     state = token_urlsafe(32)
     with services.db.begin() as session:
         session.add(
             ConnectRequest(
                 company_id=user.company_id,
                 user_id=user.id,
-                state_hash=_hashed(state),
-                session_hash=_hashed(session_token),
+                state_hash=_sha256(state),
+                session_hash=_sha256(session_token),
                 livemode=platform_livemode(services),
                 created_at=services.now(),
             )
@@ -79,31 +82,31 @@ def begin(services: Services, user: User, session_token: str) -> str:
     return _platform(services).authorize_url(state, services.settings.base_url + RETURN_PATH)
 
 
-def _hashed(secret: str) -> str:
+def _sha256(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()
 
 
 def redeem_request(
     services: Services, user: User, session_token: str, state: str
 ) -> ConnectRequest:
-    """The request that ``state`` stands for, which is used up. Raises NotConnected."""
+    """Mark the request with this ``state`` as used, and return it. Raises NotConnected."""
     now = services.now()
     mine = (
-        ConnectRequest.state_hash == _hashed(state),
-        ConnectRequest.session_hash == _hashed(session_token),
+        ConnectRequest.state_hash == _sha256(state),
+        ConnectRequest.session_hash == _sha256(session_token),
         ConnectRequest.user_id == user.id,
         ConnectRequest.company_id == user.company_id,
     )
-    fresh = (ConnectRequest.used_at.is_(None), ConnectRequest.created_at > now - LIFE)
+    fresh = (ConnectRequest.used_at.is_(None), ConnectRequest.created_at > now - REQUEST_LIFETIME)
     use = update(ConnectRequest).where(*mine, *fresh).values(used_at=now)
     with services.db.begin() as session:
         request: ConnectRequest | None = session.scalar(use.returning(ConnectRequest))
         if request is None:
-            raise NotConnected(_useless(session.scalar(select(ConnectRequest).where(*mine))))
+            raise NotConnected(_why_unusable(session.scalar(select(ConnectRequest).where(*mine))))
     return request
 
 
-def _useless(request: ConnectRequest | None) -> str:
+def _why_unusable(request: ConnectRequest | None) -> str:
     if request is None:
         return (
             "This answer does not belong to a connection that you began in this browser. Nothing"
@@ -115,10 +118,10 @@ def _useless(request: ConnectRequest | None) -> str:
 
 
 def finish(services: Services, user: User, session_token: str, state: str, code: str) -> Connected:
-    """Take up what Stripe's page allowed. Raises NotConnected, StripeUnavailable."""
+    """Connect the account that Stripe granted. Raises NotConnected, StripeUnavailable."""
     request = redeem_request(services, user, session_token, state)
-    grant = _exchanged(services, code)
-    _check(services, grant, request)
+    grant = _exchange_code(services, code)
+    _require_usable(services, grant, request)
     before = _connected_before(services, user.company_id, grant.stripe_account_id, grant.livemode)
     try:
         account = connections.connect(
@@ -134,11 +137,11 @@ def finish(services: Services, user: User, session_token: str, state: str, code:
     except connections.ConnectedElsewhere as error:
         raise NotConnected(str(error)) from None
     if before and before.connection == Connection.KEY and not before.disconnected_at:
-        _tidy(services, before)
+        _remove_own_endpoints(services, before)
     return Connected(account)
 
 
-def _exchanged(services: Services, code: str) -> OAuthGrant:
+def _exchange_code(services: Services, code: str) -> OAuthGrant:
     try:
         return _platform(services).exchange(code)
     except StripeRejected as error:
@@ -151,7 +154,7 @@ def _exchanged(services: Services, code: str) -> OAuthGrant:
         ) from None
 
 
-def _check(services: Services, grant: OAuthGrant, request: ConnectRequest) -> None:
+def _require_usable(services: Services, grant: OAuthGrant, request: ConnectRequest) -> None:
     fault = ""
     if not grant.stripe_account_id:
         fault = "Stripe did not say which account it is."
@@ -164,12 +167,12 @@ def _check(services: Services, grant: OAuthGrant, request: ConnectRequest) -> No
     elif grant.scope != SCOPE:
         fault = f"Stripe allowed only {grant.scope}: Recover could not pay an invoice with it."
     if fault:
-        _give_back(services, grant)
+        _deauthorize_unless_connected(services, grant)
         raise NotConnected(f"{fault} Nothing was connected.")
 
 
-def _give_back(services: Services, grant: OAuthGrant) -> None:
-    """Access we cannot use; but where the account is connected here, it lives by that access."""
+def _deauthorize_unless_connected(services: Services, grant: OAuthGrant) -> None:
+    """Return access that we cannot use, unless an account that is connected here depends on it."""
     query = select(Account.id).where(
         Account.stripe_account_id == grant.stripe_account_id,
         Account.connection == Connection.PLATFORM,
@@ -181,7 +184,7 @@ def _give_back(services: Services, grant: OAuthGrant) -> None:
         try:
             _platform(services).deauthorize(grant.stripe_account_id)
         except RecoverError as error:
-            log.warning("access that is of no use could not be given back: %s", error)
+            log.warning("unusable access to a Stripe account could not be returned: %s", error)
 
 
 def _connected_before(
@@ -197,12 +200,12 @@ def _connected_before(
         return session.scalar(query)
 
 
-def _tidy(services: Services, before: Account) -> None:
-    """The account's own endpoint is of no use beside the platform's; its old key removes it."""
+def _remove_own_endpoints(services: Services, before: Account) -> None:
+    """Remove the account's own endpoint with its old key: events now come to the platform's."""
     try:
         remove_endpoints(services, before)
     except RecoverError as error:
-        log.warning("an old webhook endpoint of account %s stays: %s", before.id, error)
+        log.warning("the old webhook endpoint of account %s was not removed: %s", before.id, error)
 
 
 def connect_key(services: Services, user: User, key: str, publishable_key: str) -> Connected:
@@ -225,10 +228,10 @@ def connect_key(services: Services, user: User, key: str, publishable_key: str) 
 
 
 def try_to_replace_endpoint(services: Services, account: Account, actor: str) -> str:
-    """Why the webhook endpoint could not be made; "" where it was."""
+    """Make the account's webhook endpoint. Returns why that failed, or ""."""
     try:
         replace_endpoint(services, account, actor)
     except RecoverError as error:
-        log.warning("account %s is not listening: %s", account.id, error)
+        log.warning("account %s has no webhook endpoint: %s", account.id, error)
         return str(error)
     return ""

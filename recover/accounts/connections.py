@@ -1,4 +1,4 @@
-"""Connected Stripe accounts: connect, disconnect, and note trouble with their keys."""
+"""Connected Stripe accounts: connect, disconnect, and note problems with their keys."""
 
 from __future__ import annotations
 
@@ -68,15 +68,15 @@ def connect(
         "mode": mode,
         "test_mail": test_mail,
     }
-    access = _access(services, keys)
+    access = _connection_columns(services, keys)
     try:
         return _store(services, info, company_id, new, access, actor)
     except IntegrityError:  # somebody else stored the same account a moment ago
         return _store(services, info, company_id, new, access, actor)
 
 
-def _access(services: Services, keys: Keys) -> dict[str, str | None]:
-    """The columns by which an account is reached; what is not known now stays as it is."""
+def _connection_columns(services: Services, keys: Keys) -> dict[str, str | None]:
+    """The columns that say how an account is reached; those not known now are left out."""
     shared = "" if keys.secret else services.settings.stripe_publishable_key
     access: dict[str, str | None] = {
         "connection": Connection.KEY if keys.secret else Connection.PLATFORM,
@@ -118,14 +118,14 @@ def _store(
         for name, value in access.items():
             setattr(account, name, value)
         session.flush()
-        ways = {
+        described = {
             Connection.KEY: "with a key of its own",
             Connection.PLATFORM: "through Stripe Connect",
         }
         write(
             session,
             "connect",
-            f"{info.id} was connected {ways[account.connection]}.",
+            f"{info.id} was connected {described[account.connection]}.",
             services.now(),
             Subject(f"account:{account.id}", account_id=account.id),
             actor=actor,
@@ -158,7 +158,10 @@ def _new_account(
 
 
 def add_webhook_endpoint(services: Services, account: Account, events: Sequence[str]) -> str:
-    """Have Stripe send ``events`` to this account's own address, and keep the signing secret."""
+    """Have Stripe send ``events`` to this account's own address, and store the signing secret.
+
+    Returns the address. Raises StripeRejected, StripeAccessLost, StripeUnavailable.
+    """
     url = f"{services.settings.base_url}/webhooks/stripe/{account.hook_token}"
     _, secret = services.stripe(account).create_webhook_endpoint(url, sorted(events))
     with services.db.begin() as session:
@@ -170,7 +173,7 @@ def add_webhook_endpoint(services: Services, account: Account, events: Sequence[
 def set_mode(
     services: Services, account_id: int, mode: str, *, actor: str = audit_log.COMMAND
 ) -> None:
-    """Change who retries. Every open case is planned anew at once, none is orphaned or doubled."""
+    """Change who retries. Every open case is planned anew in the same transaction."""
     changes.change(services, account_id, {"mode": mode}, actor=actor)
 
 
@@ -194,13 +197,13 @@ def disconnect(
     account_id: int,
     *,
     actor: str = STRIPE,
-    leaving: bool = False,
+    by_us: bool = False,
     reason: str = "Stripe took our access away.",
 ) -> bool:
-    """Every open case ends, nothing more is charged or sent. False where it was so already.
+    """Close every open case and charge or send nothing more. False if already disconnected.
 
-    ``leaving``: it is we who go, and Stripe has still to be told: see
-    `recover.accounts.disconnecting`.
+    ``by_us``: somebody disconnected here, so Stripe has yet to be told:
+    `recover.accounts.disconnecting` does that.
     """
     now = services.now()
     with services.db.begin() as session:
@@ -208,11 +211,11 @@ def disconnect(
         if account.disconnected_at:
             return False
         account.disconnected_at, account.problem = now, ""
-        account.leaving_at = now if leaving else None
+        account.leaving_at = now if by_us else None
         disconnected = Stop(
             CaseState.CLOSED, "The Stripe account was disconnected.", CloseReason.DISCONNECTED
         )
-        by = actor if leaving else RECOVER
+        by = actor if by_us else RECOVER
         lifecycle.close_all(session, account_id, disconnected, now, actor=by)
         write(
             session,
@@ -227,14 +230,14 @@ def disconnect(
 
 
 def note_trouble(services: Services, account_id: int, problem: str) -> None:
-    """Remember (or, with "", forget) that Stripe refuses our key, for the founder's page.
+    """Store that Stripe refuses our key, or with "" that it accepts it again, for the pages.
 
-    Nothing is closed for it: a key can be mended, and its cases then go on.
+    No case is closed: once the key works again, the cases go on.
     """
     changed = update(Account).where(Account.id == account_id, Account.problem != problem[:255])
     with services.db.begin() as session:
-        news = changed.values(problem=problem[:255]).returning(Account.id)
-        if session.scalar(news) is not None:
+        noted = changed.values(problem=problem[:255]).returning(Account.id)
+        if session.scalar(noted) is not None:
             write(
                 session,
                 "trouble" if problem else "mended",
@@ -246,7 +249,7 @@ def note_trouble(services: Services, account_id: int, problem: str) -> None:
 
 
 def all_connected(services: Services) -> list[Account]:
-    """Every account that is connected, for the clock's rounds."""
+    """Every connected account, by id."""
     with services.db.read() as session:
         query = select(Account).where(Account.disconnected_at.is_(None)).order_by(Account.id)
         return list(session.scalars(query))

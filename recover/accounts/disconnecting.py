@@ -1,9 +1,9 @@
 """Disconnecting from our side: stop at once, then tell Stripe, however often it takes.
 
-The order is for safety. First, in one transaction, every case ends and the account is marked as
-leaving: from then on nothing is charged or sent, whatever happens to this process. Then Stripe is
-told, which is harmless to repeat: access that is gone already, or an endpoint that is, is no error.
-Last the key is forgotten and the mark taken off. A clock's round goes on where a worker died.
+The order is for safety. First one transaction closes every case and sets ``leaving_at``: from then
+on nothing is charged or sent, whatever happens to this process. Then Stripe is told, which may be
+repeated: access or an endpoint that is already gone is no error. Last the keys are deleted and
+``leaving_at`` is cleared. If a worker dies on the way, the clock's next round continues.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ UNKNOWN_KEY = 401
 
 
 def disconnect(services: Services, account_id: int, actor: str, reason: str) -> bool:
-    """Disconnect an account. True where Stripe was told too; else that is still to be done."""
-    connections.disconnect(services, account_id, actor=actor, leaving=True, reason=reason)
+    """Disconnect an account. True if Stripe was told too; if not, the clock tries again."""
+    connections.disconnect(services, account_id, actor=actor, by_us=True, reason=reason)
     with services.db.read() as session:
         account = session.get_one(Account, account_id)
     return account.leaving_at is None or _deauthorize(services, account)
 
 
 def finish_disconnecting(services: Services) -> int:
-    """Tell Stripe of every account that left while it could not be told. How many are left."""
+    """Tell Stripe of every account that it could not be told of before. Returns how many remain."""
     query = select(Account).where(Account.leaving_at.is_not(None)).order_by(Account.id)
     with services.db.read() as session:
         waiting = list(session.scalars(query))
@@ -40,9 +40,9 @@ def finish_disconnecting(services: Services) -> int:
 
 
 def access_revoked(services: Services, account: Account) -> None:
-    """Stripe told us that the company took our access away. True once it is so.
+    """Disconnect the account if Stripe confirms that the company has revoked our access.
 
-    The message may be old: a company that connected again since is not disconnected by it.
+    The event may be old: a company that has connected again since stays connected.
     """
     try:
         services.stripe(account).account_info()
@@ -56,22 +56,22 @@ def access_revoked(services: Services, account: Account) -> None:
 
 def _deauthorize(services: Services, account: Account) -> bool:
     try:
-        _at_stripe(services, account)
+        _revoke_at_stripe(services, account)
     except StripeAccessLost as error:
-        if (
-            account.connection == Connection.PLATFORM
-        ):  # it is the platform's own key that is refused
-            log.warning("account %s could not be given back: %s", account.id, error)
+        if account.connection == Connection.PLATFORM:  # the platform's own key is refused
+            log.warning("access to account %s could not be returned: %s", account.id, error)
             return False
-        # A key that is revoked can remove nothing, and gives us nothing.
+        # The account's own key was revoked: it can remove no endpoint, and gives us no access.
     except RecoverError as error:
-        log.warning("account %s is still to be told to Stripe: %s", account.id, error)
+        log.warning(
+            "Stripe could not be told that account %s was disconnected: %s", account.id, error
+        )
         return False
-    _forget(services, account, account.leaving_at)
+    _delete_keys(services, account, account.leaving_at)
     return True
 
 
-def _at_stripe(services: Services, account: Account) -> None:
+def _revoke_at_stripe(services: Services, account: Account) -> None:
     settings = services.settings
     if account.connection == Connection.PLATFORM and settings.stripe_client_id:
         connect = services.gateway.connect(settings.stripe_secret_key, settings.stripe_client_id)
@@ -80,23 +80,23 @@ def _at_stripe(services: Services, account: Account) -> None:
         remove_endpoints(services, account)
 
 
-def remove_endpoints(services: Services, account: Account, *, but: str = "") -> int:
-    """Remove this account's endpoints of ours at Stripe, all ``but`` one. How many.
+def remove_endpoints(services: Services, account: Account, *, keep: str = "") -> int:
+    """Remove our webhook endpoints from this account at Stripe, except ``keep``. Returns how many.
 
-    Ours are those with the account's own token in their address, wherever this installation was
-    at the time.
+    Ours are those whose address ends in the account's own token, under whatever host this
+    installation had at the time.
     """
     stripe = services.stripe(account)
     ending = f"/webhooks/stripe/{account.hook_token}"
     ours = [one.id for one in stripe.list_webhook_endpoints() if one.url.endswith(ending)]
     for endpoint_id in ours:
-        if endpoint_id != but:
+        if endpoint_id != keep:
             stripe.delete_webhook_endpoint(endpoint_id)
-    return len([one for one in ours if one != but])
+    return len([one for one in ours if one != keep])
 
 
-def _forget(services: Services, account: Account, left_at: datetime | None) -> None:
-    """Unless the account was connected anew meanwhile."""
+def _delete_keys(services: Services, account: Account, left_at: datetime | None) -> None:
+    """Delete the stored keys, unless the account was connected again meanwhile."""
     done = (
         update(Account)
         .where(Account.id == account.id, Account.leaving_at == left_at)

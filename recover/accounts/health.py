@@ -1,4 +1,4 @@
-"""Does Stripe reach us, and do we reach Stripe? One account's connection, and how to mend it."""
+"""Whether Stripe's events reach us and our key works, for one account; and how to repair it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECRETS_KEPT = 2  # what Stripe sends while an endpoint is replaced may be signe
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """``faults`` are sentences about the endpoint, none where all is well."""
+    """``faults`` are sentences about the webhook endpoint; empty if it is as it should be."""
 
     last_event_at: datetime | None
     last_reconciled_at: datetime | None
@@ -32,12 +32,12 @@ class Health:
 
 
 def can_verify_events(account: Account) -> bool:
-    """Do we hold what it takes to believe this account's events? (Stripe is not asked.)"""
+    """Whether we hold the secret that this account's events are signed with. Asks nothing."""
     return account.connection == Connection.PLATFORM or bool(account.webhook_secrets_sealed)
 
 
 def health(services: Services, account: Account) -> Health:
-    """Asks Stripe about the endpoint, in one request."""
+    """The account's health now. Asks Stripe about the endpoint, in one request."""
     with services.db.read() as session:
         seen, reconciled = _last_event(session, account), _last_reconciled(session, account)
     faults: tuple[str, ...] = ()
@@ -89,14 +89,14 @@ def endpoint_faults(services: Services, account: Account) -> tuple[str, ...]:
 
 def _faults(ours: list[WebhookEndpoint], wanted: set[str]) -> tuple[str, ...]:
     faults = []
-    endpoint, heard = ours[0], set(ours[0].events)
+    endpoint, subscribed = ours[0], set(ours[0].events)
     if len(ours) > 1:
         faults.append(f"Stripe has {len(ours)} webhook endpoints with our address; one is enough.")
     if endpoint.status != "enabled":
         faults.append("The webhook endpoint is switched off at Stripe.")
-    if lacking := sorted(wanted - heard if "*" not in heard else ()):
-        faults.append(f"The webhook endpoint does not send {', '.join(lacking)}.")
-    if extra := sorted(heard - set(event_types.OF_THE_PLATFORM)):
+    if missing := sorted(wanted - subscribed if "*" not in subscribed else ()):
+        faults.append(f"The webhook endpoint does not send {', '.join(missing)}.")
+    if extra := sorted(subscribed - set(event_types.OF_THE_PLATFORM)):
         faults.append(f"The webhook endpoint sends more than is needed: {', '.join(extra)}.")
     if endpoint.api_version != API_VERSION:
         has = endpoint.api_version or "the account's own version"
@@ -105,10 +105,10 @@ def _faults(ours: list[WebhookEndpoint], wanted: set[str]) -> tuple[str, ...]:
 
 
 def replace_endpoint(services: Services, account: Account, actor: str) -> None:
-    """Have one right endpoint at Stripe for an account with its own key; old ones of ours go.
+    """Make a new webhook endpoint at Stripe for an account with its own key, and remove old ones.
 
-    The new one is made and its secret stored before an old one is removed, so that no event is
-    lost on the way. Raises StripeRejected, StripeAccessLost, StripeUnavailable.
+    The new one's secret is stored before an old one is removed, so that no event is lost.
+    Raises StripeRejected, StripeAccessLost, StripeUnavailable.
     """
     url = endpoint_url(services, account)
     endpoint_id, secret = services.stripe(account).create_webhook_endpoint(
@@ -127,4 +127,4 @@ def replace_endpoint(services: Services, account: Account, actor: str) -> None:
             Subject(f"account:{account.id}", account_id=account.id),
             actor=actor,
         )
-    remove_endpoints(services, account, but=endpoint_id)
+    remove_endpoints(services, account, keep=endpoint_id)

@@ -1,7 +1,7 @@
-"""A key before it is stored: is it one, of which account, and does it fit?
+"""Checks a key before it is stored: is it a key, for which mode, and what is it allowed?
 
-Everything is asked of Stripe with the key itself, and nothing is kept. What is wrong is said in one
-sentence with the way out; the key is in none of them.
+Stripe is asked with the key itself, and nothing is stored. What is wrong is said in one sentence
+that also says what to do; no sentence quotes the key.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from recover.services import Services
 from recover.stripe_api.gateway import StripeAccount
 from recover.stripe_api.key_permissions import NEEDED, NOT_NEEDED, Permission
 
-FORM = re.compile(r"(sk|rk)_(live|test)_\w{8,}")
-SAID = re.compile(r"'(?:rak_)?([a-z0-9_]+_(?:read|write))'")
+KEY_FORMAT = re.compile(r"(sk|rk)_(live|test)_\w{8,}")
+PERMISSION_NAME = re.compile(r"'(?:rak_)?([a-z0-9_]+_(?:read|write))'")
 
 # What people paste by mistake, by its beginning.
-NOT_A_KEY = {
+MISTAKEN_FOR_KEYS = {
     "pk_": "This is a publishable key. Recover needs the secret one beside it: it begins with rk_.",
     "whsec_": "This is a webhook's signing secret, not a key. A restricted key begins with rk_.",
     "acct_": "This is the id of an account, not a key. A restricted key begins with rk_.",
@@ -35,15 +35,15 @@ class KeyRefused(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """``said``: Stripe's own name of what it wants, where that is not the row's."""
+    """``stripe_names``: what Stripe calls the permission, if not by its usual slug."""
 
     permission: Permission
-    said: str = ""
+    stripe_names: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How a key fits. ``full``: an unrestricted key, which may do everything."""
+    """Which permissions a key lacks or need not have. ``full``: an unrestricted key."""
 
     missing: tuple[Missing, ...]
     excess: tuple[Permission, ...] = ()
@@ -55,28 +55,28 @@ class Fit:
 
 
 def check(services: Services, key: str, *, livemode: bool | None = None) -> Fit:
-    """What the key lacks and what it has too much of; about twenty requests, which change nothing.
+    """Compare a key's permissions with those needed, by about twenty requests that change nothing.
 
-    ``livemode``: the mode that is wanted; None takes the key's. Raises KeyRefused, and
+    ``livemode``: the mode that is wanted; None accepts either. Raises KeyRefused, and
     StripeUnavailable where Stripe could not be asked.
     """
-    _looks_right(services, key, livemode)
+    _require_plausible(services, key, livemode)
     account = services.gateway.account(key)
     try:
-        missing = tuple(found for one in NEEDED if (found := _lacks(account, one)))
+        missing = tuple(found for one in NEEDED if (found := _missing(account, one)))
         if key.startswith("sk_"):
             return Fit(missing, full=True)
         excess = tuple(one for one in NOT_NEEDED if not account.missing_permission(one.probe))
     except StripeAccessLost as refused:
-        raise KeyRefused(_unusable(refused)) from None
+        raise KeyRefused(_why_refused(refused)) from None
     return Fit(missing, excess)
 
 
-def _looks_right(services: Services, key: str, livemode: bool | None) -> None:
-    for beginning, words in NOT_A_KEY.items():
+def _require_plausible(services: Services, key: str, livemode: bool | None) -> None:
+    for beginning, refusal in MISTAKEN_FOR_KEYS.items():
         if key.startswith(beginning):
-            raise KeyRefused(words)
-    if not FORM.fullmatch(key):
+            raise KeyRefused(refusal)
+    if not KEY_FORMAT.fullmatch(key):
         raise KeyRefused(
             "This is not a key of Stripe's. A restricted key begins with rk_live_ or rk_test_;"
             " copy all of it."
@@ -94,15 +94,15 @@ def _looks_right(services: Services, key: str, livemode: bool | None) -> None:
         )
 
 
-def _lacks(account: StripeAccount, permission: Permission) -> Missing | None:
+def _missing(account: StripeAccount, permission: Permission) -> Missing | None:
     for probe in permission.probes:
-        if words := account.missing_permission(probe):
-            names = SAID.findall(words)
+        if refusal := account.missing_permission(probe):
+            names = PERMISSION_NAME.findall(refusal)
             return Missing(permission, ", ".join(n for n in names if n != permission.slug))
     return None
 
 
-def _unusable(refused: StripeAccessLost) -> str:
+def _why_refused(refused: StripeAccessLost) -> str:
     if refused.code == "api_key_expired":
         return "Stripe says that this key was revoked or has expired. Make a new one and paste it."
     return (

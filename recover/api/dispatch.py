@@ -138,9 +138,9 @@ def _perform_once(operation: Operation, call: Call) -> Response:
         return _perform(operation, call)
     if (
         not re.fullmatch(IDEMPOTENCY_KEY.rstrip("$"), key)
-        or len(key) > idempotency_keys.LONGEST_KEY
+        or len(key) > idempotency_keys.MAX_KEY_LENGTH
     ):
-        text = f"must be 1 to {idempotency_keys.LONGEST_KEY} printable ASCII characters"
+        text = f"must be 1 to {idempotency_keys.MAX_KEY_LENGTH} printable ASCII characters"
         raise Problem("invalid", errors=[FieldError("header", KEY, text)])
     token_id = call.holder.token_id
     asked = idempotency_keys.fingerprint(request.method, request.path, request.get_data(cache=True))

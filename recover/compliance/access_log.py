@@ -1,4 +1,4 @@
-"""Who looked at whose data: one entry for each person, case and hour, however often they look."""
+"""Who looked at whose data: one audit log entry for each person, case and hour."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ VIEW, SEARCH = "view", "search"
 
 
 def note_view(services: Services, actor: str, case: RecoveryCase) -> None:
-    """Somebody (a user, a token) was shown a case, with the customer's name and address."""
-    if _noted(services, AuditLogEntry.case_id == case.id, actor, VIEW):
+    """Note that ``actor`` (a user, a token) saw a case with the customer's name and address."""
+    if _already_noted(services, AuditLogEntry.case_id == case.id, actor, VIEW):
         return
     with services.db.begin() as session:
         reason = "Looked at the case, with the customer's name and address."
@@ -30,11 +30,11 @@ def note_view(services: Services, actor: str, case: RecoveryCase) -> None:
 
 
 def note_search(services: Services, actor: str, company_id: int) -> None:
-    """Somebody searched among the customers of a company.
+    """Note that somebody searched a company's customers.
 
-    What they typed is not kept: it may name a person, and an erasure could not find it here.
+    The search text is not stored: it may name a person, and an erasure could not find it here.
     """
-    if _noted(services, AuditLogEntry.chain == f"company:{company_id}", actor, SEARCH):
+    if _already_noted(services, AuditLogEntry.chain == f"company:{company_id}", actor, SEARCH):
         return
     with services.db.begin() as session:
         audit_log.write(
@@ -48,9 +48,9 @@ def note_search(services: Services, actor: str, company_id: int) -> None:
 
 
 def note_audit_log_read(services: Services, actor: str, company_id: int) -> None:
-    """Somebody read the company's record, whose words may name its customers."""
+    """Note that somebody read the company's audit log, whose words may name customers."""
     mine = (AuditLogEntry.chain == f"company:{company_id}") & (AuditLogEntry.about == "record")
-    if _noted(services, mine, actor, VIEW):
+    if _already_noted(services, mine, actor, VIEW):
         return
     with services.db.begin() as session:
         audit_log.write(
@@ -63,8 +63,8 @@ def note_audit_log_read(services: Services, actor: str, company_id: int) -> None
         )
 
 
-def _noted(services: Services, where: ColumnElement[bool], actor: str, verb: str) -> bool:
-    """One look at an index: this hour has its line already."""
+def _already_noted(services: Services, where: ColumnElement[bool], actor: str, verb: str) -> bool:
+    """Whether this hour has such an entry already."""
     hour = services.now().replace(minute=0, second=0, microsecond=0)
     query = select(AuditLogEntry.id).where(
         where, AuditLogEntry.actor == actor, AuditLogEntry.verb == verb, AuditLogEntry.at >= hour

@@ -1,4 +1,4 @@
-"""Emptying what names a person: one statement a table, in the caller's transaction.
+"""Emptying the columns that name a person: one statement a table, in the caller's transaction.
 
 Amounts, dates, outcomes and Stripe's ids stay: the ledger and the figures are sums over them.
 """
@@ -18,7 +18,7 @@ from recover.models import AuditLogEntry, CardUpdate, Link, Message, MessageStat
 
 @dataclass(frozen=True, slots=True)
 class Emptied:
-    """How many rows lost what named somebody."""
+    """How many rows were emptied. The names of the fields are stored in audit log entries."""
 
     cases: int = 0
     messages: int = 0
@@ -46,23 +46,26 @@ class Where:
 
 
 def of_customer(account_id: int, customer_id: str) -> Where:
-    """All there is about one customer."""
+    """All rows about one customer."""
 
-    def theirs(table: Any) -> ColumnElement[bool]:
+    def of_them(table: Any) -> ColumnElement[bool]:
         return and_(table.account_id == account_id, table.stripe_customer_id == customer_id)
 
-    return Where(theirs(RecoveryCase), theirs(Message), theirs(Link), theirs(AuditLogEntry))
+    return Where(of_them(RecoveryCase), of_them(Message), of_them(Link), of_them(AuditLogEntry))
 
 
 def empty(session: Session, where: Where, now: datetime) -> Emptied:
-    """Cases first: whoever works on one holds its row, and what they write is seen after that."""
-    cases = (RecoveryCase, where.cases, RecoveryCase.erased_at.is_(None), _case(now))
-    messages = (Message, where.messages, _names_somebody(), _message())
+    """Empty the rows. Returns how many changed.
+
+    Cases come first: a worker on a case holds its row, and whatever it writes is seen after that.
+    """
+    cases = (RecoveryCase, where.cases, RecoveryCase.erased_at.is_(None), _empty_case(now))
+    messages = (Message, where.messages, _names_somebody(), _empty_message())
     links = (Link, where.links, Link.revoked_at.is_(None), {"revoked_at": now})
-    lines = (AuditLogEntry, where.lines, AuditLogEntry.salt != "", _words())
-    done = [_update(session, *one) for one in (cases, messages, links, lines)]
-    theirs = CardUpdate.link_id.in_(select(Link.id).where(where.links))
-    _update(session, CardUpdate, theirs, CardUpdate.origin_hash != "", {"origin_hash": ""})
+    lines = (AuditLogEntry, where.lines, AuditLogEntry.salt != "", _empty_words())
+    done = [_rows_updated(session, *one) for one in (cases, messages, links, lines)]
+    of_links = CardUpdate.link_id.in_(select(Link.id).where(where.links))
+    _rows_updated(session, CardUpdate, of_links, CardUpdate.origin_hash != "", {"origin_hash": ""})
     return Emptied(*done)
 
 
@@ -74,9 +77,9 @@ def note_erasure(
     now: datetime,
     actor: str,
 ) -> None:
-    """A line that says how many others lost their words, and names nobody.
+    """Write the audit log entry that says how many rows were emptied, and names nobody.
 
-    Without it the verification of the audit log would find a fault.
+    Without it the verification of the audit log would report the emptied entries.
     """
     audit_log.write(
         session,
@@ -89,7 +92,7 @@ def note_erasure(
     )
 
 
-def _case(now: datetime) -> dict[str, Any]:
+def _empty_case(now: datetime) -> dict[str, Any]:
     return {
         "customer_name": "",
         "customer_email": "",
@@ -104,9 +107,9 @@ def _names_somebody() -> ColumnElement[bool]:
     return (Message.to_email != "") | (Message.subject != "")
 
 
-def _message() -> dict[str, Any]:
-    """A mail that waits is not sent any more; one under way ends as it ends."""
-    still = case(
+def _empty_message() -> dict[str, Any]:
+    """A pending mail is skipped; one that is being sent keeps its status."""
+    status = case(
         (Message.status == MessageStatus.PENDING, MessageStatus.SKIPPED), else_=Message.status
     )
     return {
@@ -115,21 +118,21 @@ def _message() -> dict[str, Any]:
         "details": {},
         "reason": "",
         "error": "",
-        "status": still,
+        "status": status,
     }
 
 
-def _words() -> dict[str, Any]:
+def _empty_words() -> dict[str, Any]:
     return {"reason": "", "details": null(), "salt": ""}
 
 
-def _update(
+def _rows_updated(
     session: Session,
     table: Any,
     where: ColumnElement[bool],
-    full: ColumnElement[bool],
+    not_empty: ColumnElement[bool],
     values: dict[str, Any],
 ) -> int:
-    statement = update(table).where(where, full).values(**values)
+    statement = update(table).where(where, not_empty).values(**values)
     done = session.execute(statement, execution_options={"synchronize_session": False})
     return int(done.rowcount)  # type: ignore[attr-defined]

@@ -35,21 +35,23 @@ COLUMNS = (
 """Everything the chain is made of, so that an export can be verified without us."""
 
 ROWS_AT_ONCE = 1000
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would carry out
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would carry out
 
 
 def export(
-    db: Database, chains: Sequence[str], form: str, since: datetime | None = None
+    db: Database, chains: Sequence[str], format_: str, since: datetime | None = None
 ) -> Iterator[str]:
-    """Text, some lines at a time: oldest first within each chain. ``form`` is jsonl or csv."""
-    if form == "csv":
-        yield _csv([COLUMNS])
+    """Text, some lines at a time: oldest first within each chain. ``format_`` is jsonl or csv."""
+    if format_ == "csv":
+        yield _as_csv([COLUMNS])
     for chain in chains:
         for rows in _batches(db, chain, since):
-            if form == "csv":
-                yield _csv([[_cell(value) for value in _values(row).values()] for row in rows])
+            if format_ == "csv":
+                yield _as_csv(
+                    [[_safe_cell(value) for value in _as_dict(row).values()] for row in rows]
+                )
             else:
-                yield "".join(json.dumps(_values(row)) + "\n" for row in rows)
+                yield "".join(json.dumps(_as_dict(row)) + "\n" for row in rows)
 
 
 def _batches(db: Database, chain: str, since: datetime | None) -> Iterator[Sequence[AuditLogEntry]]:
@@ -67,19 +69,19 @@ def _batches(db: Database, chain: str, since: datetime | None) -> Iterator[Seque
         yield rows
 
 
-def _values(row: AuditLogEntry) -> dict[str, object]:
+def _as_dict(row: AuditLogEntry) -> dict[str, object]:
     values = {name: getattr(row, name) for name in COLUMNS}
     return values | {"at": row.at.isoformat(timespec="microseconds")}
 
 
-def _cell(value: object) -> object:
+def _safe_cell(value: object) -> object:
     """Words that came from elsewhere must not become formulas in a spreadsheet."""
     if isinstance(value, dict):
         return json.dumps(value)
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
 
 
-def _csv(rows: Sequence[Sequence[object]]) -> str:
+def _as_csv(rows: Sequence[Sequence[object]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()

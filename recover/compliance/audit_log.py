@@ -1,9 +1,9 @@
 """The audit log: one entry for each act, with the reason in the words of whoever decided it.
 
-A line is written in the transaction of the act itself, and chained a moment later by `seal`, so
-that no act waits for the end of a chain. From then on any change to it shows. Only one change is
-lawful: `reason`, `details` and `salt` of a person who asked for it are emptied, while their digest,
-which the chain covers, stays.
+An entry is written in the transaction of the act itself, and hashed into its chain a moment later
+by `seal`, so that no act waits for a chain's lock. From then on any change to it is detected. Only
+one change is allowed: when a person is erased, `reason`, `details` and `salt` are emptied; their
+digest, which is what the chain covers, stays.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ STRIPE: Final = "stripe"
 SUBSCRIBER: Final = "subscriber"
 COMMAND: Final = "command"  # somebody at the installation's command line
 INSTALLATION: Final = "installation"  # the chain of what belongs to no company
-ERASE: Final = "erase"  # the verb of lines that say how many others lost their words
-BATCH = 2000
+ERASE: Final = "erase"  # the verb of entries that say how many others were emptied
+ENTRIES_AT_ONCE = 2000
 
 
 class SealedColumns(Protocol):
-    """What the chain covers of a line, beside the hash of the line before."""
+    """The columns of an entry that its hash covers, with the hash of the entry before."""
 
     @property
     def id(self) -> int: ...
@@ -78,7 +78,7 @@ def note_customer(
     customer_id: str,
     case_id: int | None = None,
 ) -> None:
-    """Add a line about an account's customer, and about their case where it is about one."""
+    """Write an entry about an account's customer, and about their case if ``case_id`` is given."""
     write(
         session,
         verb,
@@ -96,7 +96,7 @@ def note_customer(
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a line is about, such as case:1 or setting:mode, and whose it is."""
+    """What an entry is about, such as case:1 or setting:mode, and to whom it belongs."""
 
     about: str
     account_id: int | None = None
@@ -115,13 +115,13 @@ def write(
     actor: str,
     details: Mapping[str, Any] | None = None,
 ) -> AuditLogEntry:
-    """Add a line to the chain of the account, else of the company, else of the installation.
+    """Write an entry for the chain of the account, else of the company, else of the installation.
 
     ``details`` must be JSON, such as {"before": ..., "after": ...}; never a secret.
     """
     salt = token_hex(16)
     entry = AuditLogEntry(
-        chain=_chain(subject.account_id, subject.company_id),
+        chain=_chain_of(subject.account_id, subject.company_id),
         account_id=subject.account_id,
         company_id=subject.company_id,
         case_id=subject.case_id,
@@ -139,46 +139,49 @@ def write(
     return entry
 
 
-def _chain(account_id: int | None, company_id: int | None) -> str:
+def _chain_of(account_id: int | None, company_id: int | None) -> str:
     if account_id is not None:
         return f"account:{account_id}"
     return INSTALLATION if company_id is None else f"company:{company_id}"
 
 
 def digest(salt: str, reason: str, details: Mapping[str, Any]) -> str:
-    """What the chain knows of the words: 64 hex digits."""
-    return _hashed([salt, reason, details])
+    """SHA-256 of an entry's words, in hex: all that the chain holds of them."""
+    return _canonical_sha256([salt, reason, details])
 
 
-def entry_hash(before: str, line: SealedColumns, seq: int) -> str:
-    """The hash of a line at its place in the chain, after the line whose hash is ``before``."""
-    at = line.at.astimezone(UTC).isoformat(timespec="microseconds")
-    return _hashed(
+def entry_hash(previous_hash: str, entry: SealedColumns, seq: int) -> str:
+    """SHA-256 in hex of the entry number ``seq`` of a chain, after one with ``previous_hash``."""
+    at = entry.at.astimezone(UTC).isoformat(timespec="microseconds")
+    return _canonical_sha256(
         [
-            before,
-            line.chain,
+            previous_hash,
+            entry.chain,
             seq,
-            line.id,
+            entry.id,
             at,
-            line.actor,
-            line.verb,
-            line.about,
-            line.account_id,
-            line.company_id,
-            line.case_id,
-            line.stripe_customer_id,
-            line.digest,
+            entry.actor,
+            entry.verb,
+            entry.about,
+            entry.account_id,
+            entry.company_id,
+            entry.case_id,
+            entry.stripe_customer_id,
+            entry.digest,
         ]
     )
 
 
-def _hashed(values: Any) -> str:
+def _canonical_sha256(values: Any) -> str:
     text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return sha256(text.encode()).hexdigest()
 
 
 def seal(db: Database) -> int:
-    """Chain every line that is not chained yet. How many. Harmless to repeat or to run twice."""
+    """Hash every unsealed entry into its chain. Returns how many.
+
+    Harmless to repeat, and to run in two processes at once.
+    """
     waiting = select(AuditLogEntry.chain).where(AuditLogEntry.seq.is_(None)).distinct()
     with db.read() as session:
         chains = list(session.scalars(waiting))
@@ -190,7 +193,7 @@ def _seal(db: Database, chain: str) -> int:
     try:
         while sealed := _seal_batch(db, chain):
             count += sealed
-    except IntegrityError:  # its head is gone or set back; no other chain has to wait for that
+    except IntegrityError:  # its head is gone or was set back; the other chains go on
         log.error("the audit log of %s cannot be sealed: recover record verify says why", chain)  # noqa: TRY400 - a trace would show the rows
     return count
 
@@ -211,15 +214,15 @@ SEALED = (
 
 
 def _seal_batch(db: Database, chain: str) -> int:
-    """The next lines in the order of their ids, under the lock of the chain's head."""
+    """Seal the next entries in the order of their ids, under the lock of the chain's head."""
     unsealed = select(*SEALED).where(AuditLogEntry.chain == chain, AuditLogEntry.seq.is_(None))
     with db.begin() as session:
         session.execute(db.insert_ignoring_duplicates(AuditLogHead).values(chain=chain, seq=0))
         head = session.get_one(AuditLogHead, chain, with_for_update=True)
         rows = []
-        for line in session.execute(unsealed.order_by(AuditLogEntry.id).limit(BATCH)):
-            head.seq, head.hash = head.seq + 1, entry_hash(head.hash, line, head.seq + 1)
-            rows.append({"id": line.id, "seq": head.seq, "hash": head.hash})
+        for entry in session.execute(unsealed.order_by(AuditLogEntry.id).limit(ENTRIES_AT_ONCE)):
+            head.seq, head.hash = head.seq + 1, entry_hash(head.hash, entry, head.seq + 1)
+            rows.append({"id": entry.id, "seq": head.seq, "hash": head.hash})
         if rows:
             session.execute(update(AuditLogEntry), rows)
     return len(rows)

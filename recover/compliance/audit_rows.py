@@ -1,7 +1,7 @@
 """Entries of the audit log as they are stored, and whether each is still what was written.
 
-Whatever stands in the table may have been tampered with, so columns are read raw, and held to the
-byte: another spelling of the same value was not written by us.
+The table may have been tampered with. So columns are read raw and compared byte for byte: another
+spelling of the same value was not written by Recover.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from recover.models import AuditLogEntry
 ROWS_AT_ONCE = 2000
 
 
-class Broken(Exception):
-    """The line does not hold. The text says why."""
+class EntryBroken(Exception):
+    """The entry is not what was sealed. The text says why."""
 
 
 class RawEntry(NamedTuple):
-    """A line as it is stored; ``details`` is JSON text, ``at`` text on SQLite."""
+    """An entry as it is stored; ``details`` is JSON text, ``at`` is text on SQLite."""
 
     id: int
     chain: str
@@ -59,39 +59,41 @@ COLUMNS = [
 
 
 def raw_entries(session: Session, *conditions: ColumnElement[bool]) -> Iterator[Sequence[RawEntry]]:
-    """The lines in the order of the chain, unsealed ones in that of their ids, some at a time."""
+    """The entries in the order of the chain, unsealed ones by id, in batches."""
     query = select(*COLUMNS).where(*conditions).order_by(AuditLogEntry.seq, AuditLogEntry.id)
-    found = session.execute(query.execution_options(yield_per=ROWS_AT_ONCE))
-    for rows in found.partitions(ROWS_AT_ONCE):
-        yield [RawEntry._make(row) for row in rows]
+    batches = session.execute(query.execution_options(yield_per=ROWS_AT_ONCE))
+    for batch in batches.partitions(ROWS_AT_ONCE):
+        yield [RawEntry._make(entry) for entry in batch]
 
 
-def checked_hash(before: str, row: RawEntry) -> str:
-    """The line's hash, if its words and all its columns are what was sealed. Raises Broken."""
-    line = row._replace(at=time_of(row.at))
-    if not row.erased:
-        check_words(row)
-    if audit_log.entry_hash(before, line, row.seq) != row.hash:
-        raise Broken("it is not what was sealed: a column was changed, or the line before it was")
-    return str(row.hash)
+def checked_hash(previous_hash: str, entry: RawEntry) -> str:
+    """The hash of an unchanged entry. Raises EntryBroken if its words or columns were changed."""
+    with_time = entry._replace(at=time_of(entry.at))
+    if not entry.erased:
+        check_words(entry)
+    if audit_log.entry_hash(previous_hash, with_time, entry.seq) != entry.hash:
+        raise EntryBroken(
+            "it is not what was sealed: a column was changed, or the line before it was"
+        )
+    return str(entry.hash)
 
 
-def check_words(row: RawEntry) -> None:
-    details = _json(row.details)
-    if not row.salt or details is None:
-        raise Broken("its words are erased only in part")
-    if audit_log.digest(row.salt, row.reason, details) != row.digest:
-        raise Broken("its words (reason, details or salt) no longer fit their digest")
+def check_words(entry: RawEntry) -> None:
+    details = _parsed_details(entry.details)
+    if not entry.salt or details is None:
+        raise EntryBroken("its words are erased only in part")
+    if audit_log.digest(entry.salt, entry.reason, details) != entry.digest:
+        raise EntryBroken("its words (reason, details or salt) no longer fit their digest")
 
 
-def _json(text: str | None) -> Any:
-    """Held to the byte: another spelling of the same words was not written by us."""
+def _parsed_details(text: str | None) -> Any:
+    """``details`` as a value. Raises EntryBroken if the text is not exactly as written."""
     try:
         value = json.loads(text or "null")
     except ValueError:
-        raise Broken("its details cannot be read") from None
+        raise EntryBroken("its details cannot be read") from None
     if text is not None and json.dumps(value) != text:
-        raise Broken("its details are not spelt as they were written")
+        raise EntryBroken("its details are not spelt as they were written")
     return value
 
 
@@ -101,21 +103,21 @@ def time_of(raw: Any) -> datetime:
     try:
         at = datetime.fromisoformat(raw)
     except (TypeError, ValueError):
-        raise Broken("its time cannot be read") from None
+        raise EntryBroken("its time cannot be read") from None
     if at.isoformat(" ", "microseconds") != raw:
-        raise Broken("its time is not spelt as it was written")
+        raise EntryBroken("its time is not spelt as it was written")
     return at.replace(tzinfo=UTC)
 
 
 def time_if_any(raw: Any) -> datetime | None:
     try:
         return time_of(raw)
-    except Broken:
+    except EntryBroken:
         return None
 
 
-def erased_entries_claimed(row: RawEntry) -> int:
-    """How many lines an erasure says it has emptied."""
-    if row.verb != audit_log.ERASE or row.erased:
+def erased_entries_claimed(entry: RawEntry) -> int:
+    """How many entries an erasure says it has emptied; 0 for every other entry."""
+    if entry.verb != audit_log.ERASE or entry.erased:
         return 0
-    return int(json.loads(row.details or "{}").get("lines", 0))
+    return int(json.loads(entry.details or "{}").get("lines", 0))

@@ -1,7 +1,7 @@
 """A person asks to be erased, or for a copy of what is kept about them.
 
-Erasing empties what names them, cancels their open mails, switches off their links and ends all
-mail to them. The ledger, the figures and the chain of the audit log stay as they were.
+Erasing empties what names them, cancels their pending mails, revokes their links and suppresses
+all further mail. The ledger, the figures and the chain of the audit log stay as they were.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who is meant: as one or more of a company's customers, under these addresses."""
+    """A person as one or more of a company's customers, with their addresses."""
 
     company_id: int
     customers: tuple[Customer, ...]
@@ -54,42 +54,42 @@ class Person:
 
 
 def find(session: Session, company_id: int, who: str) -> Person | None:
-    """By a customer's id (``cus_...``) or a mail address. None where nothing is kept about them."""
+    """Find by a customer's id (``cus_...``) or a mail address. None if nothing is stored."""
     accounts = list(session.scalars(select(Account.id).where(Account.company_id == company_id)))
     customers = tuple(
         sorted(
             {
                 Customer(*row)
                 for table, address in ((RecoveryCase, "customer_email"), (Message, "to_email"))
-                for row in session.execute(_customers(table, address, accounts, who))
+                for row in session.execute(_matching_customers(table, address, accounts, who))
             },
             key=lambda one: (one.account_id, one.stripe_customer_id),
         )
     )
     if not customers:
         return None
-    states = [state for one in customers for state in session.scalars(_states(one))]
-    mails = sum(session.scalar(_mails(one)) or 0 for one in customers)
-    addresses = sorted({text for one in customers for text in _addresses(session, one)})
+    states = [state for one in customers for state in session.scalars(_case_states(one))]
+    mails = sum(session.scalar(_mail_count(one)) or 0 for one in customers)
+    addresses = sorted({text for one in customers for text in _addresses_of(session, one)})
     return Person(
         company_id, customers, tuple(addresses), len(states), states.count(CaseState.OPEN), mails
     )
 
 
-def _customers(table: Any, address: str, accounts: Sequence[int], who: str) -> Any:
+def _matching_customers(table: Any, address: str, accounts: Sequence[int], who: str) -> Any:
     column = getattr(table, address)
-    same = table.stripe_customer_id == who.strip()
+    matches = table.stripe_customer_id == who.strip()
     if "@" in who:
-        same = func.lower(column) == normal_email(who)
-    known = table.account_id.in_(accounts), table.stripe_customer_id != ""
-    return select(table.account_id, table.stripe_customer_id).where(same, *known).distinct()
+        matches = func.lower(column) == normal_email(who)
+    of_company = table.account_id.in_(accounts), table.stripe_customer_id != ""
+    return select(table.account_id, table.stripe_customer_id).where(matches, *of_company).distinct()
 
 
-def _states(one: Customer) -> Any:
+def _case_states(one: Customer) -> Any:
     return select(RecoveryCase.state).where(_belongs_to(RecoveryCase, one))
 
 
-def _mails(one: Customer) -> Any:
+def _mail_count(one: Customer) -> Any:
     return select(func.count(Message.id)).where(_belongs_to(Message, one))
 
 
@@ -99,7 +99,7 @@ def _belongs_to(table: Any, one: Customer) -> Any:
     )
 
 
-def _addresses(session: Session, one: Customer) -> set[str]:
+def _addresses_of(session: Session, one: Customer) -> set[str]:
     cases = select(RecoveryCase.customer_email).where(_belongs_to(RecoveryCase, one)).distinct()
     mails = select(Message.to_email).where(_belongs_to(Message, one)).distinct()
     return {
@@ -108,13 +108,13 @@ def _addresses(session: Session, one: Customer) -> set[str]:
 
 
 def erase(services: Services, company_id: int, who: str, *, actor: str) -> Emptied | None:
-    """Erase a person. None where nothing is kept about them. Harmless to repeat."""
+    """Erase a person. None if nothing is stored about them. Harmless to repeat."""
     now, done = services.now(), Emptied()
     with services.db.begin() as session:
         person = find(session, company_id, who)
         if person is None:
             return None
-        _write_no_more(session, services, person)
+        _suppress_mail(session, services, person)
         for account_id in sorted({one.account_id for one in person.customers}):
             emptied = Emptied()
             for one in person.customers:
@@ -126,8 +126,8 @@ def erase(services: Services, company_id: int, who: str, *, actor: str) -> Empti
     return done
 
 
-def _write_no_more(session: Session, services: Services, person: Person) -> None:
-    """To these customers, nor to these addresses, of which only a keyed hash is kept."""
+def _suppress_mail(session: Session, services: Services, person: Person) -> None:
+    """Suppress mail to the person's customers and addresses; of these only a hash is stored."""
     now = services.now()
     insert = services.db.insert_ignoring_duplicates
     company = session.get_one(Company, person.company_id, with_for_update=True)
@@ -144,12 +144,12 @@ def _write_no_more(session: Session, services: Services, person: Person) -> None
                 created_at=now,
             )
         )
-        stays = update(Suppression).where(_belongs_to(Suppression, one))
-        session.execute(stays.values(reason=SuppressionReason.ERASED))
+        permanent = update(Suppression).where(_belongs_to(Suppression, one))
+        session.execute(permanent.values(reason=SuppressionReason.ERASED))
 
 
-HIDDEN = {
-    "public_id",  # the key to a page of theirs
+LEFT_OUT = {
+    "public_id",  # opens a card page
     "hosted_invoice_url",
     "idempotency_key",
     "proposal",
@@ -158,13 +158,13 @@ HIDDEN = {
     "hash",
     "seq",
 }
-"""Columns that say nothing about the person, or that would open doors."""
+"""Columns that say nothing about the person, or that would give access to something."""
 
 
 def export_person(
     services: Services, company_id: int, who: str, *, actor: str
 ) -> dict[str, Any] | None:
-    """All that is kept about a person, as JSON. None where nothing is. Noted in the audit log."""
+    """All that is stored about a person, as JSON; None if nothing is. Noted in the audit log."""
     with services.db.begin() as session:
         person = find(session, company_id, who)
         if person is None:
@@ -183,11 +183,11 @@ def export_person(
         return {
             "asked_for": who,
             "addresses": list(person.addresses),
-            "customers": [_everything(session, one) for one in person.customers],
+            "customers": [_customer_data(session, one) for one in person.customers],
         }
 
 
-def _everything(session: Session, one: Customer) -> dict[str, Any]:
+def _customer_data(session: Session, one: Customer) -> dict[str, Any]:
     tables = {
         "cases": RecoveryCase,
         "messages": Message,
@@ -202,8 +202,8 @@ def _everything(session: Session, one: Customer) -> dict[str, Any]:
         for name, table in tables.items()
     }
     theirs = select(RecoveryCase.id).where(_belongs_to(RecoveryCase, one))
-    tries = select(Attempt).where(or_(Attempt.case_id.in_(theirs)))
-    found["attempts"] = [_as_json(row) for row in session.scalars(tries)]
+    attempts = select(Attempt).where(or_(Attempt.case_id.in_(theirs)))
+    found["attempts"] = [_as_json(row) for row in session.scalars(attempts)]
     return {
         "account_id": one.account_id,
         "stripe_customer_id": one.stripe_customer_id,
@@ -216,7 +216,7 @@ def _as_json(row: Any) -> dict[str, Any]:
     return {
         column.key: value.isoformat() if hasattr(value, "isoformat") else value
         for column in row.__table__.columns
-        if column.key not in HIDDEN
+        if column.key not in LEFT_OUT
         for value in [getattr(row, column.key)]
         if value not in (None, "", [], {})
     }

@@ -1,7 +1,7 @@
-"""Who was erased on request: customers by Stripe's id, addresses by a hash that only we can make.
+"""Who was erased on request: customers by Stripe's id, addresses by a keyed hash.
 
-The key of the hashes is the company's own and is kept sealed, so that it survives every change of
-keys, and so that the database alone does not tell whether an address is among them.
+The key of the hashes belongs to the company and is stored sealed. So it survives a change of the
+installation's keys, and the database alone does not show whether an address is among them.
 """
 
 from __future__ import annotations
@@ -33,17 +33,18 @@ def address_erased(session: Session, vault: Vault, account: Account, address: st
         return False
     query = select(ErasedAddress.id).where(
         ErasedAddress.company_id == company.id,
-        ErasedAddress.address_hash == _hash(vault.open(company.erasure_key_sealed), address),
+        ErasedAddress.address_hash
+        == _address_hash(vault.open(company.erasure_key_sealed), address),
     )
     return session.scalar(query) is not None
 
 
 def address_hash(vault: Vault, company: Company, address: str) -> str:
-    """What is kept of an erased address. Makes the company's key where it has none yet."""
+    """The hash stored for an erased address. Makes the company's key if it has none yet."""
     if not company.erasure_key_sealed:
         company.erasure_key_sealed = vault.seal(token_hex(32))
-    return _hash(vault.open(company.erasure_key_sealed), address)
+    return _address_hash(vault.open(company.erasure_key_sealed), address)
 
 
-def _hash(key: str, address: str) -> str:
+def _address_hash(key: str, address: str) -> str:
     return keyed_hash(key, HashPurpose.ERASED_ADDRESS, normal_email(address))

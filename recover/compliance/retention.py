@@ -1,7 +1,7 @@
 """How long a company keeps what names its customers: a number of days after their case has closed.
 
-Every night what is older is emptied, as on a person's request, but for the mail: a customer whose
-payment fails again is written to again.
+Every night older data is emptied as if the person had asked for it, except that mail is not
+suppressed: a customer whose payment fails again is written to again.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from recover.models import Account, AuditLogEntry, Company, Link, Message, Recov
 from recover.services import Services
 
 LEAST_DAYS, MOST_DAYS = 400, 3650
-"""A year's books are closed, and the time to dispute a charge is over, before 400 days are."""
+"""After 400 days a year's books are closed and no charge can be disputed any more."""
 
 CASES_AT_ONCE = 500
 REASON = "Older than the company keeps such things: names, addresses and words were emptied."
 
 
 def set_keep_days(services: Services, company_id: int, days: int | None, *, actor: str) -> None:
-    """Change how long; None: for good. Raises PermanentError outside of the bounds."""
+    """Set for how many days data is kept; None: for good. Raises PermanentError out of bounds."""
     if days is not None and not LEAST_DAYS <= days <= MOST_DAYS:
         raise PermanentError(
             f"Keep personal data for {LEAST_DAYS} to {MOST_DAYS} days: until then the books and"
@@ -49,7 +49,7 @@ def set_keep_days(services: Services, company_id: int, days: int | None, *, acto
 
 
 def due(session: Session, company: Company, now: datetime, days: int | None = None) -> Emptied:
-    """What would go if it ran now, with ``days`` instead of the company's own. Changes nothing."""
+    """What `run` would empty now, under ``days`` if given. Changes nothing."""
     days = days or company.keep_days
     total = Emptied()
     for account_id in _accounts(session, company.id) if days else []:
@@ -64,32 +64,32 @@ def due(session: Session, company: Company, now: datetime, days: int | None = No
                 session, AuditLogEntry, AuditLogEntry.case_id.in_(ids), AuditLogEntry.salt != ""
             ),
         )
-        loose = _loose(account_id, _cutoff(now, days or 0))
+        without_case = _without_case(account_id, _cutoff(now, days or 0))
         total += of_cases + Emptied(
             0,
-            _count(session, Message, loose.messages),
-            _count(session, Link, loose.links, Link.revoked_at.is_(None)),
-            _count(session, AuditLogEntry, loose.lines, AuditLogEntry.salt != ""),
+            _count(session, Message, without_case.messages),
+            _count(session, Link, without_case.links, Link.revoked_at.is_(None)),
+            _count(session, AuditLogEntry, without_case.lines, AuditLogEntry.salt != ""),
         )
     return total
 
 
 def run(services: Services, company_id: int) -> Emptied:
-    """Empty all that is due, some cases at a time. Harmless to repeat or to break off."""
+    """Empty all that is due, in batches. Harmless to repeat or to interrupt."""
     with services.db.read() as session:
         company = session.get_one(Company, company_id)
         accounts = _accounts(session, company_id) if company.keep_days else []
     total = Emptied()
     for account_id in accounts:
         cutoff = _cutoff(services.now(), company.keep_days or 0)
-        while done := _batch(services, account_id, cutoff):
+        while done := _empty_batch(services, account_id, cutoff):
             total += done
-        total += _empty(services, account_id, _loose(account_id, cutoff))
+        total += _empty_and_note(services, account_id, _without_case(account_id, cutoff))
     return total
 
 
 def companies(session: Session) -> Sequence[int]:
-    """Those that keep personal data for a limited time."""
+    """The ids of the companies that keep personal data for a limited time."""
     return session.scalars(select(Company.id).where(Company.keep_days.is_not(None))).all()
 
 
@@ -110,7 +110,7 @@ def _old_cases(account_id: int, cutoff: datetime) -> ColumnElement[bool]:
     )
 
 
-def _batch(services: Services, account_id: int, cutoff: datetime) -> Emptied:
+def _empty_batch(services: Services, account_id: int, cutoff: datetime) -> Emptied:
     old = select(RecoveryCase.id).where(_old_cases(account_id, cutoff)).limit(CASES_AT_ONCE)
     with services.db.read() as session:
         ids = list(session.scalars(old))
@@ -122,11 +122,11 @@ def _batch(services: Services, account_id: int, cutoff: datetime) -> Emptied:
         links=Link.case_id.in_(ids),
         lines=AuditLogEntry.case_id.in_(ids),
     )
-    return _empty(services, account_id, where)
+    return _empty_and_note(services, account_id, where)
 
 
-def _loose(account_id: int, cutoff: datetime) -> Where:
-    """What is about a customer and no case, such as the notice of a card that expires."""
+def _without_case(account_id: int, cutoff: datetime) -> Where:
+    """Rows about a customer but no case, such as the notice of a card that expires."""
     return Where(
         cases=false(),
         messages=and_(
@@ -142,7 +142,7 @@ def _loose(account_id: int, cutoff: datetime) -> Where:
     )
 
 
-def _empty(services: Services, account_id: int, where: Where) -> Emptied:
+def _empty_and_note(services: Services, account_id: int, where: Where) -> Emptied:
     with services.db.begin() as session:
         done = anonymization.empty(session, where, services.now())
         if done:

@@ -1,7 +1,7 @@
-"""Tokens of the API: random, shown once, kept as a hash, each with no more rights than it needs.
+"""API tokens: random, shown once, stored as a hash, each with no more rights than it needs.
 
-A token is of one company and one mode, so that a test token can never see live data. What it may
-do is said by its scopes; whose data it sees, by its company and, where it names one, its account.
+A token belongs to one company and one mode, so a test token never sees live data. Its scopes say
+what it may do; its company, and its account if it has one, say whose data it sees.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from recover.models import Account, ApiToken
 from recover.services import Services
 
 LIVE, TEST = "rcv_live_", "rcv_test_"
-LONGEST = 100  # of what is looked up at all
-USED_EVERY = timedelta(minutes=1)
-READ_NOTED_EVERY = timedelta(hours=1)
+MAX_LENGTH = 100  # characters; anything longer is refused without a query
+USED_AT_INTERVAL = timedelta(minutes=1)
+READ_NOTE_INTERVAL = timedelta(hours=1)
 
 SCOPES = {
     "cases:read": "See cases with their attempts, mails and history. Holds names and addresses.",
@@ -33,11 +33,11 @@ SCOPES = {
     "accounts:read": "See which Stripe accounts are connected.",
     "webhooks:manage": "Add, change and remove webhook endpoints, and read their log.",
 }
-"""Every right there is, and what it allows."""
+"""Every scope, and what it allows."""
 
 
 class TokenRefused(PermanentError):
-    """A token that opens nothing. The text says why; it never quotes the token."""
+    """A token that is not accepted. The text says why; it never quotes the token."""
 
 
 class TokenFault(PermanentError):
@@ -50,7 +50,7 @@ class TokenFault(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who is calling, and whose data they see: ``account_ids`` are all there is for them."""
+    """The token that calls, and whose data it sees: that of ``account_ids`` alone."""
 
     token_id: int
     name: str
@@ -75,19 +75,21 @@ def create(
     account_id: int | None = None,
     expires_at: datetime | None = None,
 ) -> tuple[ApiToken, str]:
-    """A new token, and the text that is shown this once. Raises TokenFault."""
+    """Make a token. Returns its row and its text, which is shown only now. Raises TokenFault."""
     now = services.now()
-    _check(name, scopes, expires_at, now)
+    _require_valid(name, scopes, expires_at, now)
     text = (LIVE if livemode else TEST) + token_hex(24)
     with services.db.begin() as session:
-        if account_id is not None and not _fits(session, account_id, company_id, livemode=livemode):
+        if account_id is not None and not _is_account_of(
+            session, account_id, company_id, livemode=livemode
+        ):
             raise TokenFault("account", "This company has no such account in this mode.")
         row = ApiToken(
             company_id=company_id,
             account_id=account_id,
             livemode=livemode,
             name=name.strip(),
-            token_hash=_hash(text),
+            token_hash=_token_hash(text),
             last4=text[-4:],
             scopes=[one for one in SCOPES if one in scopes],
             created_by=actor,
@@ -102,7 +104,9 @@ def create(
     return row, text
 
 
-def _check(name: str, scopes: Sequence[str], expires_at: datetime | None, now: datetime) -> None:
+def _require_valid(
+    name: str, scopes: Sequence[str], expires_at: datetime | None, now: datetime
+) -> None:
     if not name.strip() or len(name) > 100:  # noqa: PLR2004 - a name, not an essay
         raise TokenFault("name", "Name what the token is for, in up to 100 characters.")
     if not scopes:
@@ -113,13 +117,13 @@ def _check(name: str, scopes: Sequence[str], expires_at: datetime | None, now: d
         raise TokenFault("expires", "This moment is over already.")
 
 
-def _fits(session: Session, account_id: int, company_id: int, *, livemode: bool) -> bool:
+def _is_account_of(session: Session, account_id: int, company_id: int, *, livemode: bool) -> bool:
     account = session.get(Account, account_id)
     return bool(account and account.company_id == company_id and account.livemode == livemode)
 
 
 def revoke(services: Services, company_id: int, token_id: int, *, actor: str) -> bool:
-    """Make a token of this company useless from now on. False where there is no such token."""
+    """Revoke a token of this company. False if it has no such token."""
     now = services.now()
     with services.db.begin() as session:
         row = session.get(ApiToken, token_id, with_for_update=True)
@@ -132,27 +136,27 @@ def revoke(services: Services, company_id: int, token_id: int, *, actor: str) ->
 
 
 def of_company(session: Session, company_id: int) -> list[ApiToken]:
-    """The newest first."""
+    """The company's tokens, newest first."""
     query = select(ApiToken).where(ApiToken.company_id == company_id)
     return list(session.scalars(query.order_by(ApiToken.id.desc())))
 
 
 def state_of(row: ApiToken, now: datetime) -> str:
-    """In a word: active, expired or revoked."""
+    """active, expired or revoked."""
     if row.revoked_at is not None:
         return "revoked"
     return "expired" if row.expires_at is not None and row.expires_at <= now else "active"
 
 
 def holder(services: Services, text: str) -> Holder:
-    """Who presents this token; "" for none. Raises TokenRefused."""
+    """The holder of a token; ``text`` is "" if none was sent. Raises TokenRefused."""
     if not text:
         raise TokenRefused("Send a token in the header: Authorization: Bearer rcv_...")
-    if not text.startswith((LIVE, TEST)) or len(text) > LONGEST:
+    if not text.startswith((LIVE, TEST)) or len(text) > MAX_LENGTH:
         raise TokenRefused("This is no token of ours: they begin with rcv_live_ or rcv_test_.")
     now = services.now()
     with services.db.read() as session:
-        row = session.scalar(select(ApiToken).where(ApiToken.token_hash == _hash(text)))
+        row = session.scalar(select(ApiToken).where(ApiToken.token_hash == _token_hash(text)))
         if row is None:
             raise TokenRefused("This token is not known here.")
         if row.revoked_at is not None:
@@ -176,38 +180,38 @@ def _account_ids(session: Session, row: ApiToken) -> tuple[int, ...]:
 
 
 def _note_use(services: Services, row: ApiToken, now: datetime) -> None:
-    """To the minute: a busy token must not cost a write for each of its calls."""
-    if row.used_at is not None and now - row.used_at < USED_EVERY:
+    """Store when the token was used, to the minute: a busy token must not cost a write a call."""
+    if row.used_at is not None and now - row.used_at < USED_AT_INTERVAL:
         return
     with services.db.begin() as session:
         session.execute(update(ApiToken).where(ApiToken.id == row.id).values(used_at=now))
 
 
-def note_reading(services: Services, who: Holder, what: str) -> None:
-    """Note in the audit log, once an hour at most, that personal data was read: ``what``."""
+def note_reading(services: Services, caller: Holder, what: str) -> None:
+    """Note in the audit log, at most once an hour, that ``what`` (personal data) was read."""
     now = services.now()
-    due = ApiToken.read_noted_at.is_(None) | (ApiToken.read_noted_at <= now - READ_NOTED_EVERY)
+    due = ApiToken.read_noted_at.is_(None) | (ApiToken.read_noted_at <= now - READ_NOTE_INTERVAL)
     with services.db.read() as session:
-        if session.scalar(select(ApiToken.id).where(ApiToken.id == who.token_id, due)) is None:
+        if session.scalar(select(ApiToken.id).where(ApiToken.id == caller.token_id, due)) is None:
             return
-    mark = update(ApiToken).where(ApiToken.id == who.token_id, due).values(read_noted_at=now)
+    mark = update(ApiToken).where(ApiToken.id == caller.token_id, due).values(read_noted_at=now)
     with services.db.begin() as session:
         if session.scalar(mark.returning(ApiToken.id)) is None:
             return
-        reason = f"The API token {who.name} read {what}; not noted again for an hour."
-        about = f"api_token:{who.token_id}"
+        reason = f"The API token {caller.name} read {what}; not noted again for an hour."
+        about = f"api_token:{caller.token_id}"
         audit_log.write(
             session,
             "view",
             reason,
             now,
-            audit_log.Subject(about, company_id=who.company_id),
-            actor=who.actor,
+            audit_log.Subject(about, company_id=caller.company_id),
+            actor=caller.actor,
         )
 
 
-def _hash(text: str) -> str:
-    """The token is random enough that its plain hash cannot be turned back."""
+def _token_hash(text: str) -> str:
+    """SHA-256 in hex; a token has 192 random bits, so the hash needs no salt."""
     return sha256(text.encode()).hexdigest()
 
 

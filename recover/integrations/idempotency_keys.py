@@ -12,14 +12,17 @@ from sqlalchemy import delete, select
 from recover.models import IdempotentAnswer
 from recover.services import Services
 
-LONGEST_KEY = 255
+MAX_KEY_LENGTH = 255
 KEPT_FOR = timedelta(hours=24)
-UNDER_WAY = timedelta(minutes=2)  # then whoever worked on the first one is thought dead
+ABANDONED_AFTER = timedelta(minutes=2)  # then the worker on the first request is taken for dead
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """The first answer; or why there is none: ``differs``, ``under_way``."""
+class FirstAnswer:
+    """The answer to the first request; or why there is none.
+
+    ``differs``: the key came with another request; ``under_way``: the first is not finished.
+    """
 
     status: int = 0
     body: str = ""
@@ -31,12 +34,15 @@ def fingerprint(method: str, path: str, body: bytes) -> str:
     return sha256(json.dumps([method, path, body.decode(errors="replace")]).encode()).hexdigest()
 
 
-def begin(services: Services, token_id: int, key: str, request_hash: str) -> Kept | None:
-    """None: this is the first, go on and `finish`. Otherwise what became of the first."""
+def begin(services: Services, token_id: int, key: str, request_hash: str) -> FirstAnswer | None:
+    """None if this request is the first with its key: handle it, then call `finish`.
+
+    Otherwise what became of the first one.
+    """
     now = services.now()
     same = IdempotentAnswer.token_id == token_id, IdempotentAnswer.key == key
     stale = (IdempotentAnswer.created_at <= now - KEPT_FOR) | (
-        (IdempotentAnswer.status == 0) & (IdempotentAnswer.created_at <= now - UNDER_WAY)
+        (IdempotentAnswer.status == 0) & (IdempotentAnswer.created_at <= now - ABANDONED_AFTER)
     )
     insert = services.db.insert_ignoring_duplicates(IdempotentAnswer.__table__).values(
         token_id=token_id, key=key, request_hash=request_hash, created_at=now
@@ -47,12 +53,12 @@ def begin(services: Services, token_id: int, key: str, request_hash: str) -> Kep
             return None
         row = session.scalars(select(IdempotentAnswer).where(*same)).one()
     if row.request_hash != request_hash:
-        return Kept(differs=True)
-    return Kept(row.status, services.vault.open(row.body_sealed), under_way=row.status == 0)
+        return FirstAnswer(differs=True)
+    return FirstAnswer(row.status, services.vault.open(row.body_sealed), under_way=row.status == 0)
 
 
 def finish(services: Services, token_id: int, key: str, status: int, body: str) -> None:
-    """Keep the answer; where the fault was ours or Stripe's (5xx), forget it: a repeat may help."""
+    """Store the answer; after a 5xx (our fault or Stripe's) forget the key: a repeat may help."""
     same = IdempotentAnswer.token_id == token_id, IdempotentAnswer.key == key
     with services.db.begin() as session:
         if status >= 500:  # noqa: PLR2004 - HTTP's own bound
@@ -64,7 +70,7 @@ def finish(services: Services, token_id: int, key: str, status: int, body: str) 
 
 
 def forget(services: Services) -> int:
-    """Delete answers that are too old to be given again. How many."""
+    """Delete answers older than `KEPT_FOR`. Returns how many."""
     old = IdempotentAnswer.created_at <= services.now() - KEPT_FOR
     with services.db.begin() as session:
         gone = session.execute(delete(IdempotentAnswer).where(old).returning(IdempotentAnswer.id))

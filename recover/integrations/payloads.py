@@ -1,7 +1,7 @@
-"""Our rows as payloads for other programs: one shape for the API and for webhooks.
+"""Rows as payloads for other programs: one shape for the API and for webhooks.
 
-Field names follow Stripe's habits. Ids are strings: Stripe's own as they are, ours with a prefix
-that says of what. Amounts are in minor units, times RFC 3339 in UTC; what is not known is null.
+Field names follow Stripe's habits. Ids are strings: Stripe's unchanged, ours with a prefix for the
+kind of object. Amounts are in minor units, times RFC 3339 in UTC; what is not known is null.
 """
 
 from __future__ import annotations

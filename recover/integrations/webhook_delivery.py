@@ -1,8 +1,8 @@
-"""Delivering events: at least once, tried for three days; a slow endpoint holds up itself alone.
+"""Delivering webhook events: at least once, retried for three days.
 
-A round takes what is due, a few events of each endpoint, and sends to all endpoints side by side.
-An endpoint that did not answer at all rests, longer each time, so that its time-outs never fill a
-worker. What a killed worker held falls due again when its lease ends.
+A round takes what is due, a few events of each endpoint, and sends to all endpoints in parallel.
+An endpoint that does not answer at all rests, longer each time, so that a slow one delays no other.
+What a killed worker held is due again when its lease ends.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ BACK_OFF = (1, 5, 30, 120, 360, 720)  # minutes, by the event's failures so far
 REST = (0, 1, 2, 5, 15, 30)  # minutes, by the endpoint's attempts in a row without an answer
 SWITCH_OFF_AFTER = timedelta(days=5)  # of nothing but failures
 KEPT_FOR = timedelta(days=30)
-ENDPOINTS, EVENTS = 16, 20  # at most, in one round, and of each endpoint
+MAX_ENDPOINTS, MAX_EVENTS = 16, 20  # at most, in one round, and of each endpoint
 ROUND_SECONDS = 10.0  # after which no further event of an endpoint is begun
 
 
 def send_due(services: Services) -> int:
-    """One round. How many deliveries were tried."""
+    """Run one round. Returns how many deliveries were attempted."""
     claimed = claim(services)
     if not claimed:
         return 0
@@ -39,7 +39,7 @@ def send_due(services: Services) -> int:
 
 
 def claim(services: Services) -> list[tuple[WebhookEndpoint, list[Delivery]]]:
-    """Take what is due, the longest waiting endpoint first, its oldest event first."""
+    """Lease what is due: first the endpoint that waits longest, of each its oldest event first."""
     now = services.now()
     due = (Delivery.status == DeliveryStatus.PENDING, Delivery.due_at <= now)
     awake = or_(WebhookEndpoint.resting_until.is_(None), WebhookEndpoint.resting_until <= now)
@@ -49,18 +49,18 @@ def claim(services: Services) -> list[tuple[WebhookEndpoint, list[Delivery]]]:
         .where(*due, WebhookEndpoint.enabled, awake)
         .group_by(Delivery.endpoint_id)
         .order_by(func.min(Delivery.due_at))
-        .limit(ENDPOINTS)
+        .limit(MAX_ENDPOINTS)
     )
     with services.db.read() as session:
         endpoint_ids = list(session.scalars(waiting))
-    if not endpoint_ids:  # most rounds: no writer is kept waiting
+    if not endpoint_ids:  # most rounds; they need no write transaction
         return []
     found = []
     with services.db.begin() as session:
         for endpoint_id in endpoint_ids:
-            some = select(Delivery).where(*due, Delivery.endpoint_id == endpoint_id)
-            some = some.order_by(Delivery.due_at, Delivery.id).limit(EVENTS)
-            rows = list(session.scalars(some.with_for_update(skip_locked=True)))
+            due_rows = select(Delivery).where(*due, Delivery.endpoint_id == endpoint_id)
+            due_rows = due_rows.order_by(Delivery.due_at, Delivery.id).limit(MAX_EVENTS)
+            rows = list(session.scalars(due_rows.with_for_update(skip_locked=True)))
             for row in rows:
                 row.due_at = now + LEASE
             if rows:
@@ -69,13 +69,13 @@ def claim(services: Services) -> list[tuple[WebhookEndpoint, list[Delivery]]]:
 
 
 def _send_all(services: Services, endpoint: WebhookEndpoint, rows: list[Delivery]) -> int:
-    """One after the other, until one gets no answer or time is up; the others are given back."""
+    """Send one event after the other, until one gets no answer or time is up; release the rest."""
     deadline = time.monotonic() + ROUND_SECONDS
     for number, row in enumerate(rows, start=1):
         answer = _send(services, endpoint, row)
         _settle(services, row, answer)
         if not answer.status_code or time.monotonic() > deadline:
-            _give_back(services, rows[number:])
+            _release(services, rows[number:])
             return number
     return len(rows)
 
@@ -96,7 +96,7 @@ def _send(services: Services, endpoint: WebhookEndpoint, row: Delivery) -> Answe
 
 
 def _settle(services: Services, delivery: Delivery, answer: Answer) -> None:
-    """Log the try; the event is delivered, or waits, or is given up."""
+    """Store the attempt; the event is then delivered, put off or given up."""
     now = services.now()
     error = answer.error or ("" if answer.accepted else f"Answered {answer.status_code}.")
     with services.db.begin() as session:
@@ -116,8 +116,8 @@ def _settle(services: Services, delivery: Delivery, answer: Answer) -> None:
             row.status, row.delivered_at = DeliveryStatus.DELIVERED, now
             endpoint.failing_since, endpoint.unanswered, endpoint.resting_until = None, 0, None
         else:
-            _put_off(row, now)
-            _mark_trouble(endpoint, answer, error, now)
+            _back_off(row, now)
+            _note_failure(endpoint, answer, error, now)
             if endpoint.trouble and endpoint.enabled:
                 endpoint.enabled = False
                 audit_log.write(
@@ -132,14 +132,14 @@ def _settle(services: Services, delivery: Delivery, answer: Answer) -> None:
                 )
 
 
-def _put_off(row: Delivery, now: datetime) -> None:
+def _back_off(row: Delivery, now: datetime) -> None:
     row.due_at = now + timedelta(minutes=BACK_OFF[min(row.failures, len(BACK_OFF) - 1)])
     row.failures += 1
     if row.due_at > row.keep_trying_until:
         row.status = DeliveryStatus.GIVEN_UP
 
 
-def _mark_trouble(endpoint: WebhookEndpoint, answer: Answer, error: str, now: datetime) -> None:
+def _note_failure(endpoint: WebhookEndpoint, answer: Answer, error: str, now: datetime) -> None:
     endpoint.failing_since = endpoint.failing_since or now
     endpoint.unanswered = 0 if answer.status_code else endpoint.unanswered + 1
     rest = REST[min(endpoint.unanswered, len(REST) - 1)]
@@ -149,8 +149,8 @@ def _mark_trouble(endpoint: WebhookEndpoint, answer: Answer, error: str, now: da
         endpoint.trouble = f"Switched off after {days} days of failures. The last: {error}"[:255]
 
 
-def _give_back(services: Services, rows: list[Delivery]) -> None:
-    """They were not tried: no failure of theirs. The endpoint rests, and they with it."""
+def _release(services: Services, rows: list[Delivery]) -> None:
+    """Make deliveries that were not attempted due again, without counting a failure."""
     ids = [row.id for row in rows]
     with services.db.begin() as session:
         pending = Delivery.id.in_(ids), Delivery.status == DeliveryStatus.PENDING
@@ -158,7 +158,7 @@ def _give_back(services: Services, rows: list[Delivery]) -> None:
 
 
 def forget(services: Services) -> int:
-    """Delete events settled or made long ago, with their log. How many."""
+    """Delete events older than `KEPT_FOR` with their attempts. Returns how many events."""
     old = Delivery.created_at < services.now() - KEPT_FOR
     with services.db.begin() as session:
         ids = select(Delivery.id).where(old)

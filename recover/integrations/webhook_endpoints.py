@@ -1,4 +1,4 @@
-"""The company's own webhook endpoints: make, change, give another secret, remove."""
+"""The company's own webhook endpoints: create, change, rotate the secret, remove."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from recover.integrations.webhook_http import AddressRefused, check_url
 from recover.models import Account, Delivery, DeliveryStatus, WebhookEndpoint
 from recover.services import Services
 
-BOTH_SECRETS = timedelta(hours=24)  # how long the old secret signs too after a rotation
-MOST = 16  # endpoints of one account
+OLD_SECRET_LIFETIME = timedelta(hours=24)  # how long the old secret signs too after a rotation
+MAX_ENDPOINTS = 16  # endpoints of one account
 
 
 class EndpointFault(PermanentError):
-    """What was asked for cannot be. ``field`` names what is wrong: url, events or ""."""
+    """A request that cannot be fulfilled. ``field`` names what is wrong: url, events or ""."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -29,7 +29,7 @@ class EndpointFault(PermanentError):
 
 
 def check(services: Services, url: str, events: Sequence[str]) -> None:
-    """Raises EndpointFault for an address or for events that cannot be."""
+    """Raises EndpointFault for an address or events that are not allowed."""
     try:
         check_url(url, loopback=services.settings.rehearsing)
     except AddressRefused as error:
@@ -43,16 +43,21 @@ def check(services: Services, url: str, events: Sequence[str]) -> None:
 def create(
     services: Services, account: Account, url: str, events: Sequence[str], *, actor: str
 ) -> tuple[WebhookEndpoint, str]:
-    """A new endpoint and its signing secret, which is shown this once. Raises EndpointFault."""
+    """Make an endpoint. Returns its row and its secret, which is shown only now.
+
+    Raises EndpointFault.
+    """
     check(services, url, events)
     secret, now = _new_secret(), services.now()
     with services.db.begin() as session:
-        if len(of_account(session, account.id)) >= MOST:
-            raise EndpointFault("", f"There are {MOST} endpoints already; remove one first.")
+        if len(of_account(session, account.id)) >= MAX_ENDPOINTS:
+            raise EndpointFault(
+                "", f"There are {MAX_ENDPOINTS} endpoints already; remove one first."
+            )
         row = WebhookEndpoint(
             account_id=account.id,
             url=url,
-            events=_ordered(events),
+            events=_in_catalogue_order(events),
             secret_sealed=services.vault.seal(secret),
             created_at=now,
         )
@@ -71,12 +76,12 @@ def change(
     events: Sequence[str] | None = None,
     enabled: bool | None = None,
 ) -> WebhookEndpoint:
-    """What is None stays. Switching on forgets past trouble. Raises EndpointFault."""
+    """Change what is not None. Switching on clears earlier failures. Raises EndpointFault."""
     with services.db.begin() as session:
         row = session.get_one(WebhookEndpoint, endpoint.id, with_for_update=True)
         before = _as_details(row)
         row.url = row.url if url is None else url
-        row.events = row.events if events is None else _ordered(events)
+        row.events = row.events if events is None else _in_catalogue_order(events)
         check(services, row.url, row.events)
         row.enabled = row.enabled if enabled is None else enabled
         if enabled or url is not None:
@@ -90,11 +95,11 @@ def change(
 
 
 def rotate(services: Services, endpoint: WebhookEndpoint, *, actor: str) -> str:
-    """A new signing secret, shown this once. Events carry both signatures for a day."""
+    """Make a new signing secret, shown only now. The old one signs too for a day."""
     secret, now = _new_secret(), services.now()
     with services.db.begin() as session:
         row = session.get_one(WebhookEndpoint, endpoint.id, with_for_update=True)
-        row.old_secret_sealed, row.old_secret_until = row.secret_sealed, now + BOTH_SECRETS
+        row.old_secret_sealed, row.old_secret_until = row.secret_sealed, now + OLD_SECRET_LIFETIME
         row.secret_sealed = services.vault.seal(secret)
         reason = "A new signing secret was made; the old one signs too for a day."
         _note(session, row, "rotate", reason, now, actor)
@@ -111,29 +116,29 @@ def remove(services: Services, endpoint: WebhookEndpoint, *, actor: str) -> None
 
 
 def send_test(services: Services, endpoint: WebhookEndpoint) -> Delivery:
-    """Put a test event on its way."""
+    """Queue a test event."""
     now = services.now()
     with services.db.begin() as session:
         account = session.get_one(Account, endpoint.account_id)
         row = webhook_events.delivery_row(endpoint, webhook_events.test_event(account, now), now)
         session.add(row)
-        _wake(session, endpoint.id)
+        _end_rest(session, endpoint.id)
     return row
 
 
 def send_again(services: Services, delivery: Delivery) -> Delivery:
-    """The same event once more, whatever came of it before. Its id stays the same."""
+    """Queue the same event again, whatever became of it. Its id stays the same."""
     now = services.now()
     with services.db.begin() as session:
         row = session.get_one(Delivery, delivery.id, with_for_update=True)
         row.status, row.due_at, row.failures = DeliveryStatus.PENDING, now, 0
         row.keep_trying_until = now + webhook_events.KEEP_TRYING
-        _wake(session, row.endpoint_id)
+        _end_rest(session, row.endpoint_id)
     return row
 
 
-def _wake(session: Session, endpoint_id: int) -> None:
-    """Somebody is waiting to see what comes of it: no rest for the endpoint."""
+def _end_rest(session: Session, endpoint_id: int) -> None:
+    """Let the endpoint be tried at once: somebody is waiting to see the result."""
     session.get_one(WebhookEndpoint, endpoint_id, with_for_update=True).resting_until = None
 
 
@@ -145,13 +150,13 @@ def of_account(session: Session, account_id: int) -> list[WebhookEndpoint]:
 
 
 def secrets(services: Services, endpoint: WebhookEndpoint, now: datetime) -> list[str]:
-    """What signs now, newest first. Raises PermanentError where the vault's key is gone."""
-    both = endpoint.old_secret_until is not None and now < endpoint.old_secret_until
-    sealed = [endpoint.secret_sealed, endpoint.old_secret_sealed if both else ""]
+    """The secrets that sign now, newest first. Raises PermanentError if the vault's key is gone."""
+    overlap = endpoint.old_secret_until is not None and now < endpoint.old_secret_until
+    sealed = [endpoint.secret_sealed, endpoint.old_secret_sealed if overlap else ""]
     return [services.vault.open(one) for one in sealed if one]
 
 
-def _ordered(events: Sequence[str]) -> list[str]:
+def _in_catalogue_order(events: Sequence[str]) -> list[str]:
     return [one for one in webhook_events.EVENTS if one in events] or list(events)
 
 

@@ -1,7 +1,7 @@
-"""Events for the company's own programs: the row of each, one for each endpoint.
+"""Webhook events for the company's own programs: what they say, and a row for each endpoint.
 
-An event is written in the transaction of the act it tells of, one row for each endpoint that wants
-it, so neither can exist without the other. `webhook_delivery` sends them a moment later, at least
+An event is written in the transaction of the act it reports, one row for each subscribed endpoint,
+so neither exists without the other. `webhook_delivery` sends the rows a moment later, at least
 once; their order is not promised.
 """
 
@@ -29,7 +29,7 @@ EVENTS = {
     "case.exhausted": "The campaign ran its course, and the invoice is still unpaid.",
     "case.closed": "The case ended otherwise: voided, paused, the subscription ended, and so on.",
 }
-"""Every type there is, and what it means."""
+"""Every event type, and what it means."""
 
 # By the verb of the audit log entry.
 _TYPES = {
@@ -44,26 +44,29 @@ _STEPS = {"attempt": "payment_attempt", "message": "message"}
 
 
 def announce(session: Session, case: RecoveryCase, verb: str, reason: str, at: datetime) -> None:
-    """Write down, in the caller's transaction, what each endpoint of the account wants to hear."""
+    """Store an event for each endpoint subscribed to it, in the caller's transaction.
+
+    ``verb`` is that of the audit log entry; most verbs are no event.
+    """
     event_type = _TYPES.get(verb)
     if event_type is None:
         return
     query = select(WebhookEndpoint).where(
         WebhookEndpoint.account_id == case.account_id, WebhookEndpoint.enabled
     )
-    wanting = [one for one in session.scalars(query) if event_type in one.events]
-    if not wanting:
+    subscribed = [one for one in session.scalars(query) if event_type in one.events]
+    if not subscribed:
         return
     account = session.get_one(Account, case.account_id)
     if verb in _STEPS and account.mode == RetryMode.OBSERVE:
-        return  # nothing left: it is only said what would have been done
+        return  # nothing was charged or sent: the entry says what would have been
     data = {"object": payloads.case(case), "reason": reason, "step": _STEPS.get(verb)}
     event = _event(event_type, account, data, at)
-    session.add_all(delivery_row(endpoint, event, at, case_id=case.id) for endpoint in wanting)
+    session.add_all(delivery_row(endpoint, event, at, case_id=case.id) for endpoint in subscribed)
 
 
 def test_event(account: Account, at: datetime) -> dict[str, Any]:
-    """An event about nothing, to see whether an endpoint works."""
+    """An event without an object, to test an endpoint."""
     data = {"object": None, "reason": "Somebody asked for a test event.", "step": None}
     return _event(TEST_EVENT, account, data, at)
 
@@ -83,7 +86,7 @@ def _event(event_type: str, account: Account, data: dict[str, Any], at: datetime
 def delivery_row(
     endpoint: WebhookEndpoint, event: dict[str, Any], at: datetime, *, case_id: int | None = None
 ) -> Delivery:
-    """An event's way to one endpoint, due now. The text kept is the text that will be signed."""
+    """The delivery of an event to one endpoint, due now. ``body`` is the text that is signed."""
     return Delivery(
         account_id=endpoint.account_id,
         endpoint_id=endpoint.id,

@@ -1,10 +1,9 @@
 """One signed POST to an address that a customer of ours typed in. The home of outgoing HTTP.
 
-Two dangers, both met here. Such an address may lead into our own network: the name is resolved
-first, every address it has must be public, and that very address is connected to, so that a name
-cannot answer differently the second time. And a receiver may hang, or send a byte a minute: the
-connection is shut when the whole time is up, whatever it was waiting for. Redirects, proxies and
-cookies are not followed or kept.
+Two dangers are met here. The address may lead into our own network: so the name is resolved first,
+each of its IP addresses must be public, and the connection goes to one of these, so that the name
+cannot resolve to another one meanwhile. And a receiver may hang, or send a byte a minute: so the
+connection is shut down when the total time is up. There are no redirects, proxies or cookies.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from recover.foundation.errors import PermanentError
 
-CONNECT_SECONDS, WHOLE_SECONDS = 3.0, 10.0
+CONNECT_SECONDS, TOTAL_SECONDS = 3.0, 10.0
 ANSWER_BYTES = 1000
-LONGEST_URL = 2000
+MAX_URL_LENGTH = 2000
 SIGNATURE = "Recover-Signature"
 
 Resolve = Callable[[str, int], Sequence[str]]
@@ -40,7 +39,7 @@ class AddressRefused(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a receiver said. ``status_code`` 0: nothing; then ``error`` says what happened."""
+    """A receiver's answer. ``status_code`` 0: there was none, and ``error`` says why."""
 
     status_code: int
     body: str = ""
@@ -62,8 +61,8 @@ def sign(body: bytes, secrets: Sequence[str], at: datetime) -> str:
 
 def resolve(host: str, port: int) -> list[str]:
     """Every IP address of a name. Raises OSError."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(info[4][0]) for info in found))
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(info[4][0]) for info in addresses))
 
 
 def check_url(url: str, *, loopback: bool) -> SplitResult:
@@ -77,7 +76,7 @@ def check_url(url: str, *, loopback: bool) -> SplitResult:
         port = parts.port
     except ValueError:
         raise AddressRefused("This is not an address that can be read.") from None
-    if len(url) > LONGEST_URL or not url.isprintable() or " " in url:
+    if len(url) > MAX_URL_LENGTH or not url.isprintable() or " " in url:
         raise AddressRefused("The address is too long, or holds characters no address has.")
     if not parts.hostname or port == 0:
         raise AddressRefused("The address names no host: https://example.com/recover")
@@ -93,36 +92,36 @@ def check_url(url: str, *, loopback: bool) -> SplitResult:
 def post(
     url: str, body: bytes, headers: dict[str, str], *, loopback: bool, resolve: Resolve = resolve
 ) -> Answer:
-    """Send ``body``; what was answered within the time there is. Never raises for the receiver."""
+    """Send ``body``. Returns the answer, or the error if none came in time; never raises."""
     began = time.monotonic()
     try:
         parts = check_url(url, loopback=loopback)
-        address = _public(parts, loopback=loopback, resolve=resolve)
+        address = _public_address(parts, loopback=loopback, resolve=resolve)
         status, text = _exchange(parts, address, body, headers)
     except (AddressRefused, OSError, HTTPException) as error:
-        took = time.monotonic() - began
-        return Answer(0, error=_words(error, took), took_ms=int(took * 1000))
+        seconds = time.monotonic() - began
+        return Answer(0, error=_error_text(error, seconds), took_ms=int(seconds * 1000))
     return Answer(status, text, took_ms=int((time.monotonic() - began) * 1000))
 
 
-def _public(parts: SplitResult, *, loopback: bool, resolve: Resolve) -> str:
-    """The one address to connect to. One private address among them spoils the name."""
+def _public_address(parts: SplitResult, *, loopback: bool, resolve: Resolve) -> str:
+    """The IP address to connect to. Raises AddressRefused if any of the name's is private."""
     host, port = parts.hostname or "", _port(parts)
-    found = [ipaddress.ip_address(one.partition("%")[0]) for one in resolve(host, port)]
-    if not found:
+    addresses = [ipaddress.ip_address(one.partition("%")[0]) for one in resolve(host, port)]
+    if not addresses:
         raise AddressRefused(f"{host} has no address.")
-    for one in found:
+    for one in addresses:
         if one.is_loopback and loopback:
             continue
         if parts.scheme != "https":
             raise AddressRefused("Without TLS only this machine itself can be sent to.")
         if not _is_public(one):
             raise AddressRefused(f"{host} leads to {one}, which is not a public address.")
-    return str(found[0])
+    return str(addresses[0])
 
 
 def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Also of the IPv4 address that an IPv6 address may carry within itself."""
+    """Whether an address is public, and so is the IPv4 address that an IPv6 one may embed."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
         if inner is not None:
@@ -138,23 +137,23 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 def _exchange(
     parts: SplitResult, address: str, body: bytes, headers: dict[str, str]
 ) -> tuple[int, str]:
-    deadline = time.monotonic() + WHOLE_SECONDS
+    deadline = time.monotonic() + TOTAL_SECONDS
     with socket.create_connection((address, _port(parts)), timeout=CONNECT_SECONDS) as raw:
-        raw.settimeout(WHOLE_SECONDS)
-        with _guarded(raw, deadline), _secured(raw, parts) as connected:
+        raw.settimeout(TOTAL_SECONDS)
+        with _shut_at(raw, deadline), _with_tls(raw, parts) as connected:
             connection = HTTPConnection(parts.hostname or "", _port(parts))
             connection.sock = connected
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request("POST", path, body, {"Host": parts.netloc, **headers})
             answer = connection.getresponse()
-            if time.monotonic() >= deadline:  # what was cut off in its headers looks like an answer
+            if time.monotonic() >= deadline:  # headers that were cut off look like an answer
                 raise TimeoutError
             return answer.status, answer.read(ANSWER_BYTES).decode(errors="replace")
 
 
 @contextmanager
-def _guarded(raw: socket.socket, deadline: float) -> Iterator[None]:
-    """Shut the connection at the deadline: a socket's own timeout is for each single wait."""
+def _shut_at(raw: socket.socket, deadline: float) -> Iterator[None]:
+    """Shut the connection down at the deadline: a socket's own timeout is for each single wait."""
     with raw.dup() as handle:  # TLS takes the socket itself away
         guard = threading.Timer(max(0, deadline - time.monotonic()), _shut, args=[handle])
         guard.daemon = True
@@ -165,14 +164,14 @@ def _guarded(raw: socket.socket, deadline: float) -> Iterator[None]:
             guard.cancel()
 
 
-def _secured(raw: socket.socket, parts: SplitResult) -> socket.socket:
+def _with_tls(raw: socket.socket, parts: SplitResult) -> socket.socket:
     if parts.scheme != "https":
         return raw
-    return _tls().wrap_socket(raw, server_hostname=parts.hostname)
+    return _tls_context().wrap_socket(raw, server_hostname=parts.hostname)
 
 
 @cache
-def _tls() -> ssl.SSLContext:
+def _tls_context() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
@@ -187,14 +186,14 @@ def _port(parts: SplitResult) -> int:
     return parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def _words(error: Exception, took: float) -> str:
+def _error_text(error: Exception, seconds: float) -> str:
     """What happened, for the log that the endpoint's owner reads."""
     if isinstance(error, AddressRefused):
         return str(error)
     if isinstance(error, socket.gaierror):
         return "The name of the host could not be resolved."
-    if isinstance(error, TimeoutError) or took >= WHOLE_SECONDS:
-        return f"There was no answer within {round(took)} seconds."
+    if isinstance(error, TimeoutError) or seconds >= TOTAL_SECONDS:
+        return f"There was no answer within {round(seconds)} seconds."
     if isinstance(error, ssl.SSLError):
         return f"The TLS connection failed: {error.reason or type(error).__name__}"
     if isinstance(error, ConnectionRefusedError):

@@ -1,4 +1,4 @@
-"""Calibration: the engine's predicted chances of success against what came of those retries."""
+"""Calibration: the engine's predicted chances of success compared with the retries' outcomes."""
 
 from __future__ import annotations
 
@@ -13,53 +13,53 @@ from sqlalchemy.orm import Session
 from recover.dunning import Outcome, Trigger
 from recover.models import Attempt
 
-NEWEST = 5000  # retries are looked at
-FEWEST = 20  # in a band, or nothing is said of it
-EDGES = (0.0, 0.05, 0.1, 0.2, 0.4, 1.0)
-LIKELIEST = 0.5
-"""A propensity below it belongs to an hour chosen at random: exploration is never that frequent."""
+MAX_RETRIES = 5000  # retries, the newest ones
+MIN_RETRIES = 20  # in a band; with fewer there is no verdict
+BAND_EDGES = (0.0, 0.05, 0.1, 0.2, 0.4, 1.0)
+EXPLORATION_BELOW = 0.5
+"""A propensity below this belongs to a random hour: at most 30% of the retries explore."""
 _Z = 1.96  # of a 95% interval
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Tries whose chance was said to be from ``low`` to below ``high``."""
+    """The retries whose predicted chance was from ``low`` to below ``high``."""
 
     low: float
     high: float
-    tries: int
-    said: float  # on average
+    retries: int
+    predicted: float  # mean predicted chance
     succeeded: int
 
     @property
     def share(self) -> float:
-        return self.succeeded / self.tries
+        return self.succeeded / self.retries
 
     @property
     def verdict(self) -> str:
-        """few, fits, more or less: how often it happened, against what was said.
+        """few, fits, more or less: how often retries succeeded, compared with the prediction.
 
-        It fits where the chance said lies in the 95% interval (Wilson's) of what happened.
+        It fits if the predicted chance lies in Wilson's 95% interval of the observed share.
         """
-        if self.tries < FEWEST:
+        if self.retries < MIN_RETRIES:
             return "few"
-        low, high = interval(self.succeeded, self.tries)
-        if low <= self.said <= high:
+        low, high = interval(self.succeeded, self.retries)
+        if low <= self.predicted <= high:
             return "fits"
-        return "more" if self.said < low else "less"
+        return "more" if self.predicted < low else "less"
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    bands: tuple[Band, ...] = ()  # the lowest chances first; only those with tries
-    tries: int = 0
-    explored: int = 0  # of them at an hour chosen at random
+    bands: tuple[Band, ...] = ()  # the lowest chances first; empty bands are left out
+    retries: int = 0
+    explored: int = 0  # of them made at a random hour
 
 
 def calibration(session: Session, account_id: int) -> Calibration:
-    """Of the newest scheduled retries that the engine gave a chance and the bank an answer.
+    """Over the newest scheduled retries that the engine timed and the bank answered.
 
-    As in training, attempts that the bank wants confirmed are left out.
+    As in training, attempts that need the customer's confirmation are left out.
     """
     chance = Attempt.proposal["chance"].as_float()
     propensity = Attempt.proposal["propensity"].as_float()
@@ -72,25 +72,34 @@ def calibration(session: Session, account_id: int) -> Calibration:
             chance.is_not(None),
         )
         .order_by(Attempt.id.desc())
-        .limit(NEWEST)
+        .limit(MAX_RETRIES)
     )
-    rows = [(float(said), bool(won), float(odds)) for said, won, odds in session.execute(query)]
-    explored = sum(odds < LIKELIEST for _, _, odds in rows)
+    rows = [
+        (float(predicted), bool(succeeded), float(propensity))
+        for predicted, succeeded, propensity in session.execute(query)
+    ]
+    explored = sum(propensity < EXPLORATION_BELOW for _, _, propensity in rows)
     return Calibration(tuple(_bands((s, w) for s, w, _ in rows)), len(rows), explored)
 
 
-def _bands(told: Iterable[tuple[float, bool]]) -> Iterator[Band]:
-    tries = sorted(told)
-    for low, high in pairwise(EDGES):
-        mine = [one for one in tries if low <= one[0] < high or one[0] == high == EDGES[-1]]
-        if mine:
-            said = sum(chance for chance, _ in mine) / len(mine)
-            yield Band(low, high, len(mine), said, sum(won for _, won in mine))
+def _bands(predictions: Iterable[tuple[float, bool]]) -> Iterator[Band]:
+    retries = sorted(predictions)
+    for low, high in pairwise(BAND_EDGES):
+        in_band = [
+            one for one in retries if low <= one[0] < high or one[0] == high == BAND_EDGES[-1]
+        ]
+        if in_band:
+            predicted = sum(chance for chance, _ in in_band) / len(in_band)
+            yield Band(
+                low, high, len(in_band), predicted, sum(succeeded for _, succeeded in in_band)
+            )
 
 
-def interval(succeeded: int, tries: int) -> tuple[float, float]:
-    """Wilson's 95% interval of a share; ``tries`` at least 1."""
-    share, room = succeeded / tries, _Z**2 / tries
-    centre = (share + room / 2) / (1 + room)
-    half = _Z * math.sqrt(share * (1 - share) / tries + room / (4 * tries)) / (1 + room)
+def interval(succeeded: int, retries: int) -> tuple[float, float]:
+    """Wilson's 95% interval of a share; ``retries`` at least 1."""
+    share, z2_over_n = succeeded / retries, _Z**2 / retries
+    centre = (share + z2_over_n / 2) / (1 + z2_over_n)
+    half = (
+        _Z * math.sqrt(share * (1 - share) / retries + z2_over_n / (4 * retries)) / (1 + z2_over_n)
+    )
     return centre - half, centre + half

@@ -1,6 +1,6 @@
-"""What is in force for a case: the campaign with the account's limits, and what times retries.
+"""What applies to a case now: the campaign under the account's limits, and the timing of retries.
 
-The engine's models are rows that never change, so each is parsed once in a process.
+The engine's models are rows that never change, so each process parses each of them once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from recover.dunning import Campaign, Facts, FixedTiming, Timing, TimingKind, ca
 from recover.dunning.engine import Engine
 from recover.models import Account, RecoveryCase, RetryModel
 
-_MOST_ENGINES = 200  # kept at hand; what is left out is parsed again
+_MAX_ENGINES = 200  # kept in memory
 _engines: dict[str, Engine] = {}  # by version
 SHIPPED = Engine.default()
 
@@ -44,25 +44,25 @@ def _hours(count: int | None) -> timedelta | None:
 
 
 def timing_of(session: Session, account: Account, invoice_id: str) -> Timing:
-    """Who chooses the moments of this invoice's retries. ``invoice_id`` seeds the exploration."""
+    """The timing of this invoice's retries. ``invoice_id`` seeds the engine's exploration."""
     if account.timing == TimingKind.FIXED:
         return FixedTiming()
     return replace(engine_of(session, account), explore=account.explore, seed=invoice_id)
 
 
 def engine_of(session: Session, account: Account) -> Engine:
-    """The engine on the account's model in use, or on the shipped prior before its first night."""
-    return SHIPPED if account.model_id is None else _saved(session, account.model_id)
+    """The engine with the account's model in use, or with the shipped prior if there is none."""
+    return SHIPPED if account.model_id is None else _stored_engine(session, account.model_id)
 
 
-def _saved(session: Session, model_id: int) -> Engine:
+def _stored_engine(session: Session, model_id: int) -> Engine:
     version = session.scalar(select(RetryModel.version).where(RetryModel.id == model_id)) or ""
     if version in _engines:
         return _engines[version]
     body = session.scalar(select(RetryModel.body).where(RetryModel.id == model_id)) or ""
     engine = Engine.from_json(body)
-    if not engine.warning:  # a damaged one is not kept: its version may come again, and sound
-        if len(_engines) >= _MOST_ENGINES:
+    if not engine.warning:  # a damaged one is not kept: a sound row may bear the same version
+        if len(_engines) >= _MAX_ENGINES:
             _engines.clear()
         _engines[version] = engine
     return engine
@@ -74,5 +74,5 @@ def warning(session: Session, account: Account) -> str:
 
 
 def warnings(timing: Timing, facts: Facts, now: datetime) -> list[str]:
-    """What the founder should know of the facts and of the model. None with the fixed days."""
+    """What the founder should know about the facts and the model; empty with fixed days."""
     return list(timing.warnings(facts, now)) if isinstance(timing, Engine) else []

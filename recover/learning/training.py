@@ -1,7 +1,7 @@
-"""Every night each account's model is fitted anew to all its outcomes; every version is kept.
+"""Nightly training: each account's model is fitted anew to all its outcomes; versions are kept.
 
-A version that goes too far, or that predicts the held-out cases worse, is refused and never used.
-A person can go back to any former version; then nights go on learning, but change nothing.
+A version that moves too far, or that predicts the held-out cases worse, is refused and never used.
+A person can pin a former version; training then goes on, but does not change which one is used.
 """
 
 from __future__ import annotations
@@ -26,102 +26,102 @@ log = logging.getLogger(__name__)
 
 
 def learn(services: Services, account: Account) -> RetryModel | None:
-    """Fit the account's model to all its outcomes. The new row, or None where nothing changed.
+    """Fit the account's model to all its outcomes. Returns the new row; None if nothing changed.
 
-    The same outcomes give the same model however often this runs.
+    The same outcomes give the same model, however often this runs.
     """
     steps, now = campaign(account.campaign_key, account.campaign_version), services.now()
     with services.db.read() as session:
-        told = list(training_data.outcomes(session, account, now, steps.window))
+        outcomes = list(training_data.outcomes(session, account, now, steps.window))
         prior = _prior(session, account)
         in_use = timing_in_force.engine_of(session, account)
-    own = refit(timing_in_force.SHIPPED.model, told, window=steps.window)
-    found = refit(prior, told, in_use.model, steps.window) if told else _without_outcomes(prior)
-    row = _as_model(account, found, services)
+    own_fit = refit(timing_in_force.SHIPPED.model, outcomes, window=steps.window)
+    fit = refit(prior, outcomes, in_use.model, steps.window) if outcomes else _fit_of_prior(prior)
+    row = _as_model(account, fit, services)
     with services.db.begin() as session:
         current = session.get_one(Account, account.id, with_for_update=True)
-        if own.accepted:  # else what was taught before still counts for the others
-            body = own.model.to_json()
+        if own_fit.accepted:  # if not, the other accounts go on with its last evidence
+            body = own_fit.model.to_json()
             session.merge(AccountEvidence(account_id=account.id, body=body, made_at=now))
-        if _says_nothing(found, in_use) or _repeats(session, row, in_use):
+        if _nothing_new(fit, in_use) or _same_as_newest(session, row, in_use):
             return None
         session.add(row)
         session.flush()
         audit_log.write(
             session,
             "learn",
-            found.reason,
+            fit.reason,
             services.now(),
             audit_log.Subject(f"model:{row.id}", account_id=account.id),
             actor=audit_log.RECOVER,
         )
-        if found.accepted and not current.model_pinned:
+        if fit.accepted and not current.model_pinned:
             current.model_id = row.id
-    log.info("account %s: %s", account.id, found.reason)
+    log.info("account %s: %s", account.id, fit.reason)
     return row
 
 
 def _prior(session: Session, account: Account) -> Model:
-    """What the installation's other accounts taught, held only as firmly as the shipped prior."""
+    """The other accounts' evidence, pooled and held only as firmly as the shipped prior."""
     query = select(AccountEvidence.body).where(AccountEvidence.account_id != account.id)
     others = [Model.from_json(body)[0] for body in session.scalars(query)]
-    taught = [model for model in others if model.seen]
-    return pool(taught).for_account() if taught else timing_in_force.SHIPPED.model
+    with_data = [model for model in others if model.seen]
+    return pool(with_data).for_account() if with_data else timing_in_force.SHIPPED.model
 
 
-def _without_outcomes(prior: Model) -> FitResult:
+def _fit_of_prior(prior: Model) -> FitResult:
     reason = "No outcome of this account yet: it begins with what the others here have taught."
     return FitResult(prior, accepted=True, reason=reason)
 
 
-def _says_nothing(found: FitResult, in_use: Engine) -> bool:
-    """Nothing was to be learned, or nothing that the version in use does not say already."""
-    if not found.accepted:
-        return not found.used
-    return not in_use.warning and found.model.same_beliefs(in_use.model)
+def _nothing_new(fit: FitResult, in_use: Engine) -> bool:
+    """There was no training data, or the version in use has the same beliefs already."""
+    if not fit.accepted:
+        return not fit.used
+    return not in_use.warning and fit.model.same_beliefs(in_use.model)
 
 
-def _repeats(session: Session, row: RetryModel, in_use: Engine) -> bool:
-    """The newest version came to the same: of a pinned account, or refused once more.
+def _same_as_newest(session: Session, row: RetryModel, in_use: Engine) -> bool:
+    """The newest version is the same: not in use because of a pin, or refused once more.
 
-    Not where the version in use is damaged, for then the same beliefs mend it.
+    False if the version in use is damaged, for a row with the same beliefs then replaces it.
     """
     newest = next(iter(versions(session, row.account_id, 1)), None)
     if newest is None or in_use.warning:
         return False
-    told = ("version", "accepted", "reason", "figures")
-    return all(getattr(newest, name) == getattr(row, name) for name in told)
+    compared = ("version", "accepted", "reason", "figures")
+    return all(getattr(newest, name) == getattr(row, name) for name in compared)
 
 
-def _as_model(account: Account, found: FitResult, services: Services) -> RetryModel:
+def _as_model(account: Account, fit: FitResult, services: Services) -> RetryModel:
     return RetryModel(
         account_id=account.id,
-        version=found.model.version if found.accepted else "",
+        version=fit.model.version if fit.accepted else "",
         parent_id=account.model_id,
-        body=found.model.to_json() if found.accepted else "",
-        accepted=found.accepted,
-        reason=found.reason,
-        figures=figures(found),
+        body=fit.model.to_json() if fit.accepted else "",
+        accepted=fit.accepted,
+        reason=fit.reason,
+        figures=figures(fit),
         made_at=services.now(),
     )
 
 
-def figures(found: FitResult) -> dict[str, Any]:
-    """What a person compares versions by. Losses are nats per held-out try; less is better."""
+def figures(fit: FitResult) -> dict[str, Any]:
+    """What people compare versions by. Losses are nats per held-out attempt; less is better."""
     return {
-        "used": found.used,
-        "left_out": found.left_out,
-        "held_out": found.held_out,
-        "loss_before": found.loss_before,
-        "loss_after": found.loss_after,
-        "largest": str(found.largest_move) if found.largest_move else "",
+        "used": fit.used,
+        "left_out": fit.left_out,
+        "held_out": fit.held_out,
+        "loss_before": fit.loss_before,
+        "loss_after": fit.loss_after,
+        "largest": str(fit.largest_move) if fit.largest_move else "",
     }
 
 
 def versions(
     session: Session, account_id: int, limit: int = 100, before: int | None = None
 ) -> Sequence[RetryModel]:
-    """The account's versions, newest first, refused ones among them; without their bodies.
+    """The account's versions, refused ones too, newest first; without their bodies.
 
     ``before``: only those with a smaller id.
     """
@@ -138,10 +138,10 @@ def compare(old: RetryModel | None, new: RetryModel | None) -> list[str]:
     None is the shipped prior. Raises PermanentError where one is damaged or was refused: a refused
     one keeps no beliefs.
     """
-    return differences(_model(old), _model(new))
+    return differences(_parsed_model(old), _parsed_model(new))
 
 
-def _model(row: RetryModel | None) -> Model:
+def _parsed_model(row: RetryModel | None) -> Model:
     if row is None:
         return timing_in_force.SHIPPED.model
     if not row.accepted:
@@ -155,10 +155,10 @@ def _model(row: RetryModel | None) -> Model:
 def pin(
     services: Services, account_id: int, model_id: int | None, *, actor: str = audit_log.COMMAND
 ) -> None:
-    """Go back to (or on to) one version, None for the shipped prior, and stay with it.
+    """Use one version, None for the shipped prior, until `unpin`.
 
-    Every open case is planned anew. Raises PermanentError where the account has no such version
-    or where it was refused.
+    Every open case is planned anew. Raises PermanentError if the account has no such version, or
+    if it was refused.
     """
     with services.db.begin() as session:
         if model_id is not None:
@@ -168,22 +168,24 @@ def pin(
         account = session.get_one(Account, account_id)
         account.model_id, account.model_pinned = model_id, True
         reason = "A version of the model was chosen, and nights change nothing any more."
-        _note(session, services, account, reason, actor)
+        _note_choice(session, services, account, reason, actor)
         plan_anew(session, account_id, services.now())
 
 
 def unpin(services: Services, account_id: int, *, actor: str = audit_log.COMMAND) -> None:
-    """Let the nights choose again: the newest accepted version is used from now on."""
+    """Use the newest accepted version, and from now on each one that nightly training accepts."""
     newest = select(RetryModel.id).where(RetryModel.account_id == account_id, RetryModel.accepted)
     with services.db.begin() as session:
         account = session.get_one(Account, account_id)
         account.model_id = session.scalar(newest.order_by(RetryModel.id.desc()).limit(1))
         account.model_pinned = False
-        _note(session, services, account, "The nights choose the model again.", actor)
+        _note_choice(session, services, account, "The nights choose the model again.", actor)
         plan_anew(session, account_id, services.now())
 
 
-def _note(session: Session, services: Services, account: Account, reason: str, actor: str) -> None:
+def _note_choice(
+    session: Session, services: Services, account: Account, reason: str, actor: str
+) -> None:
     audit_log.write(
         session,
         "setting",

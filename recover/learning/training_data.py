@@ -1,8 +1,8 @@
 """Training data: the outcomes of an account's payment attempts.
 
-A case is told whole and once its window is over: tries told as they come in would be mostly the
-early ones. Whoever made a try, we or Stripe, it says something of the card; so the imported past,
-from before there were cases here, is told in the same way.
+A case is used whole, and only once its window is over: attempts used as they come in would be
+mostly early ones. An attempt says something of the card whoever made it, Recover or Stripe; so the
+imported history, from before there were cases here, is used in the same way.
 """
 
 from __future__ import annotations
@@ -23,31 +23,33 @@ from recover.dunning import Card, Facts, Outcome, PastAttempt, RetryMode
 from recover.dunning.engine import RetryOutcome
 from recover.models import Account, Attempt, ImportedInvoice, RecoveryCase
 
-MOST_CASES = 15_000
-"""The newest ones are learned from: enough for every number the model has, and minutes at most."""
+MAX_CASES = 15_000
+"""Only the newest are used: enough for every parameter of the model, and minutes at most."""
 
 
 def outcomes(
     session: Session, account: Account, now: datetime, window: timedelta
 ) -> Iterator[RetryOutcome]:
-    """Every retry on unchanged card data of what is over, the imported past before the cases.
+    """Every retry on unchanged card data from cases whose window is over.
 
-    A renewal that is a case here is told as one, though it was imported too. The newest are told,
-    `MOST_CASES` in all.
+    Imported renewals come before cases; a renewal that is also a case counts as a case. At most
+    `MAX_CASES` of both together are used, the newest.
     """
-    over = now - window
+    failed_until = now - window
     cases = select(func.count(RecoveryCase.id)).where(
-        RecoveryCase.account_id == account.id, RecoveryCase.failed_at <= over
+        RecoveryCase.account_id == account.id, RecoveryCase.failed_at <= failed_until
     )
-    yield from _imported(session, account, over, MOST_CASES - (session.scalar(cases) or 0))
-    yield from _cases(session, account, over)
+    yield from _imported_outcomes(
+        session, account, failed_until, MAX_CASES - (session.scalar(cases) or 0)
+    )
+    yield from _case_outcomes(session, account, failed_until)
 
 
-def _imported(
-    session: Session, account: Account, over: datetime, limit: int
+def _imported_outcomes(
+    session: Session, account: Account, failed_until: datetime, limit: int
 ) -> Iterator[RetryOutcome]:
-    past = imported_history.untold(account.id).where(ImportedInvoice.failed_at <= over)
-    newest = past.with_only_columns(ImportedInvoice.id)
+    imported = imported_history.untold(account.id).where(ImportedInvoice.failed_at <= failed_until)
+    newest = imported.with_only_columns(ImportedInvoice.id)
     newest = newest.order_by(ImportedInvoice.failed_at.desc(), ImportedInvoice.id.desc())
     found = (
         select(ImportedInvoice)
@@ -56,13 +58,13 @@ def _imported(
     )
     rows = session.scalars(found).all()
     for story in imported_history.stories(session, account.id, rows):
-        yield from _of_story(account, story)
+        yield from _outcomes_of_story(account, story)
 
 
-def _of_story(account: Account, story: Story) -> Iterator[RetryOutcome]:
-    tries = attempts_of_charges(story.charges)
-    for nth, (before, this) in enumerate(pairwise(tries), start=1):
-        if _tells(before, this):
+def _outcomes_of_story(account: Account, story: Story) -> Iterator[RetryOutcome]:
+    attempts = attempts_of_charges(story.charges)
+    for nth, (before, this) in enumerate(pairwise(attempts), start=1):
+        if _is_retry_of_same_card(before, this):
             facts = Facts(
                 mode=RetryMode.RECOVER,
                 failed_at=story.failed_at,
@@ -70,24 +72,26 @@ def _of_story(account: Account, story: Story) -> Iterator[RetryOutcome]:
                 amount_remaining_minor=story.invoice.amount_due_minor,
                 currency=story.invoice.currency,
                 card=this.card,
-                attempts=tries[:nth],
-                timezone=_zone_of(account, this.card),
+                attempts=attempts[:nth],
+                timezone=_timezone_of(account, this.card),
                 paid_hours=story.paid_hours,
             )
             yield RetryOutcome(facts, this.at, this.outcome is Outcome.SUCCEEDED)
 
 
-def _zone_of(account: Account, card: Card | None) -> str:
+def _timezone_of(account: Account, card: Card | None) -> str:
     ours = account.timezone or "UTC"
     return timezone_of("", [card.country] if card and card.country else [], ours) or ours
 
 
-def _cases(session: Session, account: Account, over: datetime) -> Iterator[RetryOutcome]:
+def _case_outcomes(
+    session: Session, account: Account, failed_until: datetime
+) -> Iterator[RetryOutcome]:
     newest = (
         select(RecoveryCase.id)
-        .where(RecoveryCase.account_id == account.id, RecoveryCase.failed_at <= over)
+        .where(RecoveryCase.account_id == account.id, RecoveryCase.failed_at <= failed_until)
         .order_by(RecoveryCase.failed_at.desc())
-        .limit(MOST_CASES)
+        .limit(MAX_CASES)
         .subquery()
     )
     rows = session.execute(
@@ -102,33 +106,33 @@ def _cases(session: Session, account: Account, over: datetime) -> Iterator[Retry
         .execution_options(yield_per=1000)
     )
     for _, of_case in groupby(rows, key=lambda row: row[0].id):
-        told = list(of_case)
-        yield from _of_case(account, told[0][0], [row for _, row in told])
+        pairs = list(of_case)
+        yield from _outcomes_of_case(account, pairs[0][0], [row for _, row in pairs])
 
 
-def _of_case(
+def _outcomes_of_case(
     account: Account, case: RecoveryCase, rows: Sequence[Attempt]
 ) -> Iterator[RetryOutcome]:
     before: list[PastAttempt] = []
     for row in rows:
         this = past_attempt(row)
-        if before and _tells(before[-1], this):
-            facts = _facts(account, case, row, tuple(before))
+        if before and _is_retry_of_same_card(before[-1], this):
+            facts = _facts_at(account, case, row, tuple(before))
             yield RetryOutcome(facts, this.at, this.outcome is Outcome.SUCCEEDED)
         before.append(this)
 
 
-def _tells(last: PastAttempt, this: PastAttempt) -> bool:
-    """The same card data was tried again: what a new card does is another question."""
+def _is_retry_of_same_card(last: PastAttempt, this: PastAttempt) -> bool:
+    """Whether ``this`` retried the card data that failed last; a new card teaches nothing here."""
     if last.outcome is not Outcome.FAILED or this.outcome is Outcome.REQUIRES_ACTION:
         return False
     return bool(this.card and last.card and this.card.same_credentials(last.card))
 
 
-def _facts(
+def _facts_at(
     account: Account, case: RecoveryCase, row: Attempt, before: tuple[PastAttempt, ...]
 ) -> Facts:
-    """As they were when this try was made, as far as the engine looks at them."""
+    """The facts when this attempt was made, as far as the engine reads them."""
     return Facts(
         mode=RetryMode.RECOVER,
         failed_at=case.failed_at,

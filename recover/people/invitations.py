@@ -1,8 +1,8 @@
 """Invitations: an owner names a mail address and a role; whoever the mail reaches may join.
 
-An invitation has two links. The mailed one is known to the mail alone, so that using it proves the
-address: it begins a session like any other. The one an owner may copy proves nothing but that an
-owner handed it on: it begins a session that is kept to this one company.
+An invitation has two links. The mailed one stands in the mail alone, so using it proves the
+address: it begins a full session. The one that an owner may copy proves only that the owner passed
+it on: it begins a narrow session, which is kept to this one company.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from recover.services import Services
 
 log = logging.getLogger(__name__)
 
-LIFE = MAX_AGE[Purpose.INVITATION]
+LIFETIME = MAX_AGE[Purpose.INVITATION]
 A_DAY = timedelta(days=1)
 PER_COMPANY, PER_ADDRESS = 30, 5  # new invitations in a day; those of an address count everywhere
-MAILS = 5  # of one invitation
-UNCERTAIN = "the connection broke before the mail server confirmed it; it may have arrived"
+MAX_MAILS = 5  # of one invitation
+UNCERTAIN_DELIVERY = "the connection broke before the mail server confirmed it; it may have arrived"
 
 
 class NotInvited(PermanentError):
@@ -43,12 +43,12 @@ class InvitationOver(PermanentError):
 
 
 class NoInvitation(PermanentError):
-    """The company has no such invitation; another may, which is none of its business."""
+    """The company has no such invitation. Whether another company has one is not revealed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
-    """An invitation that its link stands for, for the page that asks to accept."""
+class OpenInvitation:
+    """An open invitation found by its link, for the page that asks whether to accept."""
 
     invitation: Invitation
     company: Company
@@ -56,7 +56,7 @@ class Open:
 
 
 def invite(services: Services, owner: User, email: str, role: Role) -> Invitation:
-    """Make an invitation and mail it. Whether the mail server took it stands in the row.
+    """Make an invitation and mail it; the row says whether the mail server took it.
 
     Raises NotInvited.
     """
@@ -65,8 +65,8 @@ def invite(services: Services, owner: User, email: str, role: Role) -> Invitatio
         raise NotInvited("That does not look like an e-mail address.")
     now = services.now()
     with services.db.begin() as session:
-        session.get(Company, owner.company_id, with_for_update=team.LOCK)
-        _check(session, owner.company_id, email, now)
+        session.get(Company, owner.company_id, with_for_update=team.COMPANY_LOCK)
+        _require_invitable(session, owner.company_id, email, now)
         row = Invitation(
             company_id=owner.company_id,
             email=email,
@@ -81,14 +81,14 @@ def invite(services: Services, owner: User, email: str, role: Role) -> Invitatio
     return _mail(services, owner, row.id)
 
 
-def _check(session: Session, company_id: int, email: str, now: datetime) -> None:
+def _require_invitable(session: Session, company_id: int, email: str, now: datetime) -> None:
     def count(*conditions: ColumnElement[bool]) -> int:
         return session.scalar(select(func.count(Invitation.id)).where(*conditions)) or 0
 
     here, recent = Invitation.company_id == company_id, Invitation.created_at > now - A_DAY
-    if there := users.membership_at(session, company_id, email):
-        raise NotInvited(f"{email} is on the team already, as {there.role}.")
-    if count(here, Invitation.email == email, _open()):
+    if member := users.membership_at(session, company_id, email):
+        raise NotInvited(f"{email} is on the team already, as {member.role}.")
+    if count(here, Invitation.email == email, _is_open()):
         raise NotInvited(f"{email} is invited already. Send that invitation again, or withdraw it.")
     if count(Invitation.email == email, recent) >= PER_ADDRESS:
         raise NotInvited(f"{email} was invited often today. Try again tomorrow.")
@@ -97,13 +97,14 @@ def _check(session: Session, company_id: int, email: str, now: datetime) -> None
 
 
 def resend(services: Services, owner: User, invitation_id: int) -> Invitation:
-    """Mail it once more; it is good for another week. Raises InvitationOver, NoInvitation,
-    NotInvited.
+    """Mail an invitation again; its links are then valid for another week.
+
+    Raises InvitationOver, NoInvitation, NotInvited.
     """
     with services.db.begin() as session:
         row = _open_invitation(session, owner.company_id, invitation_id)
-        if row.mails >= MAILS:
-            raise NotInvited(f"{row.email} was mailed {MAILS} times. Copy the link instead.")
+        if row.mails >= MAX_MAILS:
+            raise NotInvited(f"{row.email} was mailed {MAX_MAILS} times. Copy the link instead.")
         reason = f"{row.email} is sent the invitation again."
         _note(session, owner, "invite", reason, services.now())
     return _mail(services, owner, invitation_id)
@@ -120,7 +121,10 @@ def withdraw(services: Services, owner: User, invitation_id: int) -> Invitation:
 
 
 def link_to_copy(services: Services, owner: User, invitation_id: int) -> tuple[Invitation, str]:
-    """For an owner to hand on where mail does not arrive. Raises InvitationOver, NoInvitation."""
+    """The link that an owner can pass on if mail does not arrive.
+
+    Raises InvitationOver, NoInvitation.
+    """
     now = services.now()
     with services.db.begin() as session:
         row = _open_invitation(session, owner.company_id, invitation_id)
@@ -130,13 +134,16 @@ def link_to_copy(services: Services, owner: User, invitation_id: int) -> tuple[I
 
 
 def pending(session: Session, company_id: int) -> list[Invitation]:
-    """Those nobody has taken yet, the newest first; also those whose links are too old by now."""
-    query = select(Invitation).where(Invitation.company_id == company_id, _open())
+    """The open invitations, newest first; also those whose links have expired."""
+    query = select(Invitation).where(Invitation.company_id == company_id, _is_open())
     return list(session.scalars(query.order_by(Invitation.id.desc())))
 
 
-def find(services: Services, token: str) -> Open:
-    """What a link stands for. Changes nothing. Raises LinkExpired, LinkInvalid, InvitationOver."""
+def find(services: Services, token: str) -> OpenInvitation:
+    """The invitation that a link belongs to. Changes nothing.
+
+    Raises LinkExpired, LinkInvalid, InvitationOver.
+    """
     with services.db.read() as session:
         return _find(session, services, token)
 
@@ -144,7 +151,9 @@ def find(services: Services, token: str) -> Open:
 def accept(
     services: Services, token: str, visit: Visit, holder: sessions.Current | None = None
 ) -> str:
-    """Take the place, once: a session's token. ``holder`` is who is signed in in that browser.
+    """Join the company, once. Returns a session's token.
+
+    ``holder`` is who is signed in in that browser.
 
     Raises LinkExpired, LinkInvalid, InvitationOver.
     """
@@ -153,20 +162,24 @@ def accept(
         found = _find(session, services, token, lock=True)
         row = found.invitation
         row.accepted_at = now
-        there = users.membership_at(session, row.company_id, row.email)
-        user = there or users.add_membership(session, services, row.company_id, row.email, row.role)
+        member = users.membership_at(session, row.company_id, row.email)
+        user = member or users.add_membership(
+            session, services, row.company_id, row.email, row.role
+        )
         users.note_sign_in(session, user, services, "by an invitation")
-        proven = found.proves_address or _proves_address(holder, row.email)
-        way = SignInMethod.INVITATION if proven else SignInMethod.HANDED
-        return sessions.begin(session, user, now, visit, way=way, narrow=not proven)
+        address_proven = found.proves_address or _proves_address(holder, row.email)
+        way = SignInMethod.INVITATION if address_proven else SignInMethod.HANDED
+        return sessions.begin(session, user, now, visit, way=way, narrow=not address_proven)
 
 
 def _proves_address(holder: sessions.Current | None, email: str) -> bool:
-    """Whoever holds a session that proves the address need not prove it again."""
+    """Whether the session in this browser already proves the address."""
     return holder is not None and holder.user.email == email and not holder.sign_in.narrow
 
 
-def _find(session: Session, services: Services, token: str, *, lock: bool = False) -> Open:
+def _find(
+    session: Session, services: Services, token: str, *, lock: bool = False
+) -> OpenInvitation:
     nonce = str(services.links.read(Purpose.INVITATION, token, services.now()).get("nonce", ""))
     query = (
         select(Invitation, Company)
@@ -181,12 +194,12 @@ def _find(session: Session, services: Services, token: str, *, lock: bool = Fals
             if used
             else "This invitation was withdrawn. Ask whoever invited you for a new one."
         )
-    return Open(found[0], found[1], proves_address=nonce == found[0].mailed_nonce)
+    return OpenInvitation(found[0], found[1], proves_address=nonce == found[0].mailed_nonce)
 
 
 def _open_invitation(session: Session, company_id: int, invitation_id: int) -> Invitation:
-    mine = Invitation.id == invitation_id, Invitation.company_id == company_id
-    row = session.scalar(select(Invitation).where(*mine).with_for_update())
+    own = Invitation.id == invitation_id, Invitation.company_id == company_id
+    row = session.scalar(select(Invitation).where(*own).with_for_update())
     if row is None:
         raise NoInvitation("Your company has no such invitation.")
     if row.accepted_at or row.withdrawn_at:
@@ -194,7 +207,7 @@ def _open_invitation(session: Session, company_id: int, invitation_id: int) -> I
     return row
 
 
-def _open() -> ColumnElement[bool]:
+def _is_open() -> ColumnElement[bool]:
     return Invitation.accepted_at.is_(None) & Invitation.withdrawn_at.is_(None)
 
 
@@ -203,25 +216,25 @@ def _url(services: Services, nonce: str) -> str:
 
 
 def _mail(services: Services, owner: User, invitation_id: int) -> Invitation:
-    """Send it now, while the owner waits, and note what the mail server said."""
+    """Send the mail now, while the owner waits, and store the mail server's answer."""
     with services.db.read() as session:
         row = session.get_one(Invitation, invitation_id)
         company = session.get_one(Company, row.company_id)
-    letter = people_mails.invitation(
+    mail = people_mails.invitation(
         product_name=users.PRODUCT,
         company=company.name,
         inviter=owner.email,
         may=MEANINGS[row.role],
         link=_url(services, row.mailed_nonce),
-        days=LIFE.days,
+        days=LIFETIME.days,
     )
     trouble = ""
     try:
-        users.send(services, letter, row.email, f"invitation:{row.mailed_nonce}:{row.mails}")
+        users.send(services, mail, row.email, f"invitation:{row.mailed_nonce}:{row.mails}")
     except RecoverError as error:
         level = logging.INFO if isinstance(error, MailRefused) else logging.ERROR
         log.log(level, "an invitation could not be sent: %s", error)
-        trouble = UNCERTAIN if isinstance(error, DeliveryUncertain) else str(error)
+        trouble = UNCERTAIN_DELIVERY if isinstance(error, DeliveryUncertain) else str(error)
     with services.db.begin() as session:
         row = session.get_one(Invitation, invitation_id, with_for_update=True)
         row.mails, row.mailed_at, row.mail_trouble = row.mails + 1, services.now(), trouble[:255]

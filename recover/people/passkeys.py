@@ -1,8 +1,8 @@
 """Passkeys: add one, sign in with one, look after them. Sole importer of webauthn.
 
-The device finds the key by this installation's address and makes sure of its owner (by fingerprint,
-face or PIN) before it signs a challenge. A challenge is made for one browser's session, is good for
-five minutes, and signs in once.
+The device finds the key by this installation's host and verifies its owner (by fingerprint, face or
+PIN) before it signs a challenge. A challenge belongs to one browser's session, is valid for five
+minutes, and signs in once.
 """
 
 from __future__ import annotations
@@ -38,24 +38,24 @@ from recover.people.sessions import Current, Visit
 from recover.services import Services
 
 CHALLENGE_LIFE: Final = timedelta(minutes=5)
-MOST, LONGEST_NAME = 20, 60
+MAX_PASSKEYS, LONGEST_NAME = 20, 60
 VERIFIED: Final = UserVerificationRequirement.REQUIRED
 
 
 class NotAccepted(PermanentError):
-    """A passkey that was not added or lets nobody in; the text says why and what to do."""
+    """A passkey was not added, or may not sign in. The text says why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """How devices know this installation: its host, and the one origin that may ask them."""
+    """This installation as devices know it: its host, and the one origin that may use passkeys."""
 
     host: str
     origin: str
 
     @property
     def possible(self) -> bool:
-        """Browsers offer passkeys on https or localhost, and for names alone."""
+        """Browsers offer passkeys on https or localhost, and only for host names."""
         try:
             ipaddress.ip_address(self.host)
         except ValueError:
@@ -82,14 +82,14 @@ class Challenge:
         return base64url_to_bytes(self.value)
 
 
-def owned(session: Session, email: str) -> list[Passkey]:
+def of_person(session: Session, email: str) -> list[Passkey]:
     return list(session.scalars(select(Passkey).where(Passkey.email == email).order_by(Passkey.id)))
 
 
 def options_to_add(services: Services, user: User) -> tuple[dict[str, Any], str, str]:
     """What a browser needs to make a passkey, its challenge, and the person's handle."""
     with services.db.read() as session:
-        keys = owned(session, user.email)
+        keys = of_person(session, user.email)
     handle = keys[0].handle if keys else bytes_to_base64url(generate_user_handle())
     options = webauthn.generate_registration_options(
         rp_id=site(services.settings).host,
@@ -103,7 +103,7 @@ def options_to_add(services: Services, user: User) -> tuple[dict[str, Any], str,
             resident_key=ResidentKeyRequirement.REQUIRED, user_verification=VERIFIED
         ),
     )
-    return _json(options), bytes_to_base64url(options.challenge), handle
+    return _as_json(options), bytes_to_base64url(options.challenge), handle
 
 
 def options_to_sign_in(services: Services) -> tuple[dict[str, Any], str]:
@@ -111,10 +111,10 @@ def options_to_sign_in(services: Services) -> tuple[dict[str, Any], str]:
     options = webauthn.generate_authentication_options(
         rp_id=site(services.settings).host, user_verification=VERIFIED
     )
-    return _json(options), bytes_to_base64url(options.challenge)
+    return _as_json(options), bytes_to_base64url(options.challenge)
 
 
-def _json(options: Any) -> dict[str, Any]:
+def _as_json(options: Any) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(webauthn.options_to_json(options))
     return found
 
@@ -130,8 +130,10 @@ def add(
     user, label = here.user, _label(name) or "Passkey"
     try:
         with services.db.begin() as session:
-            if len(owned(session, user.email)) >= MOST:
-                raise NotAccepted(f"You have {MOST} passkeys. Remove one that you do not use.")
+            if len(of_person(session, user.email)) >= MAX_PASSKEYS:
+                raise NotAccepted(
+                    f"You have {MAX_PASSKEYS} passkeys. Remove one that you do not use."
+                )
             key = Passkey(
                 email=user.email,
                 name=label,
@@ -165,37 +167,37 @@ def _registration(services: Services, answer: str, challenge: bytes) -> Any:
 
 
 def mail_owner(services: Services, key: Passkey) -> bool:
-    """Tell a person of a new passkey: it may not have been them."""
+    """Mail a person that a passkey was added: somebody else may have done it."""
     link = f"{services.links.base_url}/settings/passkeys"
-    letter = people_mails.passkey_added(users.PRODUCT, name=key.name, link=link)
-    return users.try_to_send(services, letter, key.email, f"passkey:{key.id}:{key.credential_id}")
+    mail = people_mails.passkey_added(users.PRODUCT, name=key.name, link=link)
+    return users.try_to_send(services, mail, key.email, f"passkey:{key.id}:{key.credential_id}")
 
 
 def sign_in(services: Services, answer: str, challenge: Challenge, visit: Visit) -> str:
-    """A session's token for whoever's passkey answered. Raises NotAccepted."""
+    """Begin a session for the person whose passkey answered: its token. Raises NotAccepted."""
     now = services.now()
     expected = challenge.open(now)
-    key = _key_of(services, answer)
+    key = _stored_passkey(services, answer)
     count = _verified_count(services, answer, expected, key)
     if key.suspect_at or (max(count, key.sign_count) > 0 and count <= key.sign_count):
-        _suspect(services, key)
+        _refuse_as_copied(services, key)
     proof = hashlib.sha256(expected).hexdigest()
     try:
         with services.db.begin() as session:
-            kept = session.get_one(Passkey, key.id, with_for_update=True)
-            places = users.memberships(session, key.email)
-            if not places:
+            row = session.get_one(Passkey, key.id, with_for_update=True)
+            memberships = users.memberships(session, key.email)
+            if not memberships:
                 raise NotAccepted("This passkey opens no company any more.")
-            kept.sign_count, kept.used_at = count, now
-            users.note_sign_in(session, places[0], services, f"with the passkey {key.name}")
+            row.sign_count, row.used_at = count, now
+            users.note_sign_in(session, memberships[0], services, f"with the passkey {key.name}")
             return sessions.begin(
-                session, places[0], now, visit, way=SignInMethod.PASSKEY, proof=proof
+                session, memberships[0], now, visit, way=SignInMethod.PASSKEY, proof=proof
             )
     except IntegrityError:
         raise NotAccepted("This answer was used already. Please try again.") from None
 
 
-def _key_of(services: Services, answer: str) -> Passkey:
+def _stored_passkey(services: Services, answer: str) -> Passkey:
     try:
         credential = webauthn.helpers.parse_authentication_credential_json(answer)
     except (WebAuthnException, ValueError, KeyError, TypeError):
@@ -212,8 +214,10 @@ def _key_of(services: Services, answer: str) -> Passkey:
 
 
 def _verified_count(services: Services, answer: str, challenge: bytes, key: Passkey) -> int:
-    """The device's own count of its answers. The library would judge the count before it has
-    checked the signature, and so believe a forger: 0 keeps that judgement for us.
+    """The device's signature count, once its signature is verified. Raises NotAccepted.
+
+    The library compares counts before it verifies the signature, so a forger could make a good
+    passkey look copied. It is given 0, and `sign_in` compares the counts afterwards.
     """
     where = site(services.settings)
     try:
@@ -231,11 +235,11 @@ def _verified_count(services: Services, answer: str, challenge: bytes, key: Pass
     return verified.new_sign_count
 
 
-def _suspect(services: Services, key: Passkey) -> None:
-    """Refuse a key whose count went back, now and from now on; its owner sees why."""
+def _refuse_as_copied(services: Services, key: Passkey) -> None:
+    """Refuse a passkey whose count went back, now and from now on; its owner sees why."""
     with services.db.begin() as session:
-        kept = session.get_one(Passkey, key.id)
-        kept.suspect_at = kept.suspect_at or services.now()
+        row = session.get_one(Passkey, key.id)
+        row.suspect_at = row.suspect_at or services.now()
         reason = f"The passkey {key.name} of {key.email} may have been copied: its count went back."
         for user in users.memberships(session, key.email):
             sessions.note_act(
@@ -248,7 +252,7 @@ def _suspect(services: Services, key: Passkey) -> None:
 
 
 def rename(services: Services, here: Current, passkey_id: int, name: str) -> Passkey | None:
-    """None where it is not one of the person's own."""
+    """Rename a passkey. None if it is not the person's own."""
     with services.db.begin() as session:
         key = _own_passkey(session, here, passkey_id)
         label = _label(name)
@@ -260,7 +264,7 @@ def rename(services: Services, here: Current, passkey_id: int, name: str) -> Pas
 
 
 def remove(services: Services, here: Current, passkey_id: int) -> Passkey | None:
-    """None where it is not one of the person's own. Sessions it began go on."""
+    """Delete a passkey; sessions that it began go on. None if it is not the person's own."""
     with services.db.begin() as session:
         key = _own_passkey(session, here, passkey_id)
         if key:

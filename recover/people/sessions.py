@@ -1,7 +1,7 @@
 """Sessions: who holds one, where it was last seen, and how it ends.
 
-A session is a used row of ``sign_ins``, known by its token; the cookie holds the token, signed. Of
-the network address it came from only a keyed hash is kept, enough to tell one network from another.
+A session is a used row of ``sign_ins``, identified by its token; the cookie holds the signed token.
+Only a keyed hash of its network address is stored, enough to tell one network from another.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from recover.compliance import audit_log
 from recover.models import Company, SignIn, SignInMethod, User
 from recover.services import Services
 
-SEEN_EVERY = timedelta(minutes=10)  # how often a session's last sight is written down
-LONGEST_DEVICE = 255
+SEEN_INTERVAL = timedelta(minutes=10)  # how often `last_seen_at` is stored
+MAX_DEVICE_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """A session in force, and the place it is at."""
+    """A session in force: its row, and the user (at one company) whose it is."""
 
     user: User
     sign_in: SignIn
@@ -47,10 +47,10 @@ def begin(
     narrow: bool = False,
     proof: str | None = None,
 ) -> str:
-    """A session that no mailed link began, in the caller's transaction: its token.
+    """Begin a session without a mailed link, in the caller's transaction. Returns its token.
 
-    ``narrow`` keeps it to this one company: what let it in does not prove the mail address.
-    ``proof`` may be used once; a second time raises IntegrityError.
+    ``narrow`` keeps it to this one company, since the mail address was not proved. ``proof`` may
+    be used once; a second time raises IntegrityError.
     """
     token = token_urlsafe(24)
     session.add(
@@ -70,14 +70,14 @@ def begin(
 
 def visit_values(now: datetime, visit: Visit) -> dict[str, object]:
     return {
-        "device": visit.device[:LONGEST_DEVICE],
+        "device": visit.device[:MAX_DEVICE_LENGTH],
         "seen_hash": visit.origin,
         "last_seen_at": now,
     }
 
 
 def current(services: Services, token: str) -> Current | None:
-    """Whose session this is; None where it has ended."""
+    """The session with this token; None if it has ended."""
     query = (
         select(User, SignIn)
         .join(SignIn, SignIn.user_id == User.id)
@@ -89,7 +89,7 @@ def current(services: Services, token: str) -> Current | None:
 
 
 def user_of(services: Services, session_token: str) -> User | None:
-    """Who holds this session; None where it has ended."""
+    """The user who holds this session; None if it has ended."""
     found = current(services, session_token)
     return found.user if found else None
 
@@ -107,9 +107,9 @@ def in_force(services: Services) -> ColumnElement[bool]:
 
 
 def touch(services: Services, here: SignIn, visit: Visit) -> None:
-    """Note that a session is in use, at most every ten minutes."""
+    """Store that a session is in use, at most every `SEEN_INTERVAL`."""
     now = services.now()
-    fresh = here.last_seen_at is not None and here.last_seen_at > now - SEEN_EVERY
+    fresh = here.last_seen_at is not None and here.last_seen_at > now - SEEN_INTERVAL
     if not fresh:
         with services.db.begin() as session:
             session.execute(
@@ -118,15 +118,17 @@ def touch(services: Services, here: SignIn, visit: Visit) -> None:
 
 
 def visible_to(here: Current) -> ColumnElement[bool]:
-    """The sessions a person may see and end: all of theirs. A narrow session, which may be held
-    by whoever made the invitation, sees those at its own company alone.
+    """A condition for the sessions a person may see and end: all their own.
+
+    A narrow session, which somebody other than the address's holder may have, sees only narrow
+    ones at its own company.
     """
     own = User.id == here.user.id
     return and_(own, SignIn.narrow) if here.sign_in.narrow else User.email == here.user.email
 
 
 def own_sessions(services: Services, here: Current) -> list[tuple[SignIn, Company]]:
-    """One's own sessions and the companies they are at, this one first, then the latest seen."""
+    """A person's sessions with their companies: this one first, then by when last seen."""
     query = (
         select(SignIn, Company)
         .join(User, User.id == SignIn.user_id)
@@ -140,13 +142,13 @@ def own_sessions(services: Services, here: Current) -> list[tuple[SignIn, Compan
 
 
 def end(services: Services, here: Current, sign_in_id: int | None) -> int:
-    """End one of one's own sessions; with None all but this one. How many there were."""
+    """End one of the person's sessions, or with None all but this one. Returns how many ended."""
     which = SignIn.id != here.sign_in.id if sign_in_id is None else SignIn.id == sign_in_id
     now = services.now()
     with services.db.begin() as session:
         wanted = select(SignIn.id).join(User, User.id == SignIn.user_id)
         ids = list(session.scalars(wanted.where(in_force(services), visible_to(here), which)))
-        count = _end(session, SignIn.id.in_(ids), now)
+        count = _end_where(session, SignIn.id.in_(ids), now)
         if count:
             what = "one session" if count == 1 else f"{count} sessions"
             note_act(session, here.user, "end_sessions", f"{here.user.email} ended {what}.", now)
@@ -154,16 +156,16 @@ def end(services: Services, here: Current, sign_in_id: int | None) -> int:
 
 
 def end_all_at(session: Session, user: User, now: datetime) -> int:
-    """End every session of a person at one company, in the caller's transaction. How many.
+    """End every session of a person at one company, in the caller's transaction. Returns how many.
 
-    Those they have open at another company go on there, and cannot be turned to this one again.
+    Their sessions at other companies go on, but can no longer switch to this one.
     """
     user.sessions_ended_at = now
-    return _end(session, SignIn.user_id == user.id, now)
+    return _end_where(session, SignIn.user_id == user.id, now)
 
 
 def switch_targets(services: Services, here: Current) -> list[tuple[User, Company]]:
-    """The places this session may be turned to, by the companies' names; its own among them."""
+    """The companies this session may switch to, by name; its own among them."""
     query = (
         select(User, Company)
         .join(Company, Company.id == User.company_id)
@@ -172,10 +174,10 @@ def switch_targets(services: Services, here: Current) -> list[tuple[User, Compan
     )
     with services.db.read() as session:
         found = [(row[0], row[1]) for row in session.execute(query)]
-    return [(user, company) for user, company in found if _open_to(here, user)]
+    return [(user, company) for user, company in found if _may_switch_to(here, user)]
 
 
-def _open_to(here: Current, user: User) -> bool:
+def _may_switch_to(here: Current, user: User) -> bool:
     if user.id == here.user.id:
         return True
     ended, began = user.sessions_ended_at, here.sign_in.used_at
@@ -183,7 +185,7 @@ def _open_to(here: Current, user: User) -> bool:
 
 
 def switch_company(services: Services, here: Current, user_id: int) -> User | None:
-    """Turn this session to another of the person's companies. None where it may not go there."""
+    """Switch this session to another of the person's companies. None if it may not."""
     query = (
         update(SignIn)
         .where(SignIn.id == here.sign_in.id, SignIn.narrow.is_(False), SignIn.ended_at.is_(None))
@@ -193,7 +195,7 @@ def switch_company(services: Services, here: Current, user_id: int) -> User | No
         user = session.get(User, user_id, with_for_update=True)
         if user is None or user.email != here.user.email or user.removed_at:
             return None
-        if not _open_to(here, user) or not session.scalar(query.returning(SignIn.id)):
+        if not _may_switch_to(here, user) or not session.scalar(query.returning(SignIn.id)):
             return None
         note_act(session, user, "switch", f"{user.email} opened this company.", services.now())
     return user
@@ -209,12 +211,12 @@ def sign_out(services: Services, session_token: str) -> None:
             .where(SignIn.nonce == session_token, SignIn.used_at.is_not(None))
         )
         user = session.scalar(holder)
-        if user and _end(session, SignIn.nonce == session_token, now):
+        if user and _end_where(session, SignIn.nonce == session_token, now):
             note_act(session, user, "sign_out", f"{user.email} signed out.", now)
 
 
-def _end(session: Session, which: ColumnElement[bool], now: datetime) -> int:
-    """Links that were mailed and not used yet end too: they would begin a session."""
+def _end_where(session: Session, which: ColumnElement[bool], now: datetime) -> int:
+    """End sessions, and mailed links not used yet. Returns how many sessions."""
     ending = update(SignIn).where(which, SignIn.ended_at.is_(None)).returning(SignIn.used_at)
     ended = session.scalars(
         ending.values(ended_at=now), execution_options={"synchronize_session": False}
@@ -232,16 +234,17 @@ def note_act(
     actor: str = "",
     details: dict[str, object] | None = None,
 ) -> None:
-    """An entry about a person in the audit log of the company they are at; the actor is the person,
-    unless another is named. In the caller's transaction.
+    """Write an audit log entry about a person, for their company, in the caller's transaction.
+
+    ``actor`` is the person themselves unless it is given.
     """
-    who = f"user:{user.id}"
+    person = f"user:{user.id}"
     audit_log.write(
         session,
         verb,
         reason,
         at,
-        audit_log.Subject(who, company_id=user.company_id),
-        actor=actor or who,
+        audit_log.Subject(person, company_id=user.company_id),
+        actor=actor or person,
         details=details,
     )

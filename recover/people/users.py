@@ -1,7 +1,7 @@
-"""Who may sign in at a company, and the mailed links they do it by.
+"""Who may sign in at a company, and the links that are mailed to them for it.
 
-The link carries a nonce that is good once. Using it replaces the nonce by the session's own token,
-so that nothing mailed is ever a key to a session.
+A link carries a nonce that may be used once. Using it replaces the nonce by the session's token, so
+nothing that was mailed opens a session later.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ __all__ = ["add_user", "mail_link", "request_link", "sign_in", "sign_out", "user
 log = logging.getLogger(__name__)
 
 PRODUCT = "Recover"
-LINKS_PER_USER, LINKS_PER_ORIGIN, CAPS_FOR = 5, 20, timedelta(hours=1)
+LINKS_PER_USER, LINKS_PER_ORIGIN, CAPS_WINDOW = 5, 20, timedelta(hours=1)
 
 
 class LinkUsed(PermanentError):
-    """A sign-in link that has let somebody in already, or was called back."""
+    """A sign-in link that was used already, or was ended."""
 
 
 @dataclass(frozen=True)
 class SignInMail:
-    """A sign-in link on its way to ``email``."""
+    """A sign-in link to be mailed to ``email``."""
 
     email: str
     nonce: str
@@ -47,22 +47,22 @@ class SignInMail:
 def add_user(
     services: Services, company: Company, email: str, role: str = Role.OWNER, actor: str = "command"
 ) -> User:
-    """Let the holder of a mail address sign in. The user that is there already is returned.
+    """Make the holder of a mail address a member of a company. An existing member is returned.
 
-    Raises ValueError where ``email`` is no address.
+    Raises ValueError if ``email`` is no mail address.
     """
     email = normal_email(email)
     if not plausible_email(email):
         raise ValueError(f"{email!r} is not a mail address")
     with services.db.begin() as session:
-        there = membership_at(session, company.id, email)
-        return there or add_membership(session, services, company.id, email, role, actor)
+        member = membership_at(session, company.id, email)
+        return member or add_membership(session, services, company.id, email, role, actor)
 
 
 def add_membership(
     session: Session, services: Services, company_id: int, email: str, role: str, actor: str = ""
 ) -> User:
-    """A new place at a company, or the one they once had, in the caller's transaction."""
+    """Make somebody a member of a company, perhaps again, in the caller's transaction."""
     now = services.now()
     user = session.scalar(select(User).where(User.company_id == company_id, User.email == email))
     if user is None:
@@ -76,13 +76,13 @@ def add_membership(
 
 
 def memberships(session: Session, email: str) -> list[User]:
-    """Where a person may sign in; the place they were at last, first."""
+    """A person's memberships, one for each company; first where they last signed in."""
     query = select(User).where(User.email == normal_email(email), User.removed_at.is_(None))
     return list(session.scalars(query.order_by(User.signed_in_at.desc().nulls_last(), User.id)))
 
 
 def membership_at(session: Session, company_id: int, email: str) -> User | None:
-    """The place a person has at a company now."""
+    """A person's membership of a company; None if they have none now."""
     query = select(User).where(
         User.company_id == company_id, User.email == normal_email(email), User.removed_at.is_(None)
     )
@@ -90,16 +90,16 @@ def membership_at(session: Session, company_id: int, email: str) -> User | None:
 
 
 def request_link(services: Services, email: str, origin: str) -> SignInMail | None:
-    """A fresh sign-in link for ``email``; None where nobody has that address, or too many links
-    were asked for with it or from ``origin`` (a keyed hash) in the last hour.
+    """Make a sign-in link for ``email``; None if nobody has that address, or if too many links
+    were requested for it or from ``origin`` (a keyed hash) in the last hour.
 
-    Nothing is mailed yet: see `mail_link`. What the asker is told must not depend on the answer.
+    Nothing is mailed yet: see `mail_link`. The page must look the same whatever this returns.
     """
     with services.db.begin() as session:
-        found = memberships(session, email)
-        if not found or _capped(session, services, found, origin):
+        members = memberships(session, email)
+        if not members or _too_many_links(session, services, members, origin):
             return None
-        return new_link(session, services, found[0], origin)
+        return new_link(session, services, members[0], origin)
 
 
 def new_link(
@@ -109,40 +109,43 @@ def new_link(
     origin: str = "",
     way: SignInMethod = SignInMethod.MAIL,
 ) -> SignInMail:
-    """A sign-in link without regard to caps, in the caller's transaction."""
+    """Make a sign-in link without regard to caps, in the caller's transaction."""
     nonce, now = token_urlsafe(24), services.now()
     session.add(SignIn(user_id=user.id, nonce=nonce, origin_hash=origin, created_at=now, way=way))
     return SignInMail(user.email, nonce)
 
 
-def _capped(session: Session, services: Services, found: list[User], origin: str) -> bool:
+def _too_many_links(session: Session, services: Services, members: list[User], origin: str) -> bool:
     def count(condition: ColumnElement[bool]) -> int:
-        recent = SignIn.created_at > services.now() - CAPS_FOR
+        recent = SignIn.created_at > services.now() - CAPS_WINDOW
         return session.scalar(select(func.count(SignIn.id)).where(condition, recent)) or 0
 
-    theirs = SignIn.user_id.in_([user.id for user in found]) & (SignIn.way == SignInMethod.MAIL)
+    of_person = SignIn.user_id.in_([user.id for user in members]) & (
+        SignIn.way == SignInMethod.MAIL
+    )
     return (
-        count(theirs) >= LINKS_PER_USER or count(SignIn.origin_hash == origin) >= LINKS_PER_ORIGIN
+        count(of_person) >= LINKS_PER_USER
+        or count(SignIn.origin_hash == origin) >= LINKS_PER_ORIGIN
     )
 
 
-def link(services: Services, wanted: SignInMail) -> str:
-    """The address that the mail carries."""
-    payload: dict[str, str | int] = {"nonce": wanted.nonce}
+def link_url(services: Services, sign_in_mail: SignInMail) -> str:
+    """The URL in the mail."""
+    payload: dict[str, str | int] = {"nonce": sign_in_mail.nonce}
     return services.links.url("sign-in", Purpose.SIGN_IN, payload, services.now())
 
 
-def mail_link(services: Services, wanted: SignInMail) -> bool:
-    """Send the link. False where the mail server would not have it; the asker may ask again."""
+def mail_link(services: Services, sign_in_mail: SignInMail) -> bool:
+    """Mail the link. False if the mail server refused it or could not be reached."""
     minutes = int(MAX_AGE[Purpose.SIGN_IN].total_seconds() // 60)
-    letter = subscriber_mails.sign_in_link(PRODUCT, link(services, wanted), minutes)
-    return try_to_send(services, letter, wanted.email, f"sign-in:{wanted.nonce}")
+    mail = subscriber_mails.sign_in_link(PRODUCT, link_url(services, sign_in_mail), minutes)
+    return try_to_send(services, mail, sign_in_mail.email, f"sign-in:{sign_in_mail.nonce}")
 
 
-def try_to_send(services: Services, letter: Rendered, to: str, about: str) -> bool:
-    """As `send`, for mails nobody waits for: False, and a line in the log, where it did not go."""
+def try_to_send(services: Services, mail: Rendered, to: str, about: str) -> bool:
+    """As `send`, but errors are logged and returned as False."""
     try:
-        send(services, letter, to, about)
+        send(services, mail, to, about)
     except RecoverError as error:
         level = logging.INFO if isinstance(error, MailRefused) else logging.ERROR
         log.log(level, "a mail about signing in could not be sent: %s", error)
@@ -150,16 +153,16 @@ def try_to_send(services: Services, letter: Rendered, to: str, about: str) -> bo
     return True
 
 
-def send(services: Services, letter: Rendered, to: str, about: str) -> None:
-    """Mail a letter from the installation itself; ``about`` makes its Message-ID.
+def send(services: Services, mail: Rendered, to: str, about: str) -> None:
+    """Send a mail from the installation's own address; ``about`` makes its Message-ID.
 
     Raises MailRefused, MailUnavailable, DeliveryUncertain.
     """
     outgoing = Outgoing(
         to=to,
-        subject=letter.subject,
-        text=letter.text,
-        html=letter.html,
+        subject=mail.subject,
+        text=mail.text,
+        html=mail.html,
         sender=services.settings.mail_from,
         sender_name=PRODUCT,
         message_id=message_id(about, services.settings.mail_domain),
@@ -174,27 +177,27 @@ def nonce_of(services: Services, token: str) -> str:
 
 
 def email_of_link(services: Services, token: str) -> str:
-    """The address a link would sign in. Changes nothing.
+    """The mail address that a link would sign in. Changes nothing.
 
     Raises LinkExpired, LinkInvalid, LinkUsed.
     """
     query = select(User.email).join(SignIn, SignIn.user_id == User.id)
     with services.db.read() as session:
-        email = session.scalar(query.where(_usable(nonce_of(services, token))))
+        email = session.scalar(query.where(_is_usable(nonce_of(services, token))))
     if email is None:
         raise LinkUsed("This sign-in link was used already.")
     return email
 
 
 def sign_in(services: Services, token: str, visit: Visit | None = None) -> str:
-    """Use up a mailed link, once: the new session's token.
+    """Use a mailed link, once. Returns the new session's token.
 
     Raises LinkExpired, LinkInvalid, LinkUsed.
     """
     visit = visit or Visit()
     session_token, now = token_urlsafe(24), services.now()
     values = {"used_at": now, "nonce": session_token, **visit_values(now, visit)}
-    use = update(SignIn).where(_usable(nonce_of(services, token))).values(**values)
+    use = update(SignIn).where(_is_usable(nonce_of(services, token))).values(**values)
     with services.db.begin() as session:
         user_id = session.scalar(use.returning(SignIn.user_id))
         user = session.get(User, user_id) if user_id else None
@@ -205,10 +208,10 @@ def sign_in(services: Services, token: str, visit: Visit | None = None) -> str:
 
 
 def note_sign_in(session: Session, user: User, services: Services, how: str) -> None:
-    """Note that somebody signed in, in the caller's transaction."""
+    """Store and log that somebody signed in, in the caller's transaction."""
     user.signed_in_at = services.now()
     note_act(session, user, "sign_in", f"{user.email} signed in {how}.", services.now())
 
 
-def _usable(nonce: str) -> ColumnElement[bool]:
+def _is_usable(nonce: str) -> ColumnElement[bool]:
     return (SignIn.nonce == nonce) & SignIn.used_at.is_(None) & SignIn.ended_at.is_(None)

@@ -1,7 +1,7 @@
-"""Reports that are worked out line by line in the background, and kept.
+"""Reports that are worked out line by line in the background, and stored.
 
-A worker stores some lines together with the place they lead to, so that one that is killed costs
-those lines alone, and nothing is in a report twice.
+A worker stores a batch of lines together with the cursor behind them: a worker that is killed loses
+its batch alone, and no line is stored twice.
 """
 
 from __future__ import annotations
@@ -25,16 +25,21 @@ NAMES = {
 }
 
 LEASE = timedelta(minutes=5)
-SOME = 20  # lines stored together
-MOST_FAILURES = 5
+LINES_AT_ONCE = 20  # lines stored together
+MAX_FAILURES = 5
 
 Line = tuple[str, str, dict[str, Any]]  # (cursor, Stripe's invoice id, body as JSON)
 
 
 def request(
-    services: Services, account_id: int, kind: ReportKind, actor: str, mode: str = "", why: str = ""
+    services: Services,
+    account_id: int,
+    kind: ReportKind,
+    actor: str,
+    mode: str = "",
+    reason: str = "",
 ) -> Report:
-    """Have a report worked out; one of this kind and mode that is under way is taken for it."""
+    """Have a report worked out. One of this kind and mode that is already running is returned."""
     now = services.now()
     with services.db.begin() as session:
         row = newest(session, account_id, kind)
@@ -52,7 +57,7 @@ def request(
             audit_log.write(
                 session,
                 "report",
-                why or f"{NAMES[kind]} was asked for.",
+                reason or f"{NAMES[kind]} was asked for.",
                 now,
                 audit_log.Subject(f"report:{row.id}", account_id=account_id),
                 actor=actor,
@@ -72,7 +77,7 @@ def newest(
 
 
 def due(services: Services) -> list[int]:
-    """Reports that nobody is working on."""
+    """The ids of running reports that no worker holds."""
     waiting = select(Report.id).where(
         Report.state == ReportState.RUNNING, Report.due_at <= services.now()
     )
@@ -81,7 +86,7 @@ def due(services: Services) -> list[int]:
 
 
 def claim(services: Services, report_id: int) -> Report | None:
-    """Take a report for the length of a lease; None where it is over, or somebody has it."""
+    """Take a report for `LEASE`; None if it is finished or another worker holds it."""
     now = services.now()
     take = (
         update(Report)
@@ -96,7 +101,7 @@ def claim(services: Services, report_id: int) -> Report | None:
 
 
 def restart(services: Services, report: Report) -> None:
-    """Forget the lines of an earlier try: they are from another moment."""
+    """Delete the lines of an earlier run: they describe another moment."""
     with services.db.begin() as session:
         session.execute(delete(ReportLine).where(ReportLine.report_id == report.id))
         row = session.get_one(Report, report.id)
@@ -111,10 +116,13 @@ def work(
     lines: Iterable[Line],
     summary: Callable[[Session, Report], Mapping[str, Any]],
 ) -> None:
-    """Store ``lines``, which go on from ``report.cursor``, and at the end their summary."""
-    rest = iter(lines)
-    while some := list(islice(rest, SOME)):
-        _keep(services, report, total, some)
+    """Store ``lines``, which begin behind ``report.cursor``, and finally their summary.
+
+    Raises TransientError if another worker has taken the report over.
+    """
+    remaining = iter(lines)
+    while batch := list(islice(remaining, LINES_AT_ONCE)):
+        _store(services, report, total, batch)
     now = services.now()
     with services.db.begin() as session:
         row = session.get_one(Report, report.id)
@@ -122,7 +130,7 @@ def work(
         row.total = row.done
 
 
-def _keep(services: Services, report: Report, total: int, some: Sequence[Line]) -> None:
+def _store(services: Services, report: Report, total: int, batch: Sequence[Line]) -> None:
     keys = {"account_id": report.account_id, "report_id": report.id}
     with services.db.begin() as session:
         row = session.get_one(Report, report.id, with_for_update=True)
@@ -130,20 +138,23 @@ def _keep(services: Services, report: Report, total: int, some: Sequence[Line]) 
             raise TransientError("Another worker has taken this report over.")
         session.execute(
             insert(ReportLine),
-            [{**keys, "stripe_invoice_id": name, "body": body} for _, name, body in some],
+            [
+                {**keys, "stripe_invoice_id": invoice_id, "body": body}
+                for _, invoice_id, body in batch
+            ],
         )
-        row.cursor, row.done, row.total = some[-1][0], row.done + len(some), total
+        row.cursor, row.done, row.total = batch[-1][0], row.done + len(batch), total
         row.due_at, row.failures = services.now() + LEASE, 0
         report.cursor = row.cursor
 
 
 def failed(services: Services, report: Report, error: RecoverError) -> None:
-    """Try once more later, if that may help; else the report ends, and says why."""
+    """Try again later if the error may pass; if not, end the report with the error."""
     with services.db.begin() as session:
         row = session.get_one(Report, report.id)
         row.failures, row.error = row.failures + 1, str(error)
         row.due_at = services.now() + timedelta(minutes=row.failures)
-        if not isinstance(error, TransientError) or row.failures >= MOST_FAILURES:
+        if not isinstance(error, TransientError) or row.failures >= MAX_FAILURES:
             row.state, row.finished_at = ReportState.FAILED, services.now()
 
 
@@ -167,7 +178,7 @@ def line(session: Session, report: Report, invoice_id: str) -> ReportLine | None
 
 
 def bodies(session: Session, report: Report) -> Iterable[dict[str, Any]]:
-    """What the lines say, in their order, some at a time."""
+    """The lines' bodies in their order, read in batches."""
     query = select(ReportLine.body).where(ReportLine.report_id == report.id)
     return session.scalars(query.order_by(ReportLine.id).execution_options(yield_per=200))
 

@@ -33,8 +33,8 @@ LOST_REASONS = (
     CloseReason.UNCOLLECTIBLE,
     CloseReason.DISPUTED,
 )
-"""A subscriber who cancels while owing is a loss. A void, a pause or a switch to manual invoices
-is the company's own decision, and neither won nor lost."""
+"""A subscriber who cancels while owing money is a loss. A void, a pause or a switch to manual
+invoices is the company's own decision, and counts as neither recovered nor lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +58,12 @@ class SourceSum:
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
-    """What became of the invoices that first failed in the period, each counted once."""
+    """How the invoices that first failed in the period ended, each counted once."""
 
     recovered: int = 0
     lost: int = 0
     unfinished: int = 0
-    set_aside: int = 0  # voided, paused, deleted: neither won nor lost
+    set_aside: int = 0  # voided, paused, deleted: neither recovered nor lost
 
     @property
     def failed(self) -> int:
@@ -71,7 +71,7 @@ class Cohort:
 
     @property
     def recovered_share(self) -> float | None:
-        """Of those that are decided. None where none is: half a story is no rate."""
+        """Of the invoices that are recovered or lost. None while there are none."""
         decided = self.recovered + self.lost
         return self.recovered / decided if decided else None
 
@@ -125,7 +125,7 @@ class Period:
         return and_(later, column < self.until) if self.until else later
 
 
-def _booked(account_ids: list[int], period: Period) -> ColumnElement[bool]:
+def _in_period(account_ids: list[int], period: Period) -> ColumnElement[bool]:
     return and_(LedgerLine.account_id.in_(account_ids), period.holds(LedgerLine.at))
 
 
@@ -133,7 +133,7 @@ def _recovered(session: Session, account_ids: list[int], period: Period) -> tupl
     won = func.sum(case((LedgerLine.kind == LedgerKind.RECOVERED, 1), else_=0))
     query = (
         select(LedgerLine.currency, won, func.sum(LedgerLine.amount_minor))
-        .where(_booked(account_ids, period))
+        .where(_in_period(account_ids, period))
         .group_by(LedgerLine.currency)
     )
     return _sums(session.execute(query).all())
@@ -146,7 +146,7 @@ def _given_back(session: Session, account_ids: list[int], period: Period) -> tup
             func.count(func.distinct(LedgerLine.case_id)),
             -func.sum(LedgerLine.amount_minor),
         )
-        .where(_booked(account_ids, period), LedgerLine.kind != LedgerKind.RECOVERED)
+        .where(_in_period(account_ids, period), LedgerLine.kind != LedgerKind.RECOVERED)
         .group_by(LedgerLine.currency)
     )
     return _sums(session.execute(query).all())
@@ -190,7 +190,7 @@ def _sums(rows: object) -> tuple[Sum, ...]:
 
 
 def _sources(session: Session, account_ids: list[int], period: Period) -> tuple[SourceSum, ...]:
-    """A refund is taken off the source that had won the invoice back."""
+    """A refund is subtracted from the source that had recovered the invoice."""
     won = aliased(LedgerLine)
     credited = func.coalesce(won.source, Source.UNKNOWN)
     invoices = func.sum(case((LedgerLine.kind == LedgerKind.RECOVERED, 1), else_=0))
@@ -198,7 +198,7 @@ def _sources(session: Session, account_ids: list[int], period: Period) -> tuple[
     query = (
         select(credited, LedgerLine.currency, invoices, func.sum(LedgerLine.amount_minor))
         .outerjoin(won, same_case)
-        .where(_booked(account_ids, period))
+        .where(_in_period(account_ids, period))
         .group_by(credited, LedgerLine.currency)
     )
     found = [SourceSum(Source(s), c, int(n), int(a)) for s, c, n, a in session.execute(query)]
@@ -213,11 +213,11 @@ def _cohort(session: Session, account_ids: list[int], period: Period) -> Cohort:
     )
     counts = {"recovered": 0, "lost": 0, "unfinished": 0, "set_aside": 0}
     for state, close_reason, count in session.execute(query):
-        counts[_fate(state, close_reason)] += count
+        counts[_cohort_group(state, close_reason)] += count
     return Cohort(**counts)
 
 
-def _fate(state: str, close_reason: str) -> str:
+def _cohort_group(state: str, close_reason: str) -> str:
     if state == CaseState.OPEN:
         return "unfinished"
     if state == CaseState.RECOVERED:

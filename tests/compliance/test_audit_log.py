@@ -70,7 +70,7 @@ def test_accounts_companies_and_the_installation_have_chains_of_their_own(
 
 
 def test_more_lines_than_one_batch_holds_are_sealed_in_one_go(services, account, monkeypatch):
-    monkeypatch.setattr(audit_log, "BATCH", 3)
+    monkeypatch.setattr(audit_log, "ENTRIES_AT_ONCE", 3)
     write(services, *"abcdefgh", account=account.id)
 
     assert audit_log.seal(services.db) == 8

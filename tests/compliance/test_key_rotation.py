@@ -89,7 +89,7 @@ def test_a_rotation_that_was_broken_off_goes_on(sealed, both, account, company):
 
 
 def test_more_rows_than_one_batch_holds_are_all_rotated(sealed, both, account, monkeypatch):
-    monkeypatch.setattr(key_rotation, "BATCH", 2)
+    monkeypatch.setattr(key_rotation, "ROWS_AT_ONCE", 2)
     with sealed.begin() as session:
         for number in range(5):
             session.add(
@@ -153,7 +153,7 @@ def test_whatever_is_sealed_goes_where_a_rotation_finds_it():
             id(node)
             for parent in ast.walk(tree)
             for name, value in named_values(parent)
-            if name.endswith(key_rotation.ENDING)
+            if name.endswith(key_rotation.SUFFIX)
             for node in ast.walk(value)
         }
         homeless += [

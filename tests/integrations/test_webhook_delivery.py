@@ -225,7 +225,7 @@ def test_what_was_given_up_can_be_sent_again(scene, endpoint, receiver):
 
 def test_a_receiver_that_hangs_keeps_nobody_waiting(scene, endpoint, receiver, monkeypatch):
     """It is cut off; its other events are not tried; the neighbour has its own long since."""
-    monkeypatch.setattr(webhook_http, "WHOLE_SECONDS", 2.0)
+    monkeypatch.setattr(webhook_http, "TOTAL_SECONDS", 2.0)
     release = threading.Event()
 
     def hang():
@@ -254,7 +254,7 @@ def test_a_receiver_that_hangs_keeps_nobody_waiting(scene, endpoint, receiver, m
 
 
 def test_a_receiver_that_sends_a_byte_at_a_time_is_cut_off_too(scene, receiver, monkeypatch):
-    monkeypatch.setattr(webhook_http, "WHOLE_SECONDS", 0.3)
+    monkeypatch.setattr(webhook_http, "TOTAL_SECONDS", 0.3)
     stop, silent = threading.Event(), socket.create_server(("127.0.0.1", 0))
 
     def drip():

@@ -96,7 +96,7 @@ def test_the_newest_are_told_where_there_are_too_many(lived, monkeypatch):
     read(lived)
     all_of_them = told(lived)
     failed = sorted({failed_at for failed_at, *_ in all_of_them})
-    monkeypatch.setattr(training_data, "MOST_CASES", 4)
+    monkeypatch.setattr(training_data, "MAX_CASES", 4)
 
     found = told(lived)
 

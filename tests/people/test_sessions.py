@@ -124,7 +124,7 @@ def test_a_session_is_turned_only_to_the_persons_own_places(services, user, whic
 
 def test_signing_in_and_out_is_on_record_once(services, user):
     wanted = users.request_link(services, user.email, "here")
-    token = users.sign_in(services, users.link(services, wanted).rpartition("/")[2])
+    token = users.sign_in(services, users.link_url(services, wanted).rpartition("/")[2])
     for _ in range(2):
         users.sign_out(services, token)
     who = f"user:{user.id}"

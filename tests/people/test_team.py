@@ -66,7 +66,7 @@ def test_of_two_owners_who_remove_each_other_at_once_one_stays(services, company
     for thread in threads:
         thread.join()
     with services.db.read() as session:
-        assert team.owners(session, company.id) == 1
+        assert team.owner_count(session, company.id) == 1
     assert len(refused) == 1
 
 
@@ -79,7 +79,7 @@ def test_who_is_removed_is_signed_out_at_once_and_gets_no_more_links(
     team.remove(services, company.id, grace.id, f"user:{user.id}")
     assert users.user_of(services, token) is None
     assert users.request_link(services, grace.email, "here") is None
-    link = users.link(services, waiting).rpartition("/")[2]
+    link = users.link_url(services, waiting).rpartition("/")[2]
     with pytest.raises(users.LinkUsed):
         users.sign_in(services, link)
     assert lines(services, company.id)[-1][:2] == ("remove_user", f"user:{user.id}")

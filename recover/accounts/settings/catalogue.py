@@ -1,7 +1,7 @@
-"""Every setting of an account: what it is called, what it does, which values it takes.
+"""Every setting of an account: its name, what it does, which values it takes.
 
-The pages, the commands, the audit log and the tests all read this one list. A setting's
-name is its column of `Account`; its effect is coded wherever that column is read.
+The pages, the commands, the audit log and the tests all read this one list. A setting is named
+after its column of `Account`; its effect is implemented where that column is read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from recover.accounts.settings.field_types import (
     Toggle,
     Value,
     WebAddress,
-    Whole,
+    WholeNumber,
     Zone,
 )
 from recover.dunning import Campaign, EndOfDunning, RetryMode, TimingKind
@@ -135,12 +135,12 @@ SENDING = SettingsPage(
         AccountSetting(
             "messages_per_week", "Mails a week", "At most so many to one subscriber in any seven"
             " days, over all their invoices.",
-            Whole(low=1, high=7, unit="a week"), None, replans=True,
+            WholeNumber(low=1, high=7, unit="a week"), None, replans=True,
         ),
         AccountSetting(
             "message_gap_hours", "Hours between mails", "At least so long between two mails to one"
             " subscriber.",
-            Whole(low=1, high=168, unit="hours"), None, replans=True,
+            WholeNumber(low=1, high=168, unit="hours"), None, replans=True,
         ),
     ),
 )  # fmt: skip
@@ -176,12 +176,12 @@ RETRIES = SettingsPage(
         AccountSetting(
             "max_retries", "Retries at most", "Scheduled retries of one invoice, after the first"
             " charge. The card networks' own caps hold on top of it.",
-            Whole(low=0, high=CEILING, unit="retries"), None, replans=True,
+            WholeNumber(low=0, high=CEILING, unit="retries"), None, replans=True,
         ),
         AccountSetting(
             "min_gap_hours", "Hours between attempts", "At least so long between two attempts on"
             " one card, Stripe's included.",
-            Whole(low=1, high=168, unit="hours"), None, replans=True,
+            WholeNumber(low=1, high=168, unit="hours"), None, replans=True,
         ),
         AccountSetting(
             "explore", "To learn from", "The share of retries made at a random allowed hour, in"
@@ -268,11 +268,11 @@ def contradictions(values: Mapping[str, Value], steps: Campaign) -> dict[str, st
 
 
 def warning_before_change(name: str, value: Value) -> str:
-    """What somebody should know before a change takes effect at once; "" for most changes."""
-    return _GRAVE.get((name, value), "")
+    """What to warn of before a change that cannot be taken back; "" for most changes."""
+    return _WARNINGS.get((name, value), "")
 
 
-_GRAVE: dict[tuple[str, Value], str] = {
+_WARNINGS: dict[tuple[str, Value], str] = {
     ("mode", RetryMode.RECOVER.value): "Open cases are planned at once: the first charges and mails"
     " may leave within minutes. What has left cannot be taken back.",
     ("mode", RetryMode.STRIPE.value): "Open cases are planned at once: the first mails may leave"

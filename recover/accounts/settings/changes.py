@@ -56,7 +56,7 @@ def values_of(account: Account, names: Iterable[str]) -> dict[str, Value]:
 
 
 def fingerprint_of(account: Account, names: Iterable[str]) -> str:
-    """A mark of what these settings are now, for `change` to tell whether they still are."""
+    """A hash of these settings' present values, for `change` to notice that they have changed."""
     values = json.dumps(values_of(account, names), sort_keys=True)
     return sha256(values.encode()).hexdigest()[:16]
 
@@ -69,7 +69,7 @@ def change(
     actor: str,
     seen: str = "",
 ) -> list[int]:
-    """Give settings new values, by name. The ids of the audit log entries, one for each change.
+    """Set new values, by name. Returns the ids of the audit log entries, one for each change.
 
     ``seen`` is the `fingerprint_of` the settings as they were shown; "" where that does not matter.
     Raises SettingsRefused, ChangedMeanwhile; then nothing has changed.
@@ -82,7 +82,7 @@ def change(
 
 
 def _locked(session: Session, account_id: int) -> Account:
-    """The account, against other writers until the transaction ends."""
+    """The account, locked against other writers until the transaction ends."""
     return session.get_one(Account, account_id, with_for_update=True, populate_existing=True)
 
 
@@ -94,18 +94,18 @@ def _apply(
     now: datetime,
     **details: Any,
 ) -> list[int]:
-    changed = {k: v for k, v in wanted.items() if v != getattr(account, k)}
+    changed = {name: value for name, value in wanted.items() if value != getattr(account, name)}
     if faults := faults_of(account, changed):
         raise SettingsRefused(faults)
-    lines = [_set(session, account, name, changed[name], actor, now, details) for name in changed]
+    entries = [_set(session, account, name, changed[name], actor, now, details) for name in changed]
     if any(SETTINGS[name].replans for name in changed):
         plan_anew(session, account.id, now)
     session.flush()
-    return [line.id for line in lines]
+    return [entry.id for entry in entries]
 
 
 def faults_of(account: Account, changed: Mapping[str, Value]) -> dict[str, str]:
-    """What is wrong with new values, by name: each alone, then with those that stay."""
+    """What is wrong with new values, by name: each by itself, then together with the others."""
     faults = {name: SETTINGS[name].kind.fault(value) for name, value in changed.items()}
     faults = {name: fault for name, fault in faults.items() if fault}
     if faults or not changed:
@@ -125,11 +125,11 @@ def _set(
 ) -> AuditLogEntry:
     setting, before = SETTINGS[name], getattr(account, name)
     setattr(account, name, value)
-    told = f"{setting.title}: from {setting.kind.words(before)} to {setting.kind.words(value)}."
+    sentence = f"{setting.title}: from {setting.kind.words(before)} to {setting.kind.words(value)}."
     return audit_log.write(
         session,
         VERB,
-        told,
+        sentence,
         now,
         audit_log.Subject(ABOUT + name, account_id=account.id),
         actor=actor,
@@ -140,15 +140,15 @@ def _set(
 def undo(services: Services, account_id: int, entry_ids: Sequence[int], *, actor: str) -> list[str]:
     """Give each setting the value it had before these changes, as a change of its own.
 
-    The names of the settings. Raises ChangedMeanwhile where one of them has changed since or
+    Returns the names of the settings. Raises ChangedMeanwhile if one of them has changed since or
     cannot be undone, SettingsRefused; then nothing has changed.
     """
     with services.db.begin() as session:
         account = _locked(session, account_id)
         found = changes_by_id(session, account, entry_ids)
         names = [one.name for one in found]
-        whole = len(set(names)) == len(set(entry_ids)) > 0  # each of a setting of its own
-        if not whole or not all(one.undoable for one in found):
+        one_each = len(set(names)) == len(set(entry_ids)) > 0  # each entry is about another setting
+        if not one_each or not all(one.undoable for one in found):
             raise ChangedMeanwhile("These settings have changed since; nothing was undone.")
         wanted = {one.name: one.before for one in found}
         undone = sorted(one.entry.id for one in found)
@@ -159,17 +159,18 @@ def undo(services: Services, account_id: int, entry_ids: Sequence[int], *, actor
 def history(
     session: Session, account: Account, before: int | None = None
 ) -> tuple[list[Change], int]:
-    """The newest `SHOWN` changes, or those below an id; and the id below which there are more, or
-    0. Lines whose words were erased are left out.
+    """The newest `SHOWN` changes with an id under ``before``, and the ``before`` of the next page.
+
+    That is 0 on the last page. Entries whose words were erased are left out.
     """
     older = AuditLogEntry.id < before if before is not None else AuditLogEntry.id > 0
     entries = _entries(session, account, older, limit=SHOWN + 1)
-    rest = entries[SHOWN - 1].id if len(entries) > SHOWN else 0
-    return _changes(session, account, entries[:SHOWN]), rest
+    next_before = entries[SHOWN - 1].id if len(entries) > SHOWN else 0
+    return _changes(session, account, entries[:SHOWN]), next_before
 
 
 def changes_by_id(session: Session, account: Account, entry_ids: Sequence[int]) -> list[Change]:
-    """These changes, of those that are this account's."""
+    """The changes with these ids; ids that are not this account's are left out."""
     entries = _entries(session, account, AuditLogEntry.id.in_(entry_ids), limit=len(SETTINGS))
     return _changes(session, account, entries)
 
@@ -177,21 +178,21 @@ def changes_by_id(session: Session, account: Account, entry_ids: Sequence[int]) 
 def _entries(
     session: Session, account: Account, condition: ColumnElement[bool], limit: int
 ) -> list[AuditLogEntry]:
-    mine = AuditLogEntry.account_id == account.id, AuditLogEntry.verb == VERB
-    query = select(AuditLogEntry).where(*mine, condition).order_by(AuditLogEntry.id.desc())
+    of_account = AuditLogEntry.account_id == account.id, AuditLogEntry.verb == VERB
+    query = select(AuditLogEntry).where(*of_account, condition).order_by(AuditLogEntry.id.desc())
     return list(session.scalars(query.limit(limit)))
 
 
 def _changes(session: Session, account: Account, entries: list[AuditLogEntry]) -> list[Change]:
-    mine = AuditLogEntry.account_id == account.id, AuditLogEntry.verb == VERB
-    last = select(func.max(AuditLogEntry.id)).where(*mine).group_by(AuditLogEntry.about)
+    of_account = AuditLogEntry.account_id == account.id, AuditLogEntry.verb == VERB
+    last = select(func.max(AuditLogEntry.id)).where(*of_account).group_by(AuditLogEntry.about)
     latest = set(session.scalars(last)) if entries else set()
     return [found for entry in entries if (found := _change_of(account, entry, latest))]
 
 
 def _change_of(account: Account, entry: AuditLogEntry, latest: set[int]) -> Change | None:
-    name, said = entry.about.removeprefix(ABOUT), entry.details or {}
-    if name not in SETTINGS or "after" not in said:  # retired, or erased
+    name, details = entry.about.removeprefix(ABOUT), entry.details or {}
+    if name not in SETTINGS or "after" not in details:  # retired, or erased
         return None
-    still = entry.id in latest and getattr(account, name) == said["after"]
-    return Change(entry, name, said["before"], said["after"], undoable=still)
+    undoable = entry.id in latest and getattr(account, name) == details["after"]
+    return Change(entry, name, details["before"], details["after"], undoable=undoable)

@@ -1,7 +1,7 @@
-"""The kinds of values an account's settings take: what is typed, what is meant, what is wrong.
+"""The types of an account's settings: how a value is read, validated and shown.
 
-A kind reads the text of a form's field, finds the fault of a value however it was given, and shows
-a value again, both in the field and in words.
+A type reads the text of a form field, validates a value from any source, and shows a value again,
+in the field and in words.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from emails.reader_format import one_line
 Value = str | int | float | bool | None
 
 _COLOR = re.compile(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})")
-_NOBODY = "nothing"
+_EMPTY = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Kind:
 
     def words(self, value: Value) -> str:
         """``value`` as a person reads it, in a list of changes."""
-        return self.show(value).replace("\n", ", ") or _NOBODY
+        return self.show(value).replace("\n", ", ") or _EMPTY
 
 
 class MailAddress(Kind):
@@ -70,7 +70,7 @@ class MailAddress(Kind):
     def fault(self, value: Value) -> str:
         if found := Kind.fault(self, value):
             return found
-        return "" if not value or _is_address(str(value)) else _not_an_address(str(value))
+        return "" if not value or _is_mail_address(str(value)) else _not_an_address_text(str(value))
 
 
 class MailAddresses(Kind):
@@ -82,11 +82,11 @@ class MailAddresses(Kind):
     def fault(self, value: Value) -> str:
         if found := Kind.fault(self, value):
             return found
-        wrong = [one for one in str(value).split("\n") if one and not _is_address(one)]
-        return _not_an_address(wrong[0]) if wrong else ""
+        wrong = [one for one in str(value).split("\n") if one and not _is_mail_address(one)]
+        return _not_an_address_text(wrong[0]) if wrong else ""
 
 
-def _is_address(text: str) -> bool:
+def _is_mail_address(text: str) -> bool:
     try:
         mailbox_address(text)
     except ValueError:
@@ -94,7 +94,7 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _not_an_address(text: str) -> str:
+def _not_an_address_text(text: str) -> str:
     return f"must be a mail address such as billing@example.com, not “{text[:60]}”"
 
 
@@ -173,13 +173,13 @@ class Choice(Kind):
 
     def fault(self, value: Value) -> str:
         known = [one.value for one in self.options]
-        return "" if value in known else f"is {_either(known)}, not {value}"
+        return "" if value in known else f"is {_joined_by_or(known)}, not {value}"
 
     def words(self, value: Value) -> str:
         return next((one.title for one in self.options if one.value == value), str(value))
 
 
-def _either(words: list[str]) -> str:
+def _joined_by_or(words: list[str]) -> str:
     """a, b, c -> "a, b or c"."""
     return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
@@ -205,7 +205,7 @@ class Toggle(Kind):
 
 
 @dataclass(frozen=True, slots=True)
-class Whole(Kind):
+class WholeNumber(Kind):
     """A whole number from ``low`` to ``high``; empty (None) for what the campaign says."""
 
     low: int = 0
@@ -234,7 +234,7 @@ class Whole(Kind):
         return "as the campaign says" if value is None else f"{value} {self.unit}".strip()
 
 
-class Hour(Whole):
+class Hour(WholeNumber):
     """An hour of the day; None for what the campaign says."""
 
     @property
@@ -242,7 +242,7 @@ class Hour(Whole):
         return "hour"
 
     def words(self, value: Value) -> str:
-        return Whole.words(self, value) if value is None else f"{value:02}:00"
+        return WholeNumber.words(self, value) if value is None else f"{value:02}:00"
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def add(email: str, company: str | None, role: str | None, new_company: bool) ->
         where = _company(services, company, new_company)
         with services.db.read() as session:
             there = users.membership_at(session, where.id, email)
-            first = not team.owners(session, where.id)
+            first = not team.owner_count(session, where.id)
         wanted = Role(role or (Role.OWNER if first else Role.MEMBER))
         if there is None:
             there = _add(services, where, email, wanted)
@@ -106,7 +106,7 @@ def link(email: str) -> None:
                 audit_log.Subject(f"user:{user.id}", company_id=user.company_id),
                 actor=audit_log.COMMAND,
             )
-        address = users.link(services, wanted)
+        address = users.link_url(services, wanted)
     minutes = int(MAX_AGE[Purpose.SIGN_IN].total_seconds() // 60)
     click.echo(f"Signs in {user.email}, once, within {minutes} minutes:", err=True)
     click.echo(address)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from recover.cases.core_facts import attempts_of
 from recover.compliance.access_log import VIEW
 from recover.dunning import Outcome
-from recover.learning.calibration import LIKELIEST
+from recover.learning.calibration import EXPLORATION_BELOW
 from recover.models import Attempt, AuditLogEntry, LedgerLine, Message, RecoveryCase
 from recover.web import labels
 
@@ -69,7 +69,7 @@ def _prediction(row: Attempt) -> str:
     parts = [f"Predicted: {_percent(proposal['chance'])}"]
     if model := str(proposal.get("model") or "")[:8]:
         parts.append(f"version {model}")
-    if proposal.get("propensity", 1.0) < LIKELIEST:
+    if proposal.get("propensity", 1.0) < EXPLORATION_BELOW:
         parts.append("at a random hour, to learn from it")
     return " · ".join(parts)
 

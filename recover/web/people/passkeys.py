@@ -80,7 +80,7 @@ def _own_passkeys(services: Services) -> list[Passkey]:
     if current_session().sign_in.narrow:
         return []
     with services.db.read() as session:
-        return passkeys.owned(session, current_user().email)
+        return passkeys.of_person(session, current_user().email)
 
 
 def _or_404(key: Passkey | None) -> Passkey:

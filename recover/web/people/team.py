@@ -68,8 +68,8 @@ def page(
         email=email,
         role=role,
         shown=shown,
-        over=services.now() - invitations.LIFE,
-        days=invitations.LIFE.days,
-        most_mails=invitations.MAILS,
+        over=services.now() - invitations.LIFETIME,
+        days=invitations.LIFETIME.days,
+        most_mails=invitations.MAX_MAILS,
         only_owner=[one.id for one in owners] == [user.id],
     )

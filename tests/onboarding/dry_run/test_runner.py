@@ -238,7 +238,7 @@ def test_the_account_s_own_limits_hold(lived):
 def test_a_worker_that_dies_costs_its_own_lines_alone(lived, monkeypatch):
     read(lived)
     services = lived.services
-    monkeypatch.setattr(background_reports, "SOME", 2)
+    monkeypatch.setattr(background_reports, "LINES_AT_ONCE", 2)
     _, whole = worked(lived)
     report = dry_run.request(services, lived.account, "user:1")
     kept = background_reports._keep
@@ -247,10 +247,10 @@ def test_a_worker_that_dies_costs_its_own_lines_alone(lived, monkeypatch):
         kept(*args)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(background_reports, "_keep", dies)
+    monkeypatch.setattr(background_reports, "_store", dies)
     with pytest.raises(KeyboardInterrupt):
         dry_run.work(services, background_reports.claim(services, report.id))
-    monkeypatch.setattr(background_reports, "_keep", kept)
+    monkeypatch.setattr(background_reports, "_store", kept)
     assert background_reports.due(services) == []
     lived.clock.advance(minutes=6)
     assert background_reports.due(services) == [report.id]

@@ -473,7 +473,7 @@ def test_a_report_that_stripe_interrupts_is_worked_out_again_from_the_start(scen
 
 
 def _dies_after_one():
-    for nth in range(background_reports.SOME):
+    for nth in range(background_reports.LINES_AT_ONCE):
         yield str(nth), f"in_{nth}", {}
     raise RuntimeError
 

@@ -107,7 +107,7 @@ def test_an_invitation_is_sent_again_and_withdrawn(scene):
 def test_an_old_invitation_says_whom_to_ask(scene):
     invite(scene, scene.sign_in())
     link = link_of(scene.mailbox.messages()[-1])
-    scene.sandbox.clock.advance_to(scene.services.now() + invitations.LIFE * 1.01)
+    scene.sandbox.clock.advance_to(scene.services.now() + invitations.LIFETIME * 1.01)
     answer = scene.app.test_client().get(link)
     assert (answer.status_code, "send it again" in answer.text) == (410, True)
 

@@ -138,7 +138,7 @@ def test_a_denied_state_cannot_be_used_for_a_code_afterwards(desk):
 def test_an_answer_that_comes_too_late_is_refused(desk):
     back = desk.consent(desk.to_stripe())
     with desk.services.db.begin() as session:
-        old = desk.services.now() - connecting.LIFE - timedelta(seconds=1)
+        old = desk.services.now() - connecting.REQUEST_LIFETIME - timedelta(seconds=1)
         session.execute(update(ConnectRequest).values(created_at=old))
     unchanged(desk, desk.client.get(back), "too late")
 
