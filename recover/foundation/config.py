@@ -1,7 +1,7 @@
 """The settings: the only reader of the environment.
 
 Every setting is a `Setting` below, with what it is for; the table in docs/settings.md is tested
-against this list. `load` names every fault at once, so that one restart mends them all.
+against this list. `load` names every fault at once, so that one restart is enough to correct them.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Settings:
 
     @property
     def rehearsing(self) -> bool:
-        """Against a pretend Stripe, where this machine plays everybody."""
+        """Whether Stripe is a pretend one; then addresses on this machine are allowed."""
         return self.stripe_api_base != STRIPE
 
     @property

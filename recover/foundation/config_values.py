@@ -1,4 +1,4 @@
-"""How a setting's text becomes its value: each parser raises ValueError with what is wrong."""
+"""Parsers of the settings' texts; each raises ValueError that says what is wrong."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ def text(value: str) -> str:
     return value.strip()
 
 
-def words(value: str) -> tuple[str, ...]:
+def comma_separated(value: str) -> tuple[str, ...]:
     """Comma-separated; the first is the one in use, the others are still accepted (rotation)."""
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 def secrets(value: str) -> tuple[str, ...]:
-    keys = words(value)
+    keys = comma_separated(value)
     if not keys or any(len(key) < SHORTEST_SECRET for key in keys):
         raise ValueError("needs at least one secret of 32 characters or more")
     return keys
 
 
 def fernet_keys(value: str) -> tuple[str, ...]:
-    keys = words(value)
+    keys = comma_separated(value)
     if not keys:
         raise ValueError("needs at least one key; make one with `recover keys new`")
     for key in keys:
@@ -73,7 +73,7 @@ def prefix(*prefixes: str) -> Callable[[str], str]:
 
 
 def whsecs(value: str) -> tuple[str, ...]:
-    found = words(value)
+    found = comma_separated(value)
     if any(not secret.startswith("whsec_") for secret in found):
         raise ValueError("each secret must begin with whsec_")
     return found

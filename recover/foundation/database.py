@@ -1,4 +1,4 @@
-"""The engine and the session: SQLite for one machine, PostgreSQL for real use, aware UTC times."""
+"""Engine and sessions: SQLite for one machine, PostgreSQL for real use; times are aware UTC."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def _stored(words: type[StrEnum]) -> list[str]:
-    return [word.value for word in words]
+def _values_of(enum: type[StrEnum]) -> list[str]:
+    return [member.value for member in enum]
 
 
-# A column of one of a few words: a plain string in the database, a member in Python. A word that
-# is none of them is refused on the way in and on the way out, by name (LookupError).
-ONE_WORD = Enum(
-    StrEnum, native_enum=False, length=255, values_callable=_stored, validate_strings=True
+# The column type of every StrEnum: a plain string in the database, a member in Python. Writing or
+# reading a string that is no member raises LookupError.
+ENUM_COLUMN = Enum(
+    StrEnum, native_enum=False, length=255, values_callable=_values_of, validate_strings=True
 )
 
 
@@ -67,7 +67,7 @@ class Base(DeclarativeBase):
     )
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own idiom
         datetime: UtcDateTime(),
-        StrEnum: ONE_WORD,
+        StrEnum: ENUM_COLUMN,
     }
 
 
@@ -125,14 +125,14 @@ class Database:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:
-        """A session that only reads, and so waits for no writer. What it changes is rolled back."""
+        """A session that only reads, and so waits for no writer. Changes are rolled back."""
         with self.sessions() as session:
             session.connection(execution_options={READING: True})
             yield session
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Session]:
-        """As `read`, but all it reads is of one moment, and text comes as it is, however spoilt."""
+        """As `read`, but everything is read as of one moment, and invalid text is not refused."""
         sqlite_ = self.engine.dialect.name == "sqlite"
         options = {} if sqlite_ else {"isolation_level": "REPEATABLE READ"}
         with self.sessions() as session:

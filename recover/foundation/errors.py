@@ -1,4 +1,4 @@
-"""The few exceptions of Recover, split by a caller's one question: would trying again help?"""
+"""Recover's exceptions, split by whether repeating the same call may succeed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class TransientError(RecoverError):
 
 
 class PermanentError(RecoverError):
-    """Trying the same again cannot help; a person or another decision is needed."""
+    """Repeating the same call cannot succeed; a person or another decision is needed."""
 
 
 class StripeUnavailable(TransientError):
@@ -66,7 +66,7 @@ class MailRefused(PermanentError):
 
 
 class DeliveryUncertain(RecoverError):
-    """The connection broke after the whole mail was handed over: it may have been taken or not.
+    """The connection broke after the whole mail was handed over: it may have been accepted or not.
 
     Neither transient nor permanent: sending again may double the mail, so it is not sent again.
     """
@@ -85,7 +85,7 @@ class LinkInvalid(PermanentError):
 
 
 class LinkExpired(PermanentError):
-    """A signed link that was ours and is too old. ``payload`` says what it stood for."""
+    """A signed link of ours that is too old. ``payload`` is what it carries."""
 
     def __init__(self, message: str, *, payload: dict[str, str | int]) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""Hashes with the installation's or a company's key: they recognise text that is not kept."""
+"""Hashes with the installation's or a company's key, to recognise text that is not stored."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from recover.foundation.config import Settings
 
 
 class HashPurpose(Enum):
-    """What stands before the text, and how many hex digits are kept. Both are in the database's
-    hashes, so neither is ever changed.
+    """A prefix of the hashed text, and how many hex digits are stored. Neither may change: hashes
+    in the database were made with them.
     """
 
     NETWORK_CAPS = ("", 32)  # a visitor's network, so that their acts can be counted
     SESSION_NETWORK = ("session:", 32)  # the network a session was last seen on
-    ERASED_ADDRESS = ("", 64)  # a mail address that is written to no more
+    ERASED_ADDRESS = ("", 64)  # a mail address of somebody who was erased
 
 
 def keyed_hash(key: str, purpose: HashPurpose, text: str) -> str:
@@ -26,5 +26,5 @@ def keyed_hash(key: str, purpose: HashPurpose, text: str) -> str:
 
 
 def network_hash(settings: Settings, purpose: HashPurpose, address: str | None) -> str:
-    """A network address under the installation's newest key; None: it is not known."""
+    """The hash of a network address (None: unknown) with the installation's newest key."""
     return keyed_hash(settings.secret_keys[0], purpose, address or "")

@@ -1,4 +1,4 @@
-"""How the people of a place write money and days: the one way from a tag to Babel's locale.
+"""How readers write money and days: the one way from a language tag to Babel's locale.
 
 Tags come from outside: a customer's ``preferred_locales``, a browser's Accept-Language. The locale
 of the process (LANG, LC_ALL and the like) is never one of them: it is the server's, not a reader's.

@@ -1,4 +1,4 @@
-"""Signed links: who may see a page without a password, for which purpose, and for how long.
+"""Signed links: they open one page without a password, for one purpose and a limited time.
 
 Sole importer of itsdangerous. A token carries its payload in the clear (it is signed, not
 encrypted): put ids in it, never secrets. Each purpose has its own salt, so that a token made for
@@ -21,12 +21,12 @@ Payload = dict[str, str | int]
 
 # Two machines' clocks may differ by this much; a token from further ahead was not made by us.
 CLOCK_SKEW = timedelta(minutes=2)
-# Longer than any token we make. What is longer is not worth a hash.
+# Longer than any token we make; anything longer is refused without computing a hash.
 MAX_TOKEN = 2048
 
 
 class Purpose(StrEnum):
-    """What a token is for. The value is its salt: never rename one while its links are about."""
+    """What a token is for. The value is its salt: never change one while its links are valid."""
 
     CARD_PAGE = "card-page"
     CONFIRM_SENDER = "confirm-sender"
@@ -101,7 +101,7 @@ class Links:
 
 
 class _Signer(TimestampSigner):
-    """Stamps with the time it is given, where the library would ask the machine's clock."""
+    """A signer that uses the time it is given instead of the machine's clock."""
 
     def __init__(self, *args: Any, now: datetime, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Bringing the database to the newest schema: on release, and before a demo or a test."""
+"""Migrates the database to the newest schema: on release, and before a demo or a test."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Secrets at rest: sealed with the newest key, opened with any (cryptography's MultiFernet).
+"""Encryption of stored secrets: sealed with the newest key, opened with any (MultiFernet).
 
-What is sealed is stored in columns whose names end in ``_sealed``, in any table: by that name
+Sealed values are stored in columns whose names end in ``_sealed``, in any table; by that ending
 `recover keys rotate` finds them.
 """
 
@@ -19,11 +19,11 @@ class Vault:
         self._fernet, self._newest = MultiFernet(fernets), fernets[0]
 
     def seal(self, secret: str) -> str:
-        """What is stored instead of ``secret``; nothing for nothing, easy to see in the table."""
+        """``secret`` encrypted; "" stays "", so that the table shows that there is none."""
         return self._fernet.encrypt(secret.encode()).decode() if secret else ""
 
     def fresh(self, sealed: str) -> bool:
-        """Whether the newest key opens it, so that the older ones are not needed for it."""
+        """Whether the newest key opens it, so that no older key is needed."""
         try:
             return not sealed or bool(self._newest.decrypt(sealed.encode()))
         except InvalidToken:
@@ -34,7 +34,7 @@ class Vault:
         return self.seal(self.open(sealed))
 
     def open(self, sealed: str) -> str:
-        """Raises PermanentError where none of ENCRYPTION_KEYS fits."""
+        """The secret. Raises PermanentError if none of ENCRYPTION_KEYS opens it."""
         if not sealed:
             return ""
         try:

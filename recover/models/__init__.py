@@ -1,7 +1,7 @@
 """The tables. Every row that belongs to a company's customers carries its ``account_id``.
 
-A column that holds one of a few words has a StrEnum, beside its model or in the core, and stores
-its plain value (`database.ONE_WORD`).
+A column with a fixed set of values has a StrEnum, beside its model or in the core, and stores
+its plain value (`database.ENUM_COLUMN`).
 """
 
 from recover.models.audit_log import AuditLogEntry, AuditLogHead

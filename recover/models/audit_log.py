@@ -1,4 +1,4 @@
-"""The audit log: everything that was decided, done, seen or changed, by whom and why."""
+"""The audit log: everything that was decided, done, seen or changed, with who and why."""
 
 from __future__ import annotations
 
@@ -56,17 +56,17 @@ class AuditLogEntry(Base):
     digest: Mapped[str] = mapped_column(String(64))  # of salt, reason and details
     at: Mapped[datetime]
     seq: Mapped[int | None] = mapped_column(BigId)  # from 1, without a gap; None until sealed
-    hash: Mapped[str | None] = mapped_column(String(64))  # of the one before and of this line
+    hash: Mapped[str | None] = mapped_column(String(64))  # of the hash before and of this entry
 
 
 class AuditLogHead(Base):
-    """Where a chain has come to. Its row is the lock under which the chain grows."""
+    """The last sealed entry of a chain. Its row is the lock under which the chain grows."""
 
     __tablename__ = "record_heads"
     chain: Mapped[str] = mapped_column(String(255), primary_key=True)
     seq: Mapped[int] = mapped_column(BigId, default=0)
-    hash: Mapped[Short]  # of the last line
+    hash: Mapped[Short]  # of the last entry
     # What the last check found (`recover record verify`, and every night). Never part of the chain.
     verified_at: Mapped[datetime | None]
-    verified_seq: Mapped[int] = mapped_column(BigId, default=0)  # it held up to this line
-    fault: Mapped[Long]  # what does not hold, and where; "" while all holds
+    verified_seq: Mapped[int] = mapped_column(BigId, default=0)  # it was intact up to this entry
+    fault: Mapped[Long]  # the first fault; "" if there is none

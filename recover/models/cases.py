@@ -60,16 +60,20 @@ class RecoveryCase(Base):
     paid_until: Mapped[datetime | None]  # up to when the subscription is paid all the same
     closed_at: Mapped[datetime | None]
     stripe_next_attempt_at: Mapped[datetime | None]
-    next_step_at: Mapped[datetime | None]  # the one pointer; pushed ahead as a lease while claimed
+    next_step_at: Mapped[
+        datetime | None
+    ]  # when a worker looks at the case next; pushed ahead as a lease while claimed
     next_step_reason: Mapped[Long]
     paid_hours: Mapped[list[str]] = mapped_column(JSON, default=list)  # of earlier renewals, ISO
     warnings: Mapped[list[str]] = mapped_column(JSON, default=list)  # about the facts; sentences
     transient_failures: Mapped[int] = mapped_column(default=0)  # in a row; drives the back-off
-    erased_at: Mapped[datetime | None]  # from then on it names nobody: see `erasure`
+    erased_at: Mapped[
+        datetime | None
+    ]  # it names nobody any more: see `recover.compliance.anonymization`
 
 
 class Attempt(Base):
-    """One payment try by anyone. Ours is written as pending before Stripe is asked."""
+    """One payment attempt by anyone. Ours is stored as pending before Stripe is asked."""
 
     __tablename__ = "attempts"
     __table_args__ = (
@@ -105,7 +109,7 @@ class Attempt(Base):
     card_brand: Mapped[Short]
     card_funding: Mapped[Short]
     card_country: Mapped[Short]
-    card_issuer: Mapped[Short]  # as Stripe names it, else what it is known by: see `past`
+    card_issuer: Mapped[Short]  # as Stripe names it; else as `issuer_of` does
     card_last4: Mapped[Short]
     card_exp_month: Mapped[int | None]
     card_exp_year: Mapped[int | None]
@@ -116,7 +120,7 @@ class Attempt(Base):
     network_advice_code: Mapped[Short]
     outcome_type: Mapped[Short]
     network_status: Mapped[Short]
-    # What a scheduled try rested on when it was decided: see `attempts.begin`. None for all others.
+    # What a scheduled retry was based on: see `recover.cases.attempts.begin`. None for all others.
     proposal: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     attempted_at: Mapped[datetime]
     settled_at: Mapped[datetime | None]
@@ -160,7 +164,7 @@ class EndingStatus(StrEnum):
 
 
 class Ending(Base):
-    """What is done on Stripe about an exhausted case: written before it is done, once a case."""
+    """What is done on Stripe about an exhausted case, once a case; stored before it is done."""
 
     __tablename__ = "endings"
     __table_args__ = (Index("ix_endings_todo", "status", "due_at"),)

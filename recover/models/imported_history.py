@@ -23,7 +23,7 @@ Owner = Annotated[int, mapped_column(BigId, ForeignKey("accounts.id"))]
 class ImportState(StrEnum):
     RUNNING = "running"
     DONE = "done"
-    REFUSED = "refused"  # Stripe would not let us
+    REFUSED = "refused"  # Stripe refused our key
     DISCONNECTED = "disconnected"  # goes on once connected again
 
 
@@ -37,7 +37,7 @@ class ImportStage(StrEnum):
 
 
 class HistoryImport(Base):
-    """How far the reading of one account's past has come: the place to go on from."""
+    """How far the import of one account's history has come: the cursor to continue from."""
 
     __tablename__ = "history_imports"
     __table_args__ = (Index("ix_history_imports_due", "state", "due_at"),)
@@ -61,7 +61,7 @@ class HistoryImport(Base):
 
 
 class ImportedInvoice(Base):
-    """One invoice of the past, as it stood when it was read."""
+    """One past invoice, as it was when it was read."""
 
     __tablename__ = "imported_invoices"
     __table_args__ = (
@@ -102,7 +102,7 @@ class ImportedPayment(Base):
 
 
 class ImportedCharge(Base):
-    """One authorisation of the past, and what the bank answered."""
+    """One past authorisation, and what the bank answered."""
 
     __tablename__ = "imported_charges"
     __table_args__ = (
@@ -120,8 +120,8 @@ class ImportedCharge(Base):
     status: Mapped[Short]
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[Short]
-    # The card as it was when it was charged. A customer's present default method is not read at
-    # all: it says nothing of the past, and is asked for afresh before every try.
+    # The card as it was when it was charged. A customer's present default method is not imported:
+    # it says nothing of past charges, and is fetched anew before every attempt.
     payment_method_id: Mapped[Short]
     card_type: Mapped[Short]
     card_fingerprint: Mapped[Short]

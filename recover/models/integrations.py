@@ -47,7 +47,7 @@ class IdempotentAnswer(Base):
 
 
 class WebhookEndpoint(Base):
-    """An address of the company's own that is told what happens to the account's cases."""
+    """An address of the company's own that gets events about the account's cases."""
 
     __tablename__ = "webhook_endpoints"
     id: Mapped[Id]
@@ -89,7 +89,7 @@ class Delivery(Base):
     account_id: Mapped[AccountId]
     endpoint_id: Mapped[int] = mapped_column(BigId, ForeignKey("webhook_endpoints.id"))
     case_id: Mapped[OptionalCaseId]
-    event_id: Mapped[Short]  # evt_...; the same at every endpoint and at every try
+    event_id: Mapped[Short]  # evt_...; the same for every endpoint and attempt
     event_type: Mapped[Short]
     body: Mapped[Long]  # the JSON that is signed and sent, byte for byte
     status: Mapped[DeliveryStatus]
@@ -101,7 +101,7 @@ class Delivery(Base):
 
 
 class DeliveryAttempt(Base):
-    """One try to deliver: the log that the endpoint's owner reads."""
+    """One attempt to deliver: the log that the endpoint's owner reads."""
 
     __tablename__ = "webhook_tries"
     id: Mapped[Id]

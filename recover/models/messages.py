@@ -127,11 +127,13 @@ class Suppression(Base):
 
 
 class ErasedAddress(Base):
-    """A mail address that is written to no more, and that nobody can read out of here."""
+    """A mail address of an erased person, as a hash: it gets no more mail."""
 
     __tablename__ = "erased_addresses"
     __table_args__ = (UniqueConstraint("company_id", "address_hash"),)
     id: Mapped[Id]
     company_id: Mapped[int] = mapped_column(BigId, ForeignKey("companies.id"))
-    address_hash: Mapped[str] = mapped_column(String(64))  # keyed: see `erasure`
+    address_hash: Mapped[str] = mapped_column(
+        String(64)
+    )  # keyed: see `recover.compliance.erasure_list`
     created_at: Mapped[datetime]

@@ -1,4 +1,4 @@
-"""The way from a connected account to a live one: what was looked at, answered and worked out."""
+"""From a connected account to a live one: the checklist's state, and reports."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ class StripeMails(StrEnum):
 
 
 class ChecklistState(Base):
-    """What of the checklist cannot be seen elsewhere: a first sighting, an answer, a look."""
+    """What the checklist needs and no other table holds: answers, and when pages were seen."""
 
     __tablename__ = "starts"
     account_id: Mapped[int] = mapped_column(BigId, ForeignKey("accounts.id"), primary_key=True)
-    webhook_at: Mapped[datetime | None]  # the first event, which the inbox forgets in time
+    webhook_at: Mapped[datetime | None]  # of the first event; the inbox deletes old ones
     webhook_type: Mapped[Short]
     retries_off_at: Mapped[datetime | None]  # somebody said that Stripe's own retries are off
     stripe_mails: Mapped[StripeMails] = mapped_column(default=StripeMails.UNSAID)
     stripe_mails_at: Mapped[datetime | None]
     sender_asked: Mapped[Short]  # the address that the newest confirming mail went to
     sender_asked_at: Mapped[datetime | None]
-    sender_confirmed: Mapped[Short]  # the address whose mailbox was proved to be in hand
+    sender_confirmed: Mapped[Short]  # the address whose mailbox the company proved to read
     sender_confirmed_at: Mapped[datetime | None]
     dns: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # see `sender_check`
     campaign_at: Mapped[datetime | None]
@@ -53,7 +53,7 @@ class ReportState(StrEnum):
 
 
 class Report(Base):
-    """Something worked out line by line in the background: a dry run, or a switch-over."""
+    """A report that is worked out line by line in the background: dry run or switch-over."""
 
     __tablename__ = "reports"
     __table_args__ = (

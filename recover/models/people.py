@@ -1,4 +1,4 @@
-"""Companies, who of them may sign in, who is invited, and what they sign in with."""
+"""Companies, their users and invitations, and what people sign in with."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class SignIn(Base):
 
 
 class Invitation(Base):
-    """A place at a company that waits for somebody to take it."""
+    """An offer to join a company under a role, until it is accepted or withdrawn."""
 
     __tablename__ = "invitations"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""What the retry engine has learned: every version is kept, and can be gone back to."""
+"""What the retry engine has learned: every version is kept and can be used again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from recover.models.columns import AccountId, BigId, Id, Long, Short
 
 
 class RetryModel(Base):
-    """One version of what is believed of an account's retries, or of one that was refused.
+    """One version of an account's retry model, accepted or refused.
 
     Never changed once written.
     """
@@ -34,10 +34,10 @@ class RetryModel(Base):
 
 
 class AccountEvidence(Base):
-    """What one account alone taught, on the shipped prior.
+    """An account's model fitted to its own outcomes alone, from the shipped prior.
 
-    Overwritten every night that finds sound outcomes. Other accounts of the installation begin
-    from these, pooled.
+    Overwritten by every accepted training. The prior of the installation's other accounts is
+    pooled from these.
     """
 
     __tablename__ = "account_lessons"

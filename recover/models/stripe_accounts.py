@@ -14,10 +14,10 @@ from recover.models.columns import AccountId, BigId, Id, Long, Short
 
 
 class Connection(StrEnum):
-    """How we speak to Stripe for an account."""
+    """Whose key is used for an account."""
 
-    PLATFORM = "platform"  # with our own key and Stripe-Account: it came by OAuth
-    KEY = "key"  # with a key of the account's own
+    PLATFORM = "platform"  # the platform's key with Stripe-Account; connected by OAuth
+    KEY = "key"  # the account's own key
 
 
 class Account(Base):
@@ -73,7 +73,7 @@ class Account(Base):
     test_mail: Mapped[str] = mapped_column(String(255), default="everyone")
     connected_at: Mapped[datetime]
     disconnected_at: Mapped[datetime | None]
-    leaving_at: Mapped[datetime | None]  # disconnected here, and Stripe has still to be told
+    leaving_at: Mapped[datetime | None]  # disconnected here, but Stripe could not be told yet
 
 
 class ConnectRequest(Base):
@@ -120,7 +120,7 @@ class StripeEvent(Base):
 
 
 class ReconciliationReport(Base):
-    """One comparison with Stripe, and what it mended."""
+    """One reconciliation with Stripe, and what it corrected."""
 
     __tablename__ = "sweeps"
     id: Mapped[Id]

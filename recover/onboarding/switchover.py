@@ -1,7 +1,7 @@
-"""Before a change of mode: who looks after each past-due invoice.
+"""Before a change of mode: who owns each past-due invoice.
 
-For the present mode and for each that could be switched to, so that a founder sees that nothing
-would be orphaned or tried twice. Nothing is charged, sent or changed.
+For the present mode and each that could be switched to, so that a founder sees that nothing
+would be orphaned or retried twice. Nothing is charged, sent or changed.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Report:
         return {owner: counts[owner] for owner in Owner}
 
     def uncharged(self, mode: RetryMode) -> int:
-        """Invoices that nobody will try again unless the customer acts."""
+        """Invoices that nobody will charge again unless the customer acts."""
         return sum(not line.modes[mode].charged for line in self.lines)
 
 
@@ -66,19 +66,19 @@ def switchover(services: Services, account: Account) -> Report:
 
     Raises StripeUnavailable, StripeAccessLost.
     """
-    now, listed = services.now(), past_dues(services, account)
+    now, listed = services.now(), past_due_invoices(services, account)
     lines = tuple(line(services, account, invoice, now) for invoice in listed)
-    missing = unlisted(services, account, {one.id for one in listed})
+    missing = missing_invoices(services, account, {one.id for one in listed})
     return Report(account.stripe_account_id, RetryMode(account.mode), now, lines, missing)
 
 
-def past_dues(services: Services, account: Account) -> list[Invoice]:
+def past_due_invoices(services: Services, account: Account) -> list[Invoice]:
     """What Stripe lists as past due now."""
     found = services.stripe(account).invoices(status="open")
     return [one for one in found if past_due(invoice_state(one))]
 
 
-def unlisted(services: Services, account: Account, listed: set[str]) -> tuple[str, ...]:
+def missing_invoices(services: Services, account: Account, listed: set[str]) -> tuple[str, ...]:
     """The invoices of open cases that Stripe does not list."""
     open_cases = select(RecoveryCase.stripe_invoice_id).where(
         RecoveryCase.account_id == account.id, RecoveryCase.state == CaseState.OPEN
@@ -89,7 +89,7 @@ def unlisted(services: Services, account: Account, listed: set[str]) -> tuple[st
 
 def line(services: Services, account: Account, invoice: Invoice, now: datetime) -> Line:
     """Who owns one past-due invoice, in each mode."""
-    one = _past_due(services, account, invoice, now)
+    one = _as_past_due(services, account, invoice, now)
     with services.db.read() as session:
         timing = timing_in_force.timing_of(session, account, invoice.id)
     return Line(
@@ -101,7 +101,7 @@ def line(services: Services, account: Account, invoice: Invoice, now: datetime) 
     )
 
 
-def _past_due(services: Services, account: Account, invoice: Invoice, now: datetime) -> PastDue:
+def _as_past_due(services: Services, account: Account, invoice: Invoice, now: datetime) -> PastDue:
     query = select(RecoveryCase).where(
         RecoveryCase.account_id == account.id, RecoveryCase.stripe_invoice_id == invoice.id
     )

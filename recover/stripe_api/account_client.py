@@ -1,4 +1,4 @@
-"""One company's Stripe, as Recover sees it: every request Recover can make is a method here."""
+"""One company's Stripe account: every request that Recover can make is a method here."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ FORBIDDEN = 403
 INVOICE_INTENT = ["payments.data.payment.payment_intent"]
 
 # Ids of legacy cards, sources and bank accounts, which `pay` takes as another parameter.
-LEGACY = ("card_", "src_", "ba_")
-# Why an invoice of this status was not paid; Stripe says so in words only.
-UNPAYABLE = {"paid": "invoice_already_paid", "void": "invoice_void", "draft": "invoice_draft"}
+LEGACY_PREFIXES = ("card_", "src_", "ba_")
+# The code for a refusal to pay an invoice of this status, for which Stripe has only words.
+CODE_OF_STATUS = {"paid": "invoice_already_paid", "void": "invoice_void", "draft": "invoice_draft"}
 
 
 class StripeAccount(StripeLists):
-    """One company's Stripe. Each method is one request unless it says otherwise.
+    """One company's Stripe account. Each method is one request unless it says otherwise.
 
-    A case is refreshed by three: `invoice`, `subscription` (with every card that may be charged)
-    and `customer_charges`. What a restricted key needs for all of it is in
-    `recover.stripe_api.key_permissions`.
+    A case is refreshed by three of them: `invoice`, `subscription` (with every card that may be
+    charged) and `customer_charges`. `recover.stripe_api.key_permissions` lists what a restricted
+    key needs for all of it.
     """
 
     # Reading: one object
@@ -62,7 +62,7 @@ class StripeAccount(StripeLists):
         return parse.subscription(json) if json else None
 
     def customer(self, customer_id: str) -> Customer | None:
-        """None where there never was one; ``deleted`` is set where there is none any more."""
+        """None if there never was such a customer; a deleted one has ``deleted`` set."""
         expand = list(CUSTOMER_CARDS)
         json = fetch_or_none(lambda: self._v1.customers.retrieve(customer_id, {"expand": expand}))
         return parse.customer(json) if json else None
@@ -76,7 +76,7 @@ class StripeAccount(StripeLists):
         return parse.charge(json) if json else None
 
     def payment_intent(self, payment_intent_id: str) -> Payment | None:
-        """How the latest try stands, with the client secret. Its ``invoice_status`` is ""."""
+        """The latest attempt on a PaymentIntent. Its ``invoice_status`` is ""."""
         json = fetch_or_none(lambda: self._v1.payment_intents.retrieve(payment_intent_id))
         return answers.payment_of_intent(json) if json else None
 
@@ -106,14 +106,14 @@ class StripeAccount(StripeLists):
         off_session: bool = True,
         idempotency_key: str,
     ) -> Payment:
-        """Try to collect an invoice now. A decline is an answer; so is a wish for authentication.
+        """Attempt to collect an invoice now. A decline, or a demand to authenticate, is returned.
 
-        Two requests where Stripe's refusal leaves out what it was about. Raises StripeRejected
-        where there is nothing to try, with Stripe's code or, as Stripe has none for these,
+        A second request is made if Stripe's refusal does not say what it is about. Raises
+        StripeRejected if the invoice cannot be paid, with Stripe's code, or for states without one
         ``invoice_already_paid``, ``invoice_void`` or ``invoice_draft``.
         """
         params: InvoicePayParams = {"off_session": off_session, "expand": INVOICE_INTENT}
-        if payment_method_id and payment_method_id.startswith(LEGACY):
+        if payment_method_id and payment_method_id.startswith(LEGACY_PREFIXES):
             params["source"] = payment_method_id
         elif payment_method_id:
             params["payment_method"] = payment_method_id
@@ -123,15 +123,15 @@ class StripeAccount(StripeLists):
                     invoice_id, params, {"idempotency_key": idempotency_key}
                 )
         except answers.Declined as declined:
-            return self._declined(invoice_id, declined.error)
+            return self._payment_of_decline(invoice_id, declined.error)
         except StripeRejected as refused:
-            raise self._explained(invoice_id, refused) from None
+            raise self._with_code(invoice_id, refused) from None
         return answers.payment_of_invoice(paid.to_dict())
 
     def create_setup_intent(
         self, customer_id: str, *, idempotency_key: str, metadata: Mapping[str, str]
     ) -> CardSetup:
-        """For the Payment Element. Which methods it offers is set in the Stripe Dashboard."""
+        """A SetupIntent for the Payment Element; the Dashboard sets which methods that offers."""
         with errors():
             made = self._v1.setup_intents.create(
                 {"customer": customer_id, "usage": "off_session", "metadata": dict(metadata)},
@@ -169,9 +169,10 @@ class StripeAccount(StripeLists):
     def set_default_method(
         self, field: CardField, *, customer_id: str, subscription_id: str, payment_method_id: str
     ) -> None:
-        """Make a payment method the one that ``field`` was: on the subscription or the customer.
+        """Set the default payment method on the object of ``field``: subscription or customer.
 
-        In place of a legacy source, the method field of the same object is set; Stripe prefers it.
+        Where ``field`` is a legacy source, the method field of the same object is set instead;
+        Stripe prefers it.
         """
         with errors():
             if field in {CardField.SUBSCRIPTION_METHOD, CardField.SUBSCRIPTION_SOURCE}:
@@ -185,7 +186,7 @@ class StripeAccount(StripeLists):
                 )
 
     def cancel_subscription(self, subscription_id: str, *, comment: str = "") -> None:
-        """At once. ``comment`` stands beside it in Stripe's Dashboard."""
+        """Cancel at once. Stripe's Dashboard shows ``comment`` with the cancellation."""
         details: SubscriptionCancelParams = {"cancellation_details": {"comment": comment}}
         with errors():
             self._v1.subscriptions.cancel(subscription_id, details if comment else None)
@@ -196,7 +197,10 @@ class StripeAccount(StripeLists):
             self._v1.invoices.mark_uncollectible(invoice_id, None, options)
 
     def create_webhook_endpoint(self, url: str, events: Sequence[str]) -> tuple[str, str]:
-        """Its id and its signing secret, which Stripe tells only now. Events in our version."""
+        """Make an endpoint for ``events`` in `API_VERSION`.
+
+        Returns its id and its signing secret, which Stripe shows only now.
+        """
         names: list[Any] = list(events)  # the SDK's type is a closed list; Stripe's own is not
         with errors():
             made = self._v1.webhook_endpoints.create(
@@ -205,14 +209,14 @@ class StripeAccount(StripeLists):
         return parse.id_of(made), made.get("secret") or ""
 
     def delete_webhook_endpoint(self, endpoint_id: str) -> None:
-        """One that is gone already is no error."""
+        """Delete an endpoint; one that is already gone is no error."""
         fetch_or_none(lambda: self._v1.webhook_endpoints.delete(endpoint_id))
 
     def missing_permission(self, probe: Probe) -> str:
-        """What Stripe says the key lacks for this request; "" where it may make it.
+        """Stripe's words for the permission that the key lacks for this request; "" if none.
 
-        What the request itself comes to, such as "no such invoice", is of no interest. Raises
-        StripeAccessLost where the key is no good at all, StripeUnavailable.
+        The result of the request itself, such as "no such invoice", is ignored. Raises
+        StripeAccessLost if the key is not valid at all, StripeUnavailable.
         """
         try:
             with errors():
@@ -230,20 +234,20 @@ class StripeAccount(StripeLists):
             lambda: self._v1.invoices.retrieve(invoice_id, {"expand": INVOICE_INTENT})
         )
 
-    def _declined(self, invoice_id: str, error: Json) -> Payment:
+    def _payment_of_decline(self, invoice_id: str, error: Json) -> Payment:
         intent, status = parse.child(error, "payment_intent"), "open"
         if not intent:
-            after = self._afterwards(invoice_id)
-            intent, status = parse.default_intent(after), after.get("status") or status
+            invoice = self._invoice_after_refusal(invoice_id)
+            intent, status = parse.default_intent(invoice), invoice.get("status") or status
         return answers.payment_of_error(error, intent, invoice_status=status)
 
-    def _explained(self, invoice_id: str, refused: StripeRejected) -> StripeRejected:
-        """The refusal with a code, read off the invoice where Stripe gave none."""
-        status = "" if refused.code else self._afterwards(invoice_id).get("status") or ""
-        return StripeRejected(str(refused), code=refused.code or UNPAYABLE.get(status, ""))
+    def _with_code(self, invoice_id: str, refused: StripeRejected) -> StripeRejected:
+        """The refusal with a code, taken from the invoice's status if Stripe gave none."""
+        status = "" if refused.code else self._invoice_after_refusal(invoice_id).get("status") or ""
+        return StripeRejected(str(refused), code=refused.code or CODE_OF_STATUS.get(status, ""))
 
-    def _afterwards(self, invoice_id: str) -> Json:
-        """The invoice after a refusal; empty where it cannot be had. The refusal stands anyway."""
+    def _invoice_after_refusal(self, invoice_id: str) -> Json:
+        """The invoice after a refusal; empty if it cannot be fetched."""
         try:
             return self._invoice(invoice_id) or NOTHING
         except RecoverError:

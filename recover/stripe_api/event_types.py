@@ -1,4 +1,4 @@
-"""Which of Stripe's events Recover asks for. `webhooks.handlers` has an answer to each."""
+"""The event types that Recover subscribes to at Stripe; `webhooks.handlers` handles each."""
 
 from __future__ import annotations
 

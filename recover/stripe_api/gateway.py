@@ -1,9 +1,9 @@
-"""Everything Recover asks of Stripe.
+"""Stripe's API as Recover uses it.
 
-`StripeGateway` is made once per process; `StripeAccount` is one company's Stripe as Recover sees
-it. Answers are the frozen values of `recover.stripe_api.objects`; what does not exist (any more) is
-None where it is read. Errors are those of `recover.foundation.errors`: StripeUnavailable (try again
-later), StripeAccessLost (the key is no good), StripeRejected (asking again is pointless).
+`StripeGateway` is made once per process; `StripeAccount` is one company's account. Results are the
+frozen values of `recover.stripe_api.objects`; reading what does not exist (any more) gives None.
+Errors are those of `recover.foundation.errors`: StripeUnavailable (the same request may succeed
+later), StripeAccessLost (the key is not valid), StripeRejected (repeating it is pointless).
 
 The SDK is imported in `recover.stripe_api.sdk` and nowhere else.
 """

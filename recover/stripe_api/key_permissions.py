@@ -1,9 +1,9 @@
-"""What a restricted key must be allowed, what it need not be, and how each is found out.
+"""Which permissions a restricted key needs, which it need not have, and how each is tested.
 
-A probe is a request that changes nothing whatever the answer. Stripe looks at the key before it
-looks at the object: without the permission it answers 403, with it the request goes on and comes
-to nothing. Reading probes list one object. Writing probes name an object that cannot exist: Stripe
-mints its ids from letters and digits, and `NOBODY` has underscores.
+A probe is a request that changes nothing, whatever the answer. Stripe checks the key before the
+object: without the permission it answers 403, with it the request fails for another reason or
+returns something. Reading probes list one object. Writing probes name an object that cannot exist:
+Stripe's ids consist of letters and digits, and `MISSING_ID` has underscores.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-NOBODY = "recover_asks_what_it_may"
+MISSING_ID = "recover_asks_what_it_may"
 READ, WRITE = "Read", "Write"
-ONE: Mapping[str, Any] = {"limit": 1}
+ONE_OBJECT: Mapping[str, Any] = {"limit": 1}
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A request, with why it can do no harm."""
+    """A request, and why it is harmless."""
 
     method: str
     path: str
@@ -49,13 +49,13 @@ class Permission:
         return f"{self.name}: {self.access}"
 
 
-def _list(path: str, params: Mapping[str, Any] = ONE) -> Probe:
+def _listing(path: str, params: Mapping[str, Any] = ONE_OBJECT) -> Probe:
     return Probe("GET", path, "lists one object at most", params)
 
 
-def _nobody(path: str) -> Probe:
+def _absent(path: str) -> Probe:
     harmless = "names an object that cannot exist; allowed, it ends in 404"
-    return Probe("POST", path.format(NOBODY), harmless)
+    return Probe("POST", path.format(MISSING_ID), harmless)
 
 
 # Unformatted: tables, in which each permission is a paragraph. The formatter would give every word
@@ -63,53 +63,53 @@ def _nobody(path: str) -> Probe:
 NEEDED: tuple[Permission, ...] = (
     Permission(
         "Billing", "Invoices", WRITE, "invoice_write",
-        "see what failed, and pay it", _nobody("/v1/invoices/in_{}/pay"),
+        "see what failed, and pay it", _absent("/v1/invoices/in_{}/pay"),
         also=(
             Probe(
-                "GET", f"/v1/invoices/in_{NOBODY}", "reads an object that cannot exist",
+                "GET", f"/v1/invoices/in_{MISSING_ID}", "reads an object that cannot exist",
                 {"expand": ["payments.data.payment.payment_intent"]},
             ),
-            _list("/v1/invoice_payments"),
+            _listing("/v1/invoice_payments"),
         ),
     ),
     Permission(
         "Billing", "Subscriptions", WRITE, "subscription_write",
         "know whether it still runs; save a new card where the old one failed",
-        _nobody("/v1/subscriptions/sub_{}"),
+        _absent("/v1/subscriptions/sub_{}"),
     ),
     Permission(
         "Core", "Customers", WRITE, "customer_write",
-        "know whom to write to; save a new card as the default", _nobody("/v1/customers/cus_{}"),
+        "know whom to write to; save a new card as the default", _absent("/v1/customers/cus_{}"),
     ),
     Permission(
         "Core", "Setup Intents", WRITE, "setup_intent_write",
-        "take a new card on the card page", _nobody("/v1/setup_intents/seti_{}/cancel"),
+        "take a new card on the card page", _absent("/v1/setup_intents/seti_{}/cancel"),
     ),
     Permission(
         "Checkout", "Checkout Sessions", WRITE, "checkout_session_write",
-        "offer the card page without JavaScript", _nobody("/v1/checkout/sessions/cs_{}/expire"),
+        "offer the card page without JavaScript", _absent("/v1/checkout/sessions/cs_{}/expire"),
     ),
     Permission(
         "Webhook", "Webhook Endpoints and Event Destinations", WRITE, "webhook_write",
         "make the one endpoint on which Stripe tells Recover what happens, and remove it again",
-        _nobody("/v1/webhook_endpoints/we_{}"),
+        _absent("/v1/webhook_endpoints/we_{}"),
     ),
     Permission(
         "Core", "Payment Intents", READ, "payment_intent_read",
-        "see the state of a payment attempt", _list("/v1/payment_intents"),
+        "see the state of a payment attempt", _listing("/v1/payment_intents"),
     ),
     Permission(
         "Core", "Payment Methods", READ, "payment_method_read",
         "see which card would be charged, and when it expires",
-        Probe("GET", f"/v1/payment_methods/pm_{NOBODY}", "reads an object that cannot exist"),
+        Probe("GET", f"/v1/payment_methods/pm_{MISSING_ID}", "reads an object that cannot exist"),
     ),
     Permission(
         "Core", "Charges and Refunds", READ, "charge_read",
-        "see every payment attempt with its decline, and money given back", _list("/v1/charges"),
+        "see every payment attempt with its decline, and money given back", _listing("/v1/charges"),
     ),
     Permission(
         "Core", "Products", READ, "product_read",
-        "name the plan in mails", _list("/v1/products"),
+        "name the plan in mails", _listing("/v1/products"),
     ),
     Permission(
         "Connect", "Accounts", READ, "accounts_kyc_basic_read",
@@ -123,38 +123,38 @@ NEEDED: tuple[Permission, ...] = (
 NOT_NEEDED: tuple[Permission, ...] = (
     Permission(
         "Core", "Charges and Refunds", WRITE, "charge_write",
-        "could give money back", _nobody("/v1/refunds/re_{}"),
+        "could give money back", _absent("/v1/refunds/re_{}"),
     ),
     Permission(
         "Core", "Payment Intents", WRITE, "payment_intent_write",
-        "could charge any saved card any amount", _nobody("/v1/payment_intents/pi_{}/cancel"),
+        "could charge any saved card any amount", _absent("/v1/payment_intents/pi_{}/cancel"),
     ),
     Permission(
         "Core", "Payouts", WRITE, "payout_write",
-        "could send your balance to a bank account", _nobody("/v1/payouts/po_{}"),
+        "could send your balance to a bank account", _absent("/v1/payouts/po_{}"),
     ),
     Permission(
         "Connect", "Transfers", WRITE, "transfer_write",
-        "could send your balance to another Stripe account", _nobody("/v1/transfers/tr_{}"),
+        "could send your balance to another Stripe account", _absent("/v1/transfers/tr_{}"),
     ),
     Permission(
         "Core", "Disputes", WRITE, "dispute_write",
-        "could answer or concede disputes", _nobody("/v1/disputes/du_{}"),
+        "could answer or concede disputes", _absent("/v1/disputes/du_{}"),
     ),
     Permission(
         "Core", "Products", WRITE, "product_write",
-        "could change what you sell", _nobody("/v1/products/prod_{}"),
+        "could change what you sell", _absent("/v1/products/prod_{}"),
     ),
     Permission(
         "Billing", "Coupons", WRITE, "coupon_write",
-        "could give discounts", _nobody("/v1/coupons/{}"),
+        "could give discounts", _absent("/v1/coupons/{}"),
     ),
     Permission(
         "Core", "Balance", READ, "balance_read",
         "shows how much money you have", Probe("GET", "/v1/balance", "reads a balance"),
     ),
 )  # fmt: skip
-"""What is worth a warning: the powers that move money or change what is sold."""
+"""What is worth a warning: permissions to move money, or to change what is sold."""
 
 
 def create_key_url(*, livemode: bool) -> str:

@@ -1,4 +1,4 @@
-"""What Stripe lists of one company: every listing Recover can ask for is a method here."""
+"""Stripe's listings for one account: every one that Recover can request is a method here."""
 
 from __future__ import annotations
 

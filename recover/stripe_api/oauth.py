@@ -1,4 +1,4 @@
-"""Stripe Connect's OAuth, as Recover uses it: ask for consent, take it up once, give it back."""
+"""Stripe Connect's OAuth: the page of consent, the exchange of its code, and deauthorizing."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class StripeConnect:
         self._oauth = client.oauth
 
     def authorize_url(self, state: str, redirect_uri: str) -> str:
-        """Stripe's page on which a company allows the platform to act for it."""
+        """The address of Stripe's page on which a company grants the platform access."""
         return self._oauth.authorize_url(
             {"scope": SCOPE, "state": state, "redirect_uri": redirect_uri}
         )
 
     def exchange(self, code: str) -> OAuthGrant:
-        """Take up what a company allowed. Never call it twice for one code.
+        """Exchange a code for what the company granted. Never call it twice for one code.
 
-        Raises StripeRejected (the code is of no use), StripeAccessLost, StripeUnavailable.
+        Raises StripeRejected (the code is not valid), StripeAccessLost, StripeUnavailable.
         """
         with errors():
             json = self._oauth.token({"grant_type": "authorization_code", "code": code}).to_dict()
@@ -37,9 +37,9 @@ class StripeConnect:
         )
 
     def deauthorize(self, stripe_account_id: str) -> None:
-        """Give the access back. An account that is not connected any more is no error.
+        """Return the access to an account; one that is no longer connected is no error.
 
-        Raises StripeAccessLost where the platform's own key is refused, StripeUnavailable.
+        Raises StripeAccessLost if the platform's own key is refused, StripeUnavailable.
         """
         try:
             with errors():

@@ -1,7 +1,8 @@
-"""What Recover knows of Stripe's objects: frozen values with only the fields it decides on.
+"""Stripe's objects as frozen values with only the fields that Recover uses.
 
-The gateway makes them; nothing else reads Stripe's JSON. Names and enumerations are Stripe's own
-(API 2026-10-28.endive). Times are aware UTC, amounts are in minor units, currencies lower case.
+`parsing` and `results` make them; nothing else reads Stripe's JSON. Names and enumerations are
+Stripe's own (API 2026-10-28.endive). Times are aware UTC, amounts are in minor units, currencies
+lower case.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from enum import StrEnum
 
 
 class CardField(StrEnum):
-    """The place Stripe takes the payment method of an invoice from, in Stripe's order."""
+    """The field from which Stripe takes an invoice's payment method, in Stripe's order."""
 
     SUBSCRIPTION_METHOD = "subscription.default_payment_method"
     SUBSCRIPTION_SOURCE = "subscription.default_source"
@@ -66,7 +67,7 @@ class Subscription:
     latest_invoice_id: str = ""
 
     def charged_method(self) -> tuple[PaymentMethod, CardField] | None:
-        """What Stripe would charge for a renewal now, and the field it takes it from."""
+        """The payment method that Stripe would charge now, and the field it stands in."""
         order = (
             (self.default_method, CardField.SUBSCRIPTION_METHOD),
             (self.default_source, CardField.SUBSCRIPTION_SOURCE),
@@ -96,14 +97,14 @@ class Invoice:
     hosted_invoice_url: str = ""
     payment_intent_ids: tuple[str, ...] = ()  # default payment first
     payment_intent_status: str = ""  # of the default payment
-    paid_out_of_band: bool = False  # paid, yet no payment of ours or Stripe's stands behind it
+    paid_out_of_band: bool = False  # paid, but by no payment through Stripe
     description: str = ""  # the first line's text
     ended_at: datetime | None = None  # when it was voided or marked uncollectible
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One authorisation: what an issuer (or Stripe in front of it) answered."""
+    """One authorisation, and how the issuer (or Stripe on its behalf) answered."""
 
     id: str
     payment_intent_id: str

@@ -1,8 +1,8 @@
-"""From Stripe's JSON to Recover's values: pure functions, one per object.
+"""Parses Stripe's JSON into the values of `objects`: pure functions, one per object.
 
 They read plain dicts (an SDK object's ``to_dict()``). What Recover fetches has the pinned version's
-shape; payloads from before 2025-03-31.basil, which still arrive in events, are read too. Whatever
-is missing or null becomes "" or None: Stripe leaves fields out freely.
+shape; events may still have one from before 2025-03-31.basil, which is read too. Fields that are
+missing or null become "" or None.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def subscription(json: Json) -> Subscription:
 
 
 def _product_name(json: Json, items: list[Json]) -> str:
-    """The words meant for customers come first; a price's nickname is Stripe's last resort too."""
+    """Description, then product, then price: as Stripe chooses the name for customers."""
     price = child(items[0], "price") if items else NOTHING
     words = (json.get("description"), child(price, "product").get("name"), price.get("nickname"))
     return next((word for word in words if word), "")

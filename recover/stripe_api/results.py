@@ -1,6 +1,6 @@
-"""What Stripe answered: a payment's outcome, an event, or an error, as Recover's own values.
+"""Stripe's answers as Recover's values: a payment's outcome, an event, or an error.
 
-Pure, and without the SDK: an answer here is its HTTP status, its JSON and its headers.
+Pure, and without the SDK: an answer is an HTTP status, JSON and headers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from recover.stripe_api.parsing import (
     subscription_id_of,
 )
 
-# A PaymentIntent's status, as the outcome of one try. What is absent was refused.
+# The outcome of an attempt by its PaymentIntent's status. Any other status is a refusal.
 OUTCOMES = {
     "succeeded": "succeeded",
     "processing": "processing",
@@ -38,16 +38,16 @@ OUTCOMES = {
 # The customer has to authenticate, whatever the PaymentIntent's status is called.
 NEEDS_CUSTOMER = frozenset({"authentication_required", "invoice_payment_intent_requires_action"})
 
-# 409 and these mean that another request holds the object, or that we are too fast.
+# Like a 409: another request holds the object, or we send too many.
 BUSY = frozenset({"rate_limit", "lock_timeout", "idempotency_key_in_use"})
 SECRET = re.compile(r"\b([sr]k_(?:live|test)|whsec|(?:pi|seti|cs)_\w+?_secret)_[\w*]+")
 
-# An event about a part is filed under what can be fetched and what Recover decides on.
+# An event about one of these is filed under the object that Recover fetches.
 PART_OF = {"dispute": "charge", "refund": "charge", "invoice_payment": "invoice"}
 
 
 class Declined(StripeRejected):
-    """A 402, or what means the same. ``error`` is Stripe's; only `pay` makes a value of it."""
+    """A 402, or an equivalent. ``error`` is Stripe's; only `pay` turns it into a Payment."""
 
     def __init__(self, message: str, *, code: str, error: Json) -> None:
         super().__init__(message, code=code)
@@ -66,24 +66,24 @@ def payment_of_invoice(invoice: Json) -> Payment:
 
 
 def payment_of_intent(intent: Json, *, invoice_status: str = "") -> Payment:
-    """The outcome of the latest try on a PaymentIntent; "declined" also before the first one."""
+    """The outcome of the latest attempt on a PaymentIntent; "declined" also before the first."""
     status = OUTCOMES.get(intent.get("status") or "", "")
     error = child(intent, "last_payment_error") if status != "succeeded" else NOTHING
-    return _payment(status or _refused(error, intent), error, intent, invoice_status)
+    return _payment(status or _status_of_refusal(error, intent), error, intent, invoice_status)
 
 
 def payment_of_error(error: Json, intent: Json, *, invoice_status: str) -> Payment:
     """A decline: the ``error`` of a 402 answer, with the PaymentIntent it was about.
 
-    What the PaymentIntent has become since does not change that this try was declined.
+    What the PaymentIntent has become since does not change that this attempt was declined.
     """
-    return _payment(_refused(error, intent), error, intent, invoice_status)
+    return _payment(_status_of_refusal(error, intent), error, intent, invoice_status)
 
 
-def _refused(error: Json, intent: Json) -> str:
+def _status_of_refusal(error: Json, intent: Json) -> str:
     codes = {error.get("code"), error.get("decline_code")}
-    acts = intent.get("status") == "requires_action" or NEEDS_CUSTOMER & codes
-    return "requires_action" if acts else "declined"
+    customer_must_act = intent.get("status") == "requires_action" or NEEDS_CUSTOMER & codes
+    return "requires_action" if customer_must_act else "declined"
 
 
 def _payment(status: str, error: Json, intent: Json, invoice_status: str) -> Payment:
@@ -103,17 +103,17 @@ def _payment(status: str, error: Json, intent: Json, invoice_status: str) -> Pay
 
 
 def redacted(text: str) -> str:
-    """``text`` without anything that would open an account or a payment."""
+    """``text`` without keys and client secrets."""
     return SECRET.sub(r"\1_...", text)
 
 
 def refusal(status: int | None, error: Json, headers: Mapping[str, str]) -> RecoverError:
-    """The error to raise for an HTTP ``status``; None where nothing came back."""
+    """The error to raise for an HTTP ``status``; ``status`` is None if there was no answer."""
     code = error.get("code") or ("resource_missing" if status == 404 else "")  # noqa: PLR2004
     text = _text(status, error, headers)
     if status is not None and status in {401, 403}:
         return StripeAccessLost(text, status=status, code=code)
-    # A 2xx here is an answer that could not be read: a proxy's page, or half of one.
+    # A 2xx here is an answer that could not be read, such as a proxy's page.
     if status is None or status >= 500 or status < 400 or status in {409, 429} or code in BUSY:  # noqa: PLR2004
         return StripeUnavailable(text, retry_after=_retry_after(headers))
     if status == 402 or code in NEEDS_CUSTOMER:  # noqa: PLR2004
@@ -124,13 +124,13 @@ def refusal(status: int | None, error: Json, headers: Mapping[str, str]) -> Reco
 def _text(status: int | None, error: Json, headers: Mapping[str, str]) -> str:
     if status is None:
         return "Stripe could not be reached."
-    said = redacted(error.get("message") or "no readable answer")
+    message = redacted(error.get("message") or "no readable answer")
     request = headers.get("request-id")
-    return f"Stripe answered {status}: {said}" + (f" ({request})" if request else "")
+    return f"Stripe answered {status}: {message}" + (f" ({request})" if request else "")
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds; None also for a date, which Stripe does not send."""
+    """The header in seconds. None also for a date, which Stripe does not send."""
     value = headers.get("retry-after") or ""
     return float(value) if value.isdecimal() else None
 
@@ -174,10 +174,10 @@ def event(payload: bytes) -> WebhookEvent:
     about = child(body, "data", "object")
     if not (id_of(body) and isinstance(body.get("type"), str) and about):
         raise BadEvent("The Stripe event lacks its id, its type or its object.")
-    return _reduced(body, about)
+    return _event_of(body, about)
 
 
-def _reduced(body: Json, about: Json) -> WebhookEvent:
+def _event_of(body: Json, about: Json) -> WebhookEvent:
     object_type, object_id = _subject(body["type"], about)
     created = body.get("created")
     return WebhookEvent(
@@ -195,16 +195,16 @@ def _reduced(body: Json, about: Json) -> WebhookEvent:
 
 def _subject(event_type: str, about: Json) -> tuple[str, str]:
     kind = str(about.get("object") or "")
-    whole = PART_OF.get(kind)
-    if whole and id_of(about.get(whole)):
-        return whole, id_of(about[whole])
+    parent = PART_OF.get(kind)
+    if parent and id_of(about.get(parent)):
+        return parent, id_of(about[parent])
     if event_type == "invoice.upcoming":
         return "subscription", subscription_id_of(about)
     return kind, id_of(about)
 
 
 def _customer_id(body: Json, about: Json) -> str:
-    """The customer an event is about; a detached payment method names it only as it was before."""
+    """The customer of an event; a detached payment method has it in previous_attributes only."""
     if about.get("object") == "customer":
         return id_of(about)
     before = child(body, "data", "previous_attributes")

@@ -1,7 +1,7 @@
-"""Stripe's SDK, wrapped: its only importer. Connections, the pinned version, errors, pages.
+"""The only importer of Stripe's SDK: connections, the pinned version, errors, pages.
 
-What `recover.stripe_api.account_client` asks goes through here, so that nothing of the SDK's (its
-objects, its exceptions, its logging) leaks any further.
+All requests of `recover.stripe_api.account_client` go through here, so that the SDK's objects,
+exceptions and logging reach no other module.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ class Connections(stripe.RequestsClient):
         )
 
     def platform(self, secret_key: str, client_id: str, connect_base: str) -> Client:
-        """A client for the platform's OAuth. It repeats nothing: a code is good for one use, and
-        Stripe takes back what it granted where a code comes twice.
+        """A client for the platform's OAuth. It repeats no request: a code is valid once, and
+        Stripe revokes what it granted if a code comes twice.
         """
         return stripe.StripeClient(
             secret_key,
@@ -103,7 +103,7 @@ class Connections(stripe.RequestsClient):
 
 @contextmanager
 def errors() -> Iterator[None]:
-    """The SDK's exceptions as Recover's; the SDK's own, which carry whole bodies, end here."""
+    """Raise the SDK's exceptions as Recover's; the SDK's contain whole bodies."""
     try:
         yield
     except stripe.StripeError as error:
@@ -121,7 +121,7 @@ def _error_object(error: stripe.StripeError) -> Json:
 
 
 def fetch_or_none(read: Callable[[], stripe.StripeObject]) -> Json | None:
-    """What ``read`` fetches; None where it does not exist."""
+    """What ``read`` fetches; None if it does not exist."""
     try:
         with errors():
             return read().to_dict()
@@ -132,7 +132,7 @@ def fetch_or_none(read: Callable[[], stripe.StripeObject]) -> Json | None:
 
 
 def stream(read: Callable[[], stripe.ListObject[Any]]) -> Iterator[Json]:
-    """Each object of a list, page by page; none where the list's owner does not exist."""
+    """Each object of a list, page by page; none if the list's owner does not exist."""
     try:
         with errors():
             for item in read().auto_paging_iter():
@@ -150,7 +150,7 @@ def page(read: Callable[[], stripe.ListObject[Any]]) -> tuple[list[Json], bool]:
 
 
 def signed_by(secret: str, payload: bytes, header: str) -> bool:
-    """The SDK's own check, in constant time; without a tolerance it leaves the clock alone."""
+    """The SDK's check, in constant time; without a tolerance it ignores the time stamp."""
     try:
         return bool(stripe.WebhookSignature.verify_header(payload, header, secret, tolerance=None))
     except (stripe.SignatureVerificationError, UnicodeDecodeError):

@@ -1,7 +1,7 @@
-"""How fast Stripe is asked when much is to be read.
+"""How fast long readings ask Stripe.
 
-Stripe allows 100 reads a second in live mode and 25 in test mode, for everything the company does.
-A tenth of that leaves the company's own programs alone.
+Stripe allows 100 reads a second in live mode and 25 in test mode, for all programs of a company.
+`PER_SECOND` leaves most of that to the company's own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Pace:
         self._next = 0.0
 
     def wait_turn(self) -> None:
-        """Return when it is one's turn: at once, unless the last one was a moment ago."""
+        """Wait until the next turn is due; return at once if it is."""
         now = self._clock()
         if now < self._next:
             self._pause(self._next - now)

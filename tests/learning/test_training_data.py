@@ -45,10 +45,10 @@ def test_the_past_s_retries_are_outcomes_once_their_window_is_over(lived):
     stripe, now = lived.services.stripe(lived.account), lived.services.now()
     charges = list(stripe.account_charges(now - timedelta(days=400), now))
     known = [
-        (one.tries[0].at, this.at, this.outcome == "succeeded")
+        (one.attempts[0].at, this.at, this.outcome == "succeeded")
         for one in account_history(stripe.invoices(), charges).histories
         for _, _, this in on_same_card(one)
-        if one.tries[0].at <= now - DEFAULT.window
+        if one.attempts[0].at <= now - DEFAULT.window
     ]
 
     found = told(lived)

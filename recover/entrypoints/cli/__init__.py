@@ -1,1 +1,1 @@
-"""What `recover` can be told to do, one module for each subject."""
+"""The commands of `recover`, one module for each subject."""

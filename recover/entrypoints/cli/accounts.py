@@ -57,7 +57,7 @@ def account_connect(
         key = click.prompt("Secret or restricted key", hide_input=True)
     services = build(config.load())
     if key:
-        _check(services, key, allow_more=allow_more)
+        _require_fitting(services, key, allow_more=allow_more)
     connected = connections.connect(
         services,
         name,
@@ -75,24 +75,24 @@ def account_connect(
         f"Connected {connected.stripe_account_id} ({connected.name}) in {connected.mode} mode."
     )
     if connected.connection == Connection.KEY and not connected.webhook_secrets_sealed:
-        _listen(services, connected)
+        _make_endpoint(services, connected)
 
 
-def _check(services: Services, key: str, *, allow_more: bool) -> None:
+def _require_fitting(services: Services, key: str, *, allow_more: bool) -> None:
     fit = restricted_keys.check(services, key)
     if fit.missing:
         lines = [f"  {one.permission.title}, to {one.permission.why}" for one in fit.missing]
         raise KeyRefused(
-            "This key lacks, by the names of Stripe's Dashboard:\n"
+            "This key lacks these permissions, as the Dashboard names them:\n"
             + "\n".join(lines)
             + "\nEdit the key there, then connect again. Nothing was stored."
         )
     if fit.more_than_needed and not allow_more:
-        click.echo(_too_much(fit))
+        click.echo(_excess_text(fit))
         click.confirm("Use it all the same?", abort=True)
 
 
-def _too_much(fit: Fit) -> str:
+def _excess_text(fit: Fit) -> str:
     if fit.full:
         return "This is a full secret key: it may do everything your account can do."
     return "This key may do more than Recover needs:\n" + "\n".join(
@@ -108,10 +108,11 @@ def _company_id(services: Services, name: str) -> int:
     return found[0]
 
 
-def _listen(services: Services, connected: Account) -> None:
+def _make_endpoint(services: Services, connected: Account) -> None:
     if trouble := try_to_replace_endpoint(services, connected, COMMAND):
         raise click.ClickException(
-            f"Not listening yet: {trouble}\nTry again: recover account listen {connected.id}"
+            f"There is no webhook endpoint yet: {trouble}\n"
+            f"Try again: recover account listen {connected.id}"
         )
     console.print("Stripe will send its events here.")
 
@@ -119,27 +120,27 @@ def _listen(services: Services, connected: Account) -> None:
 @account.command("listen")
 @click.argument("account_id", type=int)
 def account_listen(account_id: int) -> None:
-    """Make the webhook endpoint at Stripe anew; old ones of ours are removed."""
+    """Make a new webhook endpoint at Stripe, and remove our old ones."""
     services = build(config.load())
-    found = connections.named_or_only(services, account_id)
-    if found.connection != Connection.KEY:
+    found_account = connections.named_or_only(services, account_id)
+    if found_account.connection != Connection.KEY:
         raise click.ClickException("This account's events come through the platform's endpoint.")
-    _listen(services, found)
+    _make_endpoint(services, found_account)
 
 
 @account.command("disconnect")
 @click.argument("account_id", type=int)
 @click.confirmation_option(prompt="Every open case ends. Disconnect?")
 def account_disconnect(account_id: int) -> None:
-    """Stop for this account, and give the access back to Stripe."""
+    """Disconnect this account, and return the access to Stripe."""
     services = build(config.load())
-    found = connections.named_or_only(services, account_id)
-    told = disconnecting.disconnect(
-        services, found.id, COMMAND, "Somebody at the command line disconnected."
+    found_account = connections.named_or_only(services, account_id)
+    stripe_told = disconnecting.disconnect(
+        services, found_account.id, COMMAND, "Somebody at the command line disconnected."
     )
     console.print(f"Account {account_id} is disconnected. Nothing more is charged or sent.")
-    if not told:
-        console.print("Stripe could not be told yet; this is tried again every few minutes.")
+    if not stripe_told:
+        console.print("Stripe could not be told yet; Recover tries again every few minutes.")
 
 
 @account.command("mode")

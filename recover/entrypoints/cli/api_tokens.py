@@ -1,4 +1,4 @@
-"""Tokens of the API, from the command line."""
+"""`recover api`: make, list and revoke API tokens."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ console = Console()
 
 @click.group()
 def command() -> None:
-    """Tokens of the API."""
+    """API tokens."""
 
 
 @command.command("token")
@@ -39,7 +39,7 @@ def token(
     account_id: int | None,
     days: int | None,
 ) -> None:
-    """Make a token called NAME, and show it this once."""
+    """Make a token called NAME. It is shown only now."""
     services = build(config.load())
     try:
         _, text = api_tokens.create(
@@ -60,7 +60,7 @@ def token(
 
 @command.command("tokens")
 def list_() -> None:
-    """Show the tokens there are."""
+    """List the tokens."""
     table = Table("id", "name", "ends in", "mode", "scopes", "state")
     services = build(config.load())
     with services.db.read() as session:
@@ -74,14 +74,14 @@ def list_() -> None:
 @command.command("revoke")
 @click.argument("token_id", type=int)
 def revoke(token_id: int) -> None:
-    """Make the token with this id useless."""
+    """Revoke the token with this id."""
     services = build(config.load())
     with services.db.read() as session:
         row = session.get(ApiToken, token_id)
     if row is None:
         raise click.ClickException(f"There is no token {token_id}: recover api tokens")
     api_tokens.revoke(services, row.company_id, token_id, actor=audit_log.COMMAND)
-    console.print(f"Token {token_id} ({row.name}) opens nothing any more.")
+    console.print(f"Token {token_id} ({row.name}) is revoked.")
 
 
 def _company(services: Services, name: str | None) -> Company:

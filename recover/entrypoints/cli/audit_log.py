@@ -19,7 +19,7 @@ from recover.entrypoints.cli.context import opened
 from recover.services import Services
 
 console = Console()
-talk = Console(stderr=True)  # progress, which must not get into what is piped on
+progress_console = Console(stderr=True)  # progress must not get into piped output
 
 Expected = dict[str, dict[int, str]]
 
@@ -42,8 +42,8 @@ def group() -> None:
 def verify(account_id: int | None, all_: bool, expect: tuple[str, ...], as_json: bool) -> None:
     """Check that no entry of the audit log was changed, moved or removed since it was sealed.
 
-    Prints each chain's head. Keep it where whoever can write to this database cannot. Ends with 1
-    where a chain does not hold, and names its first line that does not.
+    Prints each chain's head. Keep it where nobody who can write to this database can. The exit
+    status is 1 if a chain was changed; its first broken entry is then named.
     """
     if account_id is not None and all_:
         raise click.UsageError("Say --account or --all, not both.")
@@ -52,7 +52,7 @@ def verify(account_id: int | None, all_: bool, expect: tuple[str, ...], as_json:
         asked = [f"account:{account_id}"] if account_id else audit_verification.chains(services.db)
         found = _check(services, sorted({*asked, *expected}), expected)
     for one in found:
-        _say_json(one) if as_json else _print_result(one)
+        _print_json(one) if as_json else _print_result(one)
     if not found and not as_json:
         console.print("The audit log is still empty.")
     if any(one.fault for one in found):
@@ -78,7 +78,7 @@ def _check(services: Services, chains: list[str], expected: Expected) -> list[Ch
         TimeRemainingColumn(),
     )
     found = []
-    with Progress(*columns, console=talk, transient=True) as bar:
+    with Progress(*columns, console=progress_console, transient=True) as bar:
         for chain in chains:
             task = bar.add_task(chain, total=audit_verification.sealed_count(services.db, chain))
             one = audit_verification.check(
@@ -106,7 +106,7 @@ def _print_result(one: Checked) -> None:
         console.print(f"  head {one.head}", highlight=False, soft_wrap=True)
 
 
-def _say_json(one: Checked) -> None:
+def _print_json(one: Checked) -> None:
     click.echo(
         json.dumps(asdict(one) | {"head": one.head, "holds": one.fault is None}, default=str)
     )
@@ -119,7 +119,7 @@ def _say_json(one: Checked) -> None:
     "--format", "form", type=click.Choice(audit_export.FORMATS), default="jsonl", show_default=True
 )
 def export(account_id: int, since: datetime | None, form: str) -> None:
-    """Write an account's lines to standard output, oldest first."""
+    """Write an account's audit log entries to standard output, oldest first."""
     start = since.replace(tzinfo=UTC) if since else None
     with opened() as services:
         for text in audit_export.export(services.db, [f"account:{account_id}"], form, start):

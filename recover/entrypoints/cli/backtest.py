@@ -21,18 +21,18 @@ from recover.foundation import config
 from recover.foundation.locales import english_day
 from recover.models import Account
 from recover.onboarding.backtest.files import HistoryFiles, Span
-from recover.onboarding.backtest.reader import Progress as Told
+from recover.onboarding.backtest.reader import Progress as ReadProgress
 from recover.onboarding.backtest.reader import read
 from recover.onboarding.backtest.report import Report, backtest
 from recover.onboarding.backtest.wording import lines, start_of
 from recover.services import Services, build
 
 TIMINGS: dict[str, Timing] = {"engine": Engine.default(), "fixed": FixedTiming()}
-"""What a past can be tried against, by name. The engine is taken as it is shipped: one that has
-learned from this very past would be judged by what it was told."""
+"""The timings that a history can be compared with, by name. The engine is the shipped one:
+an engine trained on this very history would be judged by its own training data."""
 
 STRIPE_BEGAN = datetime(2011, 1, 1, tzinfo=UTC)
-SLACK = timedelta(days=31)  # the same wish, some weeks later, is no other wish
+SLACK = timedelta(days=31)  # a --since that differs by less, some weeks later, means the same
 
 
 @click.command("backtest")
@@ -45,20 +45,20 @@ SLACK = timedelta(days=31)  # the same wish, some weeks later, is no other wish
 def command(
     account_id: int | None, since: str, timing: str, keep: Path | None, fresh: bool, as_json: bool
 ) -> None:
-    """Judge the past: failed renewals, rules broken, and what other times would have given.
+    """Judge past retries: renewals that failed, rules broken, what other times would have given.
 
-    Nothing is charged, sent or changed. A run that is interrupted goes on where it stopped.
+    Nothing is charged, sent or changed. An interrupted run continues where it stopped.
     """
     with closing(build(config.load())) as services:
         context.note(services)
         account = connections.named_or_only(services, account_id)
-        kept = HistoryFiles(keep or Path(".recover-backtest") / account.stripe_account_id)
+        files = HistoryFiles(keep or Path(".recover-backtest") / account.stripe_account_id)
         if fresh:
-            kept.forget()
-        span = _span(kept, _wanted(services, account, since))
+            files.forget()
+        span = _span(files, _wanted(services, account, since))
         with _progress(span) as show_progress:
-            read(services.stripe(account), kept, span, show_progress)
-    report = _judge(kept, span, account, TIMINGS[timing])
+            read(services.stripe(account), files, span, show_progress)
+    report = _judge(files, span, account, TIMINGS[timing])
     if as_json:
         click.echo(json.dumps(asdict(report), default=datetime.isoformat, indent=2))
         return
@@ -67,8 +67,8 @@ def command(
     click.echo(f"Read on {english_day(span.until, 'dd MMMM y')}; --fresh reads it anew.")
 
 
-def _span(kept: HistoryFiles, wanted: Span) -> Span:
-    span = kept.span(wanted)
+def _span(files: HistoryFiles, wanted: Span) -> Span:
+    span = files.span(wanted)
     if abs(span.since - wanted.since) > SLACK:
         began = english_day(span.since, "dd MMMM y")
         click.echo(f"What is kept begins on {began}; --fresh reads another span.", err=True)
@@ -86,10 +86,10 @@ def _wanted(services: Services, account: Account, since: str) -> Span:
     return Span(account.stripe_account_id, max(start, STRIPE_BEGAN), now)
 
 
-def _judge(kept: HistoryFiles, span: Span, account: Account, timing: Timing) -> Report:
+def _judge(files: HistoryFiles, span: Span, account: Account, timing: Timing) -> Report:
     return backtest(
-        kept.invoices,
-        kept.charges,
+        files.invoices,
+        files.charges,
         since=span.since,
         until=span.until,
         timing=timing,
@@ -99,8 +99,8 @@ def _judge(kept: HistoryFiles, span: Span, account: Account, timing: Timing) -> 
 
 
 @contextmanager
-def _progress(span: Span) -> Iterator[Told]:
-    """A bar for each listing on standard error: how far back it has come, of the span."""
+def _progress(span: Span) -> Iterator[ReadProgress]:
+    """A progress bar for each listing on standard error: how far back it has been read."""
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[day]}")
     bars = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))
     tasks: dict[str, TaskID] = {}

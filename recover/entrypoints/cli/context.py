@@ -1,4 +1,4 @@
-"""What every command that opens the database begins with: a note in the audit log."""
+"""Services for the commands, and the audit log entry that each command writes."""
 
 from __future__ import annotations
 
@@ -23,11 +23,17 @@ def opened() -> Iterator[Services]:
 
 
 def note(services: Services) -> None:
-    """Which command was run, by which user of this machine. Of what was typed only numbers are
-    kept, such as an account's: the rest may be a key or name a person.
+    """Write to the audit log which command was run, by which user of this machine.
+
+    Of its arguments only numbers are stored, such as an account's id: others may be a key or name a
+    person.
     """
     context = click.get_current_context()
-    asked = {k: v for k, v in context.params.items() if isinstance(v, int) and v is not None}
+    numbers = {
+        name: value
+        for name, value in context.params.items()
+        if isinstance(value, int) and value is not None
+    }
     with services.db.begin() as session:
         audit_log.write(
             session,
@@ -36,7 +42,7 @@ def note(services: Services) -> None:
             services.now(),
             audit_log.Subject(f"command:{context.command_path}"[:255]),
             actor=audit_log.COMMAND,
-            details=asked,
+            details=numbers,
         )
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from recover.accounts import connections
 from recover.compliance import audit_log
 from recover.dunning.wording import moment
-from recover.entrypoints.cli.history_import import named
+from recover.entrypoints.cli.history_import import account_option
 from recover.foundation import config
 from recover.foundation.errors import PermanentError
 from recover.models import Account, Report, ReportKind, ReportState
@@ -24,18 +24,18 @@ from recover.onboarding.dry_run.wording import UNKNOWN, headline
 from recover.reporting import background_reports
 from recover.services import Services, build
 
-LOOK_EVERY = 1.0  # seconds, while a worker is at it
+POLL_SECONDS = 1.0  # while a worker works the report out
 
 
 @click.command("dry-run")
-@named
+@account_option
 @click.option("--mode", type=click.Choice(["recover", "stripe"]), help="As if in this mode.")
 @click.option("--again", is_flag=True, help="Work it out anew.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def command(account_id: int | None, mode: str | None, again: bool, as_json: bool) -> None:
     """Replay every renewal that failed in the last 90 days, with Recover deciding.
 
-    Nothing is charged or sent. It reads what `recover import` has read.
+    Nothing is charged or sent. It uses the history that `recover import` has read.
     """
     with closing(build(config.load())) as services:
         account = connections.named_or_only(services, account_id)
@@ -46,15 +46,17 @@ def command(account_id: int | None, mode: str | None, again: bool, as_json: bool
                 for row in background_reports.page(session, report, 0, 1_000_000)[0]
             ]
     if as_json:
-        told = [{"invoice": name, **body} for name, body in lines]
-        click.echo(json.dumps({"mode": report.mode, **report.summary, "lines": told}, indent=2))
+        json_lines = [{"invoice": name, **body} for name, body in lines]
+        click.echo(
+            json.dumps({"mode": report.mode, **report.summary, "lines": json_lines}, indent=2)
+        )
         return
-    for text in _texts(report, lines):
+    for text in _report_lines(report, lines):
         click.echo(text)
 
 
 def _report(services: Services, account: Account, mode: str, *, again: bool) -> Report:
-    """The newest one, where it fits; else a new one, worked out here unless a worker has it."""
+    """The newest finished report of this mode, or a new one, worked out here or by a worker."""
     with services.db.read() as session:
         found = background_reports.newest(session, account.id, ReportKind.DRY_RUN)
     fits = found is not None and found.state == ReportState.DONE and mode in ("", found.mode)
@@ -62,29 +64,29 @@ def _report(services: Services, account: Account, mode: str, *, again: bool) -> 
         found = dry_run.request(services, account, audit_log.COMMAND, mode)
     with Console(stderr=True).status("Replaying...") as status:
         while found.state == ReportState.RUNNING:
-            found = _worked_on(services, found)
+            found = _after_work(services, found)
             status.update(f"Replaying... {found.done} of {found.total or '?'}")
     if found.state == ReportState.FAILED:
         raise PermanentError(found.error)
     return found
 
 
-def _worked_on(services: Services, report: Report) -> Report:
-    """The report after it was worked out here, or after a moment in which a worker did."""
-    mine = background_reports.claim(services, report.id)
-    if mine is None:
-        time.sleep(LOOK_EVERY)
+def _after_work(services: Services, report: Report) -> Report:
+    """The report after working it out here, or after waiting while a worker does."""
+    claimed = background_reports.claim(services, report.id)
+    if claimed is None:
+        time.sleep(POLL_SECONDS)
     else:
-        dry_run.work(services, mine)
+        dry_run.work(services, claimed)
     with services.db.read() as session:
         return session.get_one(Report, report.id)
 
 
-def _texts(report: Report, lines: list[tuple[str, dict[str, Any]]]) -> Iterator[str]:
+def _report_lines(report: Report, lines: list[tuple[str, dict[str, Any]]]) -> Iterator[str]:
     yield from headline(report)
     if not report.summary["invoices"]:
         return
-    yield "What nobody can know:"
+    yield "What cannot be known:"
     yield from (f"  {text}" for text in UNKNOWN)
     for name, body in lines:
         yield f"{name}: {body['ending']}"

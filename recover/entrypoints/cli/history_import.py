@@ -21,21 +21,21 @@ from recover.onboarding import history_import
 from recover.onboarding.history_import import Progress
 from recover.services import Services, build
 
-LOOK_EVERY = 1.0  # seconds, while a worker reads
+POLL_SECONDS = 1.0  # while a worker reads
 
-named = click.option(
+account_option = click.option(
     "--account", "account_id", type=int, help="Which account, where there are several."
 )
 
 
 @click.command("import")
-@named
-@click.option("--again", is_flag=True, help="Bring a past that was read before up to date.")
+@account_option
+@click.option("--again", is_flag=True, help="Bring a history that was imported before up to date.")
 def command(account_id: int | None, again: bool) -> None:
     """Read the last 18 months of invoices and charges, once, into the database.
 
-    Whatever interrupts it, the next run or the next worker goes on where it stopped. Where a worker
-    is reading already, its progress is shown.
+    An interrupted import is continued by the next run or the next worker. If a worker is reading
+    already, its progress is shown.
     """
     with closing(build(config.load())) as services:
         account = connections.named_or_only(services, account_id)
@@ -45,19 +45,19 @@ def command(account_id: int | None, again: bool) -> None:
 
 
 def read(services: Services, account: Account, *, again: bool = False) -> None:
-    """Have the past read to its end. Raises PermanentError, TransientError where it stops."""
-    found = _look(services, account.id)
+    """Import the history to its end. Raises PermanentError, TransientError if it stops."""
+    found = _progress_if_begun(services, account.id)
     if found is None or (again and found.done):
         history_import.begin(services, account, audit_log.COMMAND)
     elif found.stopped:
         history_import.resume(services, account.id, audit_log.COMMAND)
     with _bar() as show:
-        while _unfinished(services, account.id, show):
+        while _is_unfinished(services, account.id, show):
             more = history_import.import_slice(
-                services, account.id, told=lambda: show(_progress(services, account.id))
+                services, account.id, on_page=lambda: show(_progress(services, account.id))
             )
             if not more and _progress(services, account.id).running:
-                time.sleep(LOOK_EVERY)  # a worker is at it
+                time.sleep(POLL_SECONDS)  # another worker holds the import
 
 
 def summary(found: Progress) -> str:
@@ -70,7 +70,7 @@ def summary(found: Progress) -> str:
     )
 
 
-def _unfinished(services: Services, account_id: int, show: Callable[[Progress], None]) -> bool:
+def _is_unfinished(services: Services, account_id: int, show: Callable[[Progress], None]) -> bool:
     found = _progress(services, account_id)
     show(found)
     if found.stopped:
@@ -82,13 +82,13 @@ def _unfinished(services: Services, account_id: int, show: Callable[[Progress], 
     return not found.done
 
 
-def _look(services: Services, account_id: int) -> Progress | None:
+def _progress_if_begun(services: Services, account_id: int) -> Progress | None:
     with services.db.read() as session:
         return history_import.progress_of(session, account_id, services.now())
 
 
 def _progress(services: Services, account_id: int) -> Progress:
-    found = _look(services, account_id)
+    found = _progress_if_begun(services, account_id)
     if found is None:
         raise PermanentError("The import has not begun.")
     return found

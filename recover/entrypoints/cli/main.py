@@ -1,4 +1,4 @@
-"""The command line: set-up, connecting an account, and the chores a person does by hand."""
+"""The command line: set-up, and the tasks that people do by hand."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _services() -> Services:
 
 
 class WithPlugins(click.Group):
-    """Our commands, and those other packages add; theirs are imported only when called for."""
+    """Our commands and those of other packages; theirs are imported only when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         added = [plugin.name for plugin in entry_points(group="recover.commands")]
@@ -121,15 +121,15 @@ def events_parked() -> None:
 @events.command("replay")
 @click.argument("ids", nargs=-1, type=int)
 def events_replay(ids: tuple[int, ...]) -> None:
-    """Try parked events again: those with the given IDS, or all."""
+    """Handle parked events again: those with the given IDS, or all."""
     count = inbox.replay(_services(), ids or None)
-    console.print(f"{count} parked events will be tried again.")
+    console.print(f"{count} parked events will be handled again.")
 
 
 @cli.command("sweep")
 @click.option("--account", "account_id", type=int, help="Only this account.")
 def sweep_(account_id: int | None) -> None:
-    """Compare with Stripe now, mend what differs, and report the drift."""
+    """Reconcile with Stripe now: compare, correct and list what differs."""
 
     def compare(services: Services, found: Account) -> None:
         with console.status(f"Comparing {found.name} with Stripe..."):
@@ -154,7 +154,7 @@ def scan_() -> None:
 
 
 def _for_accounts(work: Callable[[Services, Account], None], only: int | None = None) -> None:
-    """Do it for each connected account, or one; what one of them refuses stops no other."""
+    """Run ``work`` for each connected account, or one; an error of one does not stop the others."""
     services = _services()
     failed = False
     for found in connections.all_connected(services):
@@ -170,7 +170,7 @@ def _for_accounts(work: Callable[[Services, Account], None], only: int | None = 
 
 @cli.group("emails")
 def emails_() -> None:
-    """The mails subscribers get."""
+    """The mails to subscribers."""
 
 
 @emails_.command("preview")

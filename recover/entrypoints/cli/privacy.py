@@ -17,7 +17,7 @@ from recover.services import Services
 console = Console()
 _company = click.option("--company", help="The company's name; needed where there are several.")
 
-STAYS = (
+KEPT_TEXT = (
     "What stays, since the books need it: amounts, dates and outcomes, Stripe's ids, the brand and"
     " last four digits of cards that were charged."
 )
@@ -53,7 +53,7 @@ def erase(who: str, company: str | None, yes: bool) -> None:
             person = erasure.find(session, company_id, who)
         if person is None:
             raise click.ClickException(f"Nothing is kept about {who}.")
-        console.print(_summary(person), STAYS, sep="\n")
+        console.print(_summary(person), KEPT_TEXT, sep="\n")
         if not yes:
             click.confirm("Erase them? This cannot be undone", abort=True)
         done = erasure.erase(services, company_id, who, actor=audit_log.COMMAND)
@@ -67,10 +67,10 @@ def erase(who: str, company: str | None, yes: bool) -> None:
 
 def _summary(person: Person) -> str:
     customers = ", ".join(one.stripe_customer_id for one in person.customers)
-    still = (
+    open_cases_text = (
         f" ({person.open_cases} still open: retries go on, mails end)" if person.open_cases else ""
     )
-    return f"{customers}: {person.cases} cases{still}, {person.messages} mails."
+    return f"{customers}: {person.cases} cases{open_cases_text}, {person.messages} mails."
 
 
 def _company_id(services: Services, name: str | None) -> int:

@@ -22,7 +22,7 @@ from recover.services import Services, build
 console = Console()
 
 
-class OwnOrDefault(click.ParamType[str | int]):
+class NumberOrDefault(click.ParamType[str | int]):
     """A whole number, or "default" (None) for what the campaign says."""
 
     name = "number|default"
@@ -47,10 +47,12 @@ class OwnOrDefault(click.ParamType[str | int]):
     help="Who chooses the moments.",
 )
 @click.option(
-    "--max-retries", type=OwnOrDefault(), help="Scheduled retries on one invoice at most."
+    "--max-retries", type=NumberOrDefault(), help="Scheduled retries on one invoice at most."
 )
 @click.option(
-    "--min-gap", type=OwnOrDefault(), help="Hours between two payment attempts on a card at least."
+    "--min-gap",
+    type=NumberOrDefault(),
+    help="Hours between two payment attempts on a card at least.",
 )
 @click.option("--explore", type=float, help="Share of retries at a random hour, such as 0.05.")
 def account_set(
@@ -70,48 +72,56 @@ def account_set(
         "min_gap_hours": min_gap,
         "explore": explore,
     }
-    wanted = {k: None if v == "default" else v for k, v in asked.items() if v is not None}
+    wanted = {
+        name: None if value == "default" else value
+        for name, value in asked.items()
+        if value is not None
+    }
     with _account(account_id) as (services, found):
         if wanted:
             connections.set_retries(services, found.id, wanted)
     with _account(account_id) as (services, found):
-        _print_lines(_who(services, found), *_limits(found))
+        _print_lines(_timing_text(services, found), *_limits(found))
 
 
 @click.group("retries")
 def group() -> None:
-    """What the retry engine has learned: its versions, and which of them is used."""
+    """The versions of the retry model, and which of them is used."""
 
 
-_named = click.option(
+account_option = click.option(
     "--account", "account_id", type=int, help="Which account, where there are several."
 )
 
 
 @group.command("versions")
-@_named
+@account_option
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 def list_versions(account_id: int | None, limit: int) -> None:
-    """List the versions, newest first, with what came of each."""
-    table = Table("id", "version", "made", "tries", "", "what came of it")
+    """List the versions, newest first, with the result of their training."""
+    table = Table("id", "version", "made", "retries", "", "result")
     with _account(account_id) as (services, found), services.db.read() as session:
         for row in training.versions(session, found.id, limit):
             table.add_row(
                 str(row.id),
                 versions.short_name(row) if row.accepted else "",
-                _day(row),
+                _made_on(row),
                 str(row.figures.get("used") or 0),
-                _state(found, row),
+                _use_of(found, row),
                 escape(" ".join(filter(None, (row.reason, versions.held_out_verdict(row))))),
             )
-        _print_lines(_who(services, found))
-    console.print(table if table.row_count else "No version yet: every night learns, if it can.")
+        _print_lines(_timing_text(services, found))
+    console.print(
+        table
+        if table.row_count
+        else "No version yet: the model is trained every night, once there are outcomes."
+    )
 
 
 @group.command("compare")
 @click.argument("old")
 @click.argument("new")
-@_named
+@account_option
 def compare(old: str, new: str, account_id: int | None) -> None:
     """Say what NEW believes differently from OLD, the biggest difference first.
 
@@ -119,47 +129,47 @@ def compare(old: str, new: str, account_id: int | None) -> None:
     """
     with _account(account_id) as (services, found), services.db.read() as session:
         before, after = (versions.named(session, found.id, name) for name in (old, new))
-    told = training.compare(before, after)
-    _print_lines(*(told or ["Both believe the same, to the point."]))
+    sentences = training.compare(before, after)
+    _print_lines(*(sentences or ["Both believe the same, to the point."]))
 
 
 @group.command("use")
 @click.argument("version")
-@_named
+@account_option
 def use(version: str, account_id: int | None) -> None:
     """Use VERSION from now on: an id, the beginning of its name, or "shipped".
 
-    The nights go on learning but change nothing, until `recover retries follow`.
+    Nightly training goes on but does not change the version used, until `recover retries follow`.
     """
     with _account(account_id) as (services, found):
         with services.db.read() as session:
             row = versions.named(session, found.id, version)
         training.pin(services, found.id, row.id if row else None)
     _print_lines("Open cases are planned anew.")
-    _say_who(account_id)
+    _print_timing(account_id)
 
 
 @group.command("follow")
-@_named
+@account_option
 def follow(account_id: int | None) -> None:
-    """Let the nights choose again: the newest accepted version is used."""
+    """Use the newest accepted version again, and each that nightly training accepts."""
     with _account(account_id) as (services, found):
         training.unpin(services, found.id)
     _print_lines("The nights choose again. Open cases are planned anew.")
-    _say_who(account_id)
+    _print_timing(account_id)
 
 
 @group.command("learn")
-@_named
+@account_option
 def learn(account_id: int | None) -> None:
-    """Learn now, as the clock does every night."""
+    """Train the model now, as the clock does every night."""
     with _account(account_id) as (services, found):
         with Console(stderr=True).status(f"Learning from the payment attempts of {found.name}..."):
             row = training.learn(services, found)
-        _print_lines(_came_of_it(services, found, row))
+        _print_lines(_training_result(services, found, row))
 
 
-def _came_of_it(services: Services, account: Account, row: RetryModel | None) -> str:
+def _training_result(services: Services, account: Account, row: RetryModel | None) -> str:
     if row is not None:
         used = "It is used from now on."
         if account.model_pinned:
@@ -178,8 +188,8 @@ def _came_of_it(services: Services, account: Account, row: RetryModel | None) ->
             )
         )
     with services.db.read() as session:
-        lesson = session.get(AccountEvidence, account.id)
-    if lesson is not None:
+        evidence = session.get(AccountEvidence, account.id)
+    if evidence is not None:
         return "Nothing changed: all that the outcomes say is known already."
     return "There is nothing to learn from yet: no case with a retry is past its window."
 
@@ -191,41 +201,41 @@ def _account(account_id: int | None) -> Iterator[tuple[Services, Account]]:
         yield services, connections.named_or_only(services, account_id)
 
 
-def _say_who(account_id: int | None) -> None:
+def _print_timing(account_id: int | None) -> None:
     with _account(account_id) as (services, found):
-        _print_lines(_who(services, found))
+        _print_lines(_timing_text(services, found))
 
 
-def _who(services: Services, account: Account) -> str:
+def _timing_text(services: Services, account: Account) -> str:
     with services.db.read() as session:
         row = versions.in_use(session, account)
         warning = timing_in_force.warning(session, account)
-    told = versions.timing_description(account, row, _day(row) if row else "")
-    return f"{account.name}: {' '.join(filter(None, (told, warning)))}"
+    sentences = versions.timing_description(account, row, _made_on(row) if row else "")
+    return f"{account.name}: {' '.join(filter(None, (sentences, warning)))}"
 
 
 def _limits(account: Account) -> Iterator[str]:
-    own = campaign(account.campaign_key, account.campaign_version)
-    steps = timing_in_force.within_limits(account, own)
+    own_campaign = campaign(account.campaign_key, account.campaign_version)
+    steps = timing_in_force.within_limits(account, own_campaign)
     hours = f"{steps.min_gap.total_seconds() / 3600:.0f} hours"
-    yield f"Retries of one invoice: at most {steps.max_retries}{_whose(account.max_retries)}."
-    gap = f"at least {hours}{_whose(account.min_gap_hours)}"
+    yield f"Retries of one invoice: at most {steps.max_retries}{_by_campaign(account.max_retries)}."
+    gap = f"at least {hours}{_by_campaign(account.min_gap_hours)}"
     yield f"Between two payment attempts on one card: {gap}."
     if account.timing != TimingKind.FIXED:
         yield f"At a random hour, to learn from it: {account.explore:.1%} of the retries."
 
 
-def _whose(own: int | None) -> str:
-    return ", as the campaign says" if own is None else ""
+def _by_campaign(own_limit: int | None) -> str:
+    return ", as the campaign says" if own_limit is None else ""
 
 
-def _state(account: Account, row: RetryModel) -> str:
+def _use_of(account: Account, row: RetryModel) -> str:
     if row.id == account.model_id:
         return "in use"
     return "" if row.accepted else "refused"
 
 
-def _day(row: RetryModel) -> str:
+def _made_on(row: RetryModel) -> str:
     return english_day(row.made_at, "d MMM y")
 
 

@@ -1,4 +1,4 @@
-"""`recover switchover`: who looks after each past-due invoice, now and in each other mode."""
+"""`recover switchover`: who owns each past-due invoice, now and in each other mode."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from recover.services import build
 @click.option("--account", "account_id", type=int, help="Which account, where there are several.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def command(account_id: int | None, as_json: bool) -> None:
-    """Show who looks after each past-due invoice, in each retry mode."""
+    """Show who owns each past-due invoice, in each retry mode."""
     with closing(build(config.load())) as services:
         context.note(services)
         account = connections.named_or_only(services, account_id)
         with Console(stderr=True).status(f"Asking Stripe about {account.name}..."):
             report = switchover(services, account)
     if as_json:
-        click.echo(json.dumps(_json(report), default=datetime.isoformat, indent=2))
+        click.echo(json.dumps(_as_json(report), default=datetime.isoformat, indent=2))
         return
-    for text in _texts(report, account.timezone or "UTC"):
+    for text in _report_lines(report, account.timezone or "UTC"):
         click.echo(text)
 
 
-def _json(report: Report) -> dict[str, object]:
+def _as_json(report: Report) -> dict[str, object]:
     summary = {mode: {**report.owners(mode), "uncharged": report.uncharged(mode)} for mode in MODES}
     return asdict(report) | {"summary": summary}
 
 
-def _texts(report: Report, timezone: str) -> Iterator[str]:
+def _report_lines(report: Report, timezone: str) -> Iterator[str]:
     count = len(report.lines)
     yield f"{count} past-due invoices; the account is in {report.mode} mode."
     for mode in MODES:
@@ -53,12 +53,12 @@ def _texts(report: Report, timezone: str) -> Iterator[str]:
     for line in report.lines:
         yield f"{line.invoice_id}, {format_money(line.amount_minor, line.currency)}"
         for mode, found in line.modes.items():
-            yield f"  {mode}: {_text(found, timezone)}"
+            yield f"  {mode}: {_ownership_text(found, timezone)}"
     for invoice_id in report.missing:
         yield f"{invoice_id}: our case is open, Stripe shows nothing past due. Run: recover sweep"
 
 
-def _text(found: Ownership, timezone: str) -> str:
+def _ownership_text(found: Ownership, timezone: str) -> str:
     acts = (
         ("we charge", found.our_retry_at),
         ("we write", found.our_mail_at),

@@ -1,4 +1,4 @@
-"""`recover user`: who may sign in, and a way in where mail does not work."""
+"""`recover user`: who may sign in, and sign-in links for when mail does not work."""
 
 from __future__ import annotations
 
@@ -36,19 +36,21 @@ def group() -> None:
 def add(email: str, company: str | None, role: str | None, new_company: bool) -> None:
     """Let EMAIL sign in, by a link mailed to them; or change the role they have."""
     with closing(_services()) as services:
-        where = _company(services, company, new_company)
+        company_row = _company(services, company, new_company)
         with services.db.read() as session:
-            there = users.membership_at(session, where.id, email)
-            first = not team.owner_count(session, where.id)
-        wanted = Role(role or (Role.OWNER if first else Role.MEMBER))
-        if there is None:
-            there = _add(services, where, email, wanted)
+            member = users.membership_at(session, company_row.id, email)
+            first = not team.owner_count(session, company_row.id)
+        new_role = Role(role or (Role.OWNER if first else Role.MEMBER))
+        if member is None:
+            member = _add(services, company_row, email, new_role)
         elif role:
-            there = team.change_role(services, where.id, there.id, wanted)
+            member = team.change_role(services, company_row.id, member.id, new_role)
         base = services.settings.base_url
-    click.echo(f"{there.email} is {there.role} at {where.name}. {MEANINGS[Role(there.role)]}")
+    click.echo(
+        f"{member.email} is {member.role} at {company_row.name}. {MEANINGS[Role(member.role)]}"
+    )
     click.echo(f"They can sign in at {base}/sign-in")
-    click.echo(f"Does mail not work yet? recover user link {there.email}")
+    click.echo(f"Does mail not work yet? recover user link {member.email}")
 
 
 def _add(services: Services, company: Company, email: str, role: Role) -> User:
@@ -79,9 +81,9 @@ def list_() -> None:
 @click.argument("email")
 @COMPANY
 def remove(email: str, company: str | None) -> None:
-    """Take away EMAIL's place at a company; their sessions there end at once."""
+    """Remove EMAIL from a company; their sessions there end at once."""
     with closing(_services()) as services:
-        user = _place(services, email, company)
+        user = _membership(services, email, company)
         team.remove(services, user.company_id, user.id)
     click.echo(f"{user.email} is removed, and signed out there.")
 
@@ -91,12 +93,12 @@ def remove(email: str, company: str | None) -> None:
 def link(email: str) -> None:
     """Print a sign-in link for EMAIL, for when mail does not work.
 
-    It works once, for whoever has it: hand it on by a safe way.
+    It works once, for whoever has it: send it by a safe way.
     """
     with closing(_services()) as services:
         with services.db.begin() as session:
-            user = _first_place(session, email)
-            wanted = users.new_link(session, services, user, way=SignInMethod.COMMAND)
+            user = _first_membership(session, email)
+            sign_in_mail = users.new_link(session, services, user, way=SignInMethod.COMMAND)
             reason = f"A sign-in link for {user.email} was made at the command line."
             audit_log.write(
                 session,
@@ -106,7 +108,7 @@ def link(email: str) -> None:
                 audit_log.Subject(f"user:{user.id}", company_id=user.company_id),
                 actor=audit_log.COMMAND,
             )
-        address = users.link_url(services, wanted)
+        address = users.link_url(services, sign_in_mail)
     minutes = int(MAX_AGE[Purpose.SIGN_IN].total_seconds() // 60)
     click.echo(f"Signs in {user.email}, once, within {minutes} minutes:", err=True)
     click.echo(address)
@@ -117,7 +119,7 @@ def _services() -> Services:
 
 
 def _company(services: Services, name: str | None, make: bool) -> Company:
-    """The company of that name, or the only one, or a new one where it is asked for by name."""
+    """The company of that name, or the only one; or a new one, if ``make`` and a name are given."""
     with services.db.begin() as session:
         query = select(Company).order_by(Company.id)
         found = list(session.scalars(query.where(Company.name == name) if name else query))
@@ -136,17 +138,17 @@ def _company(services: Services, name: str | None, make: bool) -> Company:
     )
 
 
-def _first_place(session: Session, email: str) -> User:
+def _first_membership(session: Session, email: str) -> User:
     found = users.memberships(session, email)
     if not found:
-        raise click.ClickException(f"{email} has no place here: recover user add {email}")
+        raise click.ClickException(f"{email} may not sign in: recover user add {email}")
     return found[0]
 
 
-def _place(services: Services, email: str, company: str | None) -> User:
-    """Where they are; which, where they are at several companies, ``company`` has to say."""
+def _membership(services: Services, email: str, company: str | None) -> User:
+    """The person's membership; ``company`` must name the company if they have several."""
     with services.db.read() as session:
-        _first_place(session, email)
+        _first_membership(session, email)
         found = {
             session.get_one(Company, u.company_id).name: u
             for u in users.memberships(session, email)

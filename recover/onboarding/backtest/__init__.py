@@ -1,6 +1,6 @@
-"""What a connected account's own past can and cannot say about its retries.
+"""What a connected account's history can and cannot say about its retries.
 
-`histories` builds each failed renewal's story, `audit` holds it against the rules, `off_policy`
-estimates what other times would have given, `core` makes one report of it: all pure. `reading` and
-`kept` fetch the past from Stripe and keep it, so that a killed run goes on where it stopped.
+`renewals` builds the history of each failed renewal, `audit` checks it against the rules,
+`off_policy` estimates what other retry times would have given, and `report` puts it together: all
+pure. `reader` fetches the history from Stripe into `files`, so that a killed run can continue.
 """

@@ -1,6 +1,6 @@
 """Which past retries broke a rule, or could hardly have worked. Pure.
 
-Only retries are judged: the first try of an invoice is a purchase of its own.
+Only retries are judged: the first attempt on an invoice is a purchase of its own.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ EXAMPLES = 5
 class Fault(StrEnum):
     """What was wrong with a retry; one retry may have several."""
 
-    OVER_LIMIT = "over_limit"  # more tries than the network allows in its window
-    FORBIDDEN = "forbidden"  # the network or the bank had said: never this card again
+    OVER_LIMIT = "over_limit"  # more attempts than the network allows in its window
+    FORBIDDEN = "forbidden"  # the network or the bank had forbidden this card for good
     HARD = "hard"  # on Stripe's list of codes that need a new payment method
     NEEDS_CUSTOMER = "needs_customer"  # the customer had to act first, and had not
     TOO_SOON = "too_soon"  # before the time the network or Stripe had asked to wait for
@@ -35,7 +35,7 @@ class Finding:
 
     fault: Fault
     tries: int
-    succeeded: int  # of these; such a try was no waste, whatever the rule says
+    succeeded: int  # of these; such a retry was not wasted, whatever the rule says
     invoices: int
     first_at: datetime
     last_at: datetime
@@ -67,7 +67,7 @@ def audit(histories: Iterable[History], uses: Uses) -> Audit:
     """Judge every retry by the rules in force on its day."""
     retries, breaches = 0, list[_Breach]()
     for history in histories:
-        for nth in range(1, len(history.tries)):
+        for nth in range(1, len(history.attempts)):
             retries += 1
             breaches.extend(_breaches(history, nth, uses))
     faulty = {(one.invoice_id, one.nth): one.succeeded for one in breaches}
@@ -84,7 +84,7 @@ def audit(histories: Iterable[History], uses: Uses) -> Audit:
 
 
 def _breaches(history: History, nth: int, uses: Uses) -> Iterator[_Breach]:
-    this, facts = history.tries[nth], facts_before(history, nth, uses)
+    this, facts = history.attempts[nth], facts_before(history, nth, uses)
     succeeded = this.outcome is Outcome.SUCCEEDED
     for fault, rule in _faults(this, facts, uses):
         yield _Breach(fault, history.invoice.id, nth, this.at, succeeded, rule)
@@ -110,7 +110,7 @@ def _faults(this: PastAttempt, facts: Facts, uses: Uses) -> Iterator[tuple[Fault
 
 
 def _over_limit(this: PastAttempt, uses: Uses) -> str:
-    """The limit this try went beyond; "" where it did not, or never reached the network."""
+    """The limit that this attempt exceeded; "" if none, or if it never reached the network."""
     blocked = this.decline is not None and this.decline.network_status == NOT_SENT
     if this.card is None or blocked:
         return ""
@@ -123,7 +123,7 @@ def _over_limit(this: PastAttempt, uses: Uses) -> str:
     for limit, window in limits:
         if declines_between(uses, this.card, this.at - window, this.at) >= limit:
             within = f"{window.days} days" if window.days > 1 else "24 hours"
-            return f"{rules.network}: {limit} tries in {within} ({rules.source})"
+            return f"{rules.network}: {limit} attempts in {within} ({rules.source})"
     return ""
 
 

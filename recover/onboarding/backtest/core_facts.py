@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from recover.dunning import Card, CardUse, Facts, RetryMode
-from recover.onboarding.backtest.renewals import History, number_of
+from recover.onboarding.backtest.renewals import History, card_key
 
 MEMORY = timedelta(days=60)  # no network's window is longer
 
@@ -15,14 +15,14 @@ Uses = Mapping[str, Sequence[CardUse]]
 
 
 def facts_before(history: History, nth: int, uses: Uses, timezone: str = "UTC") -> Facts:
-    """As things stood after try ``nth`` - 1 failed, for a try on the card that try ``nth`` took.
+    """The facts after attempt ``nth`` - 1 failed, for a retry on the card of attempt ``nth``.
 
     ``nth`` counts from 0 and is at least 1.
     """
-    before, card = history.tries[:nth], history.tries[nth].card
+    before, card = history.attempts[:nth], history.attempts[nth].card
     return Facts(
         mode=RetryMode.RECOVER,
-        failed_at=history.tries[0].at,
+        failed_at=history.attempts[0].at,
         invoice_status="open",
         amount_remaining_minor=history.invoice.amount_due_minor,
         currency=history.invoice.currency,
@@ -35,7 +35,7 @@ def facts_before(history: History, nth: int, uses: Uses, timezone: str = "UTC") 
 
 def declines_between(uses: Uses, card: Card, start: datetime, end: datetime) -> int:
     """How often the card was declined by anyone from ``start`` to before ``end``."""
-    on_card = uses.get(number_of(card), ())
+    on_card = uses.get(card_key(card), ())
     low = bisect_left(on_card, start, key=_at)
     high = bisect_left(on_card, end, key=_at)
     return sum(not use.succeeded for use in on_card[low:high])
@@ -44,7 +44,7 @@ def declines_between(uses: Uses, card: Card, start: datetime, end: datetime) -> 
 def _uses(uses: Uses, card: Card | None, now: datetime) -> tuple[CardUse, ...]:
     if card is None:
         return ()
-    on_card = uses.get(number_of(card), ())
+    on_card = uses.get(card_key(card), ())
     low = bisect_left(on_card, now - MEMORY, key=_at)
     return tuple(on_card[low : bisect_right(on_card, now, key=_at)])
 

@@ -1,6 +1,6 @@
-"""What was read from Stripe, kept in files of JSON lines, so that a killed run can go on.
+"""What was read from Stripe, stored as JSON lines, so that a killed run can continue.
 
-A line is one object; a line that was cut short by a kill is dropped. The files hold no names,
+A line is one object; an incomplete last line is dropped. The files hold no names,
 addresses or full card numbers.
 """
 
@@ -24,7 +24,7 @@ UNUSED = frozenset({"hosted_invoice_url", "description", "number"})
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What one reading covers. It is fixed by the first run, so that later ones fit to it."""
+    """The period that a reading covers. The first run fixes it; later runs continue it."""
 
     stripe_account_id: str
     since: datetime
@@ -32,7 +32,7 @@ class Span:
 
 
 class Listing(Generic[Kind]):
-    """The objects of one kind, newest first, as far as they were read. Can be iterated again."""
+    """The objects of one kind read so far, newest first. Can be iterated repeatedly."""
 
     def __init__(self, path: Path, kind: type[Kind]) -> None:
         self._path = path
@@ -48,8 +48,8 @@ class Listing(Generic[Kind]):
         return any(json_ == END for json_ in self._lines())
 
     def extend(self, newer_first: Iterator[Kind]) -> Iterator[Kind]:
-        """Add what is not here yet, giving back each once it is on file; then mark the end."""
-        self._mend()
+        """Append missing objects, yielding each once it is written; then mark the end."""
+        self._drop_incomplete_line()
         known = {one.id for one in self}
         with self._path.open("a", encoding="utf-8") as file:
             for one in newer_first:
@@ -68,8 +68,8 @@ class Listing(Generic[Kind]):
                 if line.endswith("\n"):
                     yield _parsed(line, self._path)
 
-    def _mend(self) -> None:
-        """Cut off a line that a kill left unfinished."""
+    def _drop_incomplete_line(self) -> None:
+        """Remove an incomplete last line."""
         if self._path.exists():
             whole = self._path.read_bytes()
             with self._path.open("r+b") as file:
@@ -77,7 +77,7 @@ class Listing(Generic[Kind]):
 
 
 class HistoryFiles:
-    """One account's directory."""
+    """The directory of one account's history."""
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -86,27 +86,27 @@ class HistoryFiles:
         self.charges = Listing[Charge](directory / "charges.jsonl", Charge)
 
     def span(self, wanted: Span) -> Span:
-        """The span of the reading under way, else ``wanted``, from now on.
+        """The span of the reading in this directory; a new directory takes ``wanted``.
 
-        Raises PermanentError where the directory belongs to another account.
+        Raises PermanentError if the directory belongs to another account.
         """
         if not self._about.exists():
-            said = {"since": wanted.since.isoformat(), "until": wanted.until.isoformat()}
+            period = {"since": wanted.since.isoformat(), "until": wanted.until.isoformat()}
             draft = self._about.with_suffix(".new")
-            draft.write_text(json.dumps({"account": wanted.stripe_account_id, **said}), "utf-8")
+            draft.write_text(json.dumps({"account": wanted.stripe_account_id, **period}), "utf-8")
             draft.replace(self._about)
         json_ = _parsed(self._about.read_text("utf-8"), self._about)
         try:
             since, until = (datetime.fromisoformat(json_[end]) for end in ("since", "until"))
             found = Span(json_["account"], since, until)
         except (KeyError, TypeError, ValueError):
-            raise _damaged(self._about) from None
+            raise _damaged_error(self._about) from None
         if found.stripe_account_id != wanted.stripe_account_id:
-            raise PermanentError(f"{self._about.parent} holds {found.stripe_account_id}'s past.")
+            raise PermanentError(f"{self._about.parent} holds {found.stripe_account_id}'s history.")
         return found
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Delete everything, so that the next run begins anew."""
         for name in ("invoices.jsonl", "charges.jsonl", "span.json"):
             (self._about.parent / name).unlink(missing_ok=True)
 
@@ -117,16 +117,16 @@ def _parsed(text: str, path: Path) -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise _damaged(path)
+        raise _damaged_error(path)
     return found
 
 
-def _damaged(path: Path) -> PermanentError:
+def _damaged_error(path: Path) -> PermanentError:
     return PermanentError(f"{path} is damaged: run again with --fresh to read everything anew.")
 
 
 def _encode(one: Any) -> dict[str, Any]:
-    """Its fields without those at their defaults; times in ISO 8601."""
+    """An object's fields as JSON, without those at their defaults; times in ISO 8601."""
     found: dict[str, Any] = {}
     for field in fields(one):
         value = getattr(one, field.name)

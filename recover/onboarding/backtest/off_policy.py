@@ -1,13 +1,13 @@
-"""What tries at other times would have given, from tries that were made: an off-policy estimate.
+"""An off-policy estimate: what retries at other times would have given, from those that were made.
 
 Self-normalised inverse propensity weighting. The behaviour policy is estimated: how often a wait
 of that many days was chosen in the same situation, which is the kind of decline, the number of the
-retry, and how long we would have waited. A try that waited as long as ours would have stands for
-all in its situation, so it counts one over that share. The interval is a bootstrap over customers,
-in which the shares are estimated anew each time.
+retry, and how long we would have waited. A retry that waited as long as ours would have stands for
+all in its situation, so its weight is one over that share. The interval is a bootstrap over
+customers, in which the shares are estimated anew each time.
 
-What no weighting mends: whoever chose the times (Stripe's own model, say) may have known what we
-do not, and then tries on the same day were not alike.
+No weighting removes this bias: whoever chose the times (such as Stripe's own model) may have known
+what we do not, and then retries on the same day are not comparable.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from recover.onboarding.backtest.retry_choices import LATER, Choice
 
 MIN_SIZE = 100.0
-"""Effective tries. With fewer, a success rate of 30% is known to 9 points at best: too coarse to
+"""Effective retries. With fewer, a success rate of 30% is known to 9 points at best: too coarse to
 tell one schedule from another."""
 
 MIN_EACH = 10
@@ -29,11 +29,11 @@ MIN_EACH = 10
 promises."""
 
 MIN_COVERED = 0.5
-"""Share of tries in whose situation anybody ever waited as long as we would. Below half, the
-estimate would be about a minority."""
+"""Share of the retries in whose situation some retry waited as long as we would. Below half, the
+estimate would describe a minority."""
 
 MIN_CUSTOMERS = 30
-"""Customers behind the matched tries: they are what is drawn in the bootstrap."""
+"""Customers of the matched retries: the bootstrap draws customers."""
 
 REPLICATES = 1000
 
@@ -52,9 +52,9 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """``ours``, ``theirs`` and ``difference`` are None where there is too little to say.
+    """``ours``, ``theirs`` and ``difference`` are None if there is too little data.
 
-    ``theirs`` is the success rate of the tries made in the covered situations, ``ours`` what it
+    ``theirs`` is the success rate of the retries made in the covered situations, ``ours`` what it
     would have been with our waits.
     """
 
@@ -66,7 +66,7 @@ class Estimate:
     ours: Interval | None
     theirs: Interval | None
     difference: Interval | None
-    too_little: tuple[str, ...]  # why nothing is said; empty where something is
+    too_little: tuple[str, ...]  # why there is no estimate; empty if there is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,9 @@ class _Table:
 
 
 def estimate(group: str, choices: Sequence[Choice], seed: int) -> Estimate:
-    """``choices`` that our timing would not have made at all must be left out before."""
+    """``choices`` that our timing would not have made at all must be left out beforehand."""
     if not choices:
-        return Estimate(group, 0, 0, 0, 0.0, None, None, None, ("there are no such tries",))
+        return Estimate(group, 0, 0, 0, 0.0, None, None, None, ("there are no such retries",))
     table = _table(choices)
     weights = _weights(table, np.ones(len(choices)))
     size = float(weights.sum() ** 2 / (weights**2).sum()) if weights.any() else 0.0
@@ -139,14 +139,14 @@ def _lacking(table: _Table, size: float) -> tuple[str, ...]:
     successes, customers = int(matched.sum()), len(set(table.customer[table.matched].tolist()))
     failures, covered = len(matched) - successes, float(table.covered.mean())
     found = (
-        (size < MIN_SIZE, f"{size:.0f} effective tries; at least {MIN_SIZE:.0f} are needed"),
+        (size < MIN_SIZE, f"{size:.0f} effective retries; at least {MIN_SIZE:.0f} are needed"),
         (
             min(successes, failures) < MIN_EACH,
             f"{successes} successes and {failures} failures; {MIN_EACH} of each are needed",
         ),
         (
             covered < MIN_COVERED,
-            f"only {covered:.0%} of the tries are in situations where our wait was ever chosen",
+            f"only {covered:.0%} of the retries are in situations where our wait was ever chosen",
         ),
         (customers < MIN_CUSTOMERS, f"{customers} customers; {MIN_CUSTOMERS} are needed"),
     )

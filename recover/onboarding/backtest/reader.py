@@ -1,4 +1,4 @@
-"""Reads an account's past from Stripe into files, and goes on where a killed run stopped."""
+"""Reads an account's history from Stripe into files, continuing where a killed run stopped."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from recover.stripe_api.gateway import StripeAccount
 from recover.stripe_api.objects import Invoice
 
 Progress = Callable[[str, datetime], None]
-"""Told what is read ("invoices", "charges") and how far back it has come."""
+"""Called with what is read ("invoices", "charges") and how far back the reading is."""
 
 
-def read(stripe: StripeAccount, kept: HistoryFiles, span: Span, progress: Progress) -> None:
-    """Fetch what ``kept`` lacks. Raises StripeUnavailable, StripeAccessLost; then run it again.
+def read(stripe: StripeAccount, files: HistoryFiles, span: Span, progress: Progress) -> None:
+    """Fetch what ``files`` lacks. Raises StripeUnavailable, StripeAccessLost; then call it again.
 
-    A cursor would fail once its object is deleted, so a run goes on by time: from the second of
-    the oldest object it has, which is asked for once more and recognised by its id.
+    A cursor would fail once its object is deleted, so a run continues by time: from the second of
+    the oldest object it has, which is fetched once more and recognised by its id.
     """
-    _copy(kept.invoices, partial(_invoices, stripe, span), span, partial(progress, "invoices"))
+    _copy(files.invoices, partial(_invoices, stripe, span), span, partial(progress, "invoices"))
     _copy(
-        kept.charges,
+        files.charges,
         partial(stripe.account_charges, span.since),
         span,
         partial(progress, "charges"),

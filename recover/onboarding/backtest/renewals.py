@@ -1,4 +1,4 @@
-"""From Stripe's invoices and charges to the history of each renewal that failed at first. Pure."""
+"""Builds the history of each renewal that failed at first from invoices and charges. Pure."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ NOT_SENT = "not_sent_to_network"  # blocked by Stripe itself: no authorisation w
 class Ending(StrEnum):
     """How a renewal that failed at first ended."""
 
-    RETRY = "retry"  # a later try on the same card data
-    OTHER_CARD = "other_card"  # a try on another card, or on new details of the same one
-    ELSEWHERE = "elsewhere"  # paid, and no charge that we saw did it
+    RETRY = "retry"  # a later attempt on the same card data
+    OTHER_CARD = "other_card"  # an attempt on another card, or on new details of the same one
+    ELSEWHERE = "elsewhere"  # paid, but by none of the charges we saw
     VOID = "void"
     UNCOLLECTIBLE = "uncollectible"
     OPEN = "open"  # unpaid for longer than `STILL_RUNNING`
-    RUNNING = "running"  # open, and too young to call
+    RUNNING = "running"  # open, and too young to judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,12 @@ class History:
     """One renewal that failed at first, and every authorisation made for it."""
 
     invoice: Invoice
-    tries: tuple[PastAttempt, ...]  # oldest first; empty where Stripe shows no charge
+    attempts: tuple[PastAttempt, ...]  # oldest first; empty where Stripe shows no charge
 
     @property
     def first_failure_seen(self) -> bool:
         """False where the first failure left no charge: no card, or the bank asked to confirm."""
-        return bool(self.tries) and self.tries[0].outcome is Outcome.FAILED
+        return bool(self.attempts) and self.attempts[0].outcome is Outcome.FAILED
 
     def ending(self, now: datetime) -> Ending:
         if self.invoice.status == "paid":
@@ -53,25 +53,25 @@ class History:
         return Ending.RUNNING if running else Ending.OPEN
 
     def _paid_by(self) -> Ending:
-        paid = [one for one in self.tries if one.outcome is Outcome.SUCCEEDED]
+        paid = [one for one in self.attempts if one.outcome is Outcome.SUCCEEDED]
         if not paid or self.invoice.paid_out_of_band:
             return Ending.ELSEWHERE
         if not self.first_failure_seen:
             return Ending.OTHER_CARD
-        return Ending.RETRY if same_card_data(self.tries[0], paid[-1]) else Ending.OTHER_CARD
+        return Ending.RETRY if same_card_data(self.attempts[0], paid[-1]) else Ending.OTHER_CARD
 
 
 @dataclass(frozen=True, slots=True)
 class AccountHistory:
-    """The failed renewals of one account, and what its cards went through meanwhile."""
+    """The failed renewals of one account, and the authorisations on its cards."""
 
     histories: tuple[History, ...]  # by the invoices' age, oldest first
-    uses: Mapping[str, Sequence[CardUse]]  # by card number (see `number_of`), oldest first
-    renewals: int  # all of them, most of which were paid at once
+    uses: Mapping[str, Sequence[CardUse]]  # by card number (see `card_key`), oldest first
+    renewals: int  # all, also those paid at once
 
 
 def account_history(invoices: Iterable[Invoice], charges: Iterable[Charge]) -> AccountHistory:
-    """``charges`` is read twice, so that of many only those that matter are held."""
+    """Build the history. ``charges`` is iterated twice, so that only relevant ones are held."""
     renewals = {one.id: one for one in invoices if is_renewal(one)}
     failed_intents = {one.payment_intent_id for one in charges if one.status == "failed"}
     suspects = [
@@ -79,21 +79,21 @@ def account_history(invoices: Iterable[Invoice], charges: Iterable[Charge]) -> A
         for one in renewals.values()
         if failed_by_invoice(one) or failed_intents.intersection(one.payment_intent_ids)
     ]
-    owners = {intent: one.id for one in suspects for intent in one.payment_intent_ids}
-    found, uses = _sort_out(charges, owners)
-    histories = [History(one, attempts_of_charges(found[one.id])) for one in suspects]
+    invoice_of_intent = {intent: one.id for one in suspects for intent in one.payment_intent_ids}
+    by_invoice, uses = _charges_and_uses(charges, invoice_of_intent)
+    histories = [History(one, attempts_of_charges(by_invoice[one.id])) for one in suspects]
     failed = [one for one in histories if one.first_failure_seen or failed_by_invoice(one.invoice)]
     failed.sort(key=lambda one: (one.invoice.created_at, one.invoice.id))
     return AccountHistory(tuple(failed), uses, len(renewals))
 
 
-def number_of(card: Card) -> str:
-    """What stands for the card's number: its fingerprint, or the method where there is none."""
+def card_key(card: Card) -> str:
+    """An identifier of the card's number: its fingerprint, or else the payment method's id."""
     return card.fingerprint or card.payment_method_id
 
 
 def same_card_data(one: PastAttempt, other: PastAttempt) -> bool:
-    """Both on the same card data. False where either card is unknown."""
+    """Whether both were made on the same card data. False if either card is unknown."""
     return one.card is not None and other.card is not None and one.card.same_credentials(other.card)
 
 
@@ -101,7 +101,7 @@ def on_same_card(history: History) -> list[tuple[int, PastAttempt, PastAttempt]]
     """Each retry on unchanged card data: its index, the failure before it, and itself."""
     return [
         (nth, before, after)
-        for nth, (before, after) in enumerate(pairwise(history.tries), start=1)
+        for nth, (before, after) in enumerate(pairwise(history.attempts), start=1)
         if history.first_failure_seen and same_card_data(before, after)
     ]
 
@@ -116,24 +116,24 @@ def is_renewal(invoice: Invoice) -> bool:
 
 
 def failed_by_invoice(invoice: Invoice) -> bool:
-    """Stripe says that the first try failed, whether or not it left a charge."""
+    """Whether the invoice says that its first attempt failed, even without a charge."""
     return invoice.attempt_count > 1 or (invoice.attempted and invoice.status != "paid")
 
 
-def _sort_out(
-    charges: Iterable[Charge], owners: Mapping[str, str]
+def _charges_and_uses(
+    charges: Iterable[Charge], invoice_of_intent: Mapping[str, str]
 ) -> tuple[dict[str, list[Charge]], dict[str, list[CardUse]]]:
     """The charges by invoice, and the failed or owned ones by card number, oldest first."""
-    found: dict[str, list[Charge]] = defaultdict(list)
+    by_invoice: dict[str, list[Charge]] = defaultdict(list)
     uses: dict[str, list[CardUse]] = defaultdict(list)
     for one in charges:
-        invoice_id = owners.get(one.payment_intent_id)
+        invoice_id = invoice_of_intent.get(one.payment_intent_id)
         if one.status == "pending" or (invoice_id is None and one.status != "failed"):
             continue
         if invoice_id is not None:
-            found[invoice_id].append(one)
+            by_invoice[invoice_id].append(one)
         card = card_of(one.method)
         if card and one.network_status != NOT_SENT:
             use = CardUse(one.created_at, one.amount_minor, one.status == "succeeded")
-            uses[number_of(card)].append(use)
-    return found, {card: sorted(all_, key=lambda use: use.at) for card, all_ in uses.items()}
+            uses[card_key(card)].append(use)
+    return by_invoice, {card: sorted(all_, key=lambda use: use.at) for card, all_ in uses.items()}

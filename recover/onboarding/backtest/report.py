@@ -15,7 +15,7 @@ from recover.onboarding.backtest.renewals import AccountHistory, Ending, History
 from recover.onboarding.backtest.retry_choices import Choice, bucket_name, choices
 from recover.stripe_api.objects import Charge, Invoice
 
-SEED = 20270101  # of the bootstrap: the same past gives the same report
+SEED = 20270101  # of the bootstrap: the same history gives the same report
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,13 @@ class EndingLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Tries:
+class AttemptCounts:
     """Authorisations per failed renewal, the first one included, where Stripe shows any."""
 
     mean: float
     median: float
     most: int
-    histogram: tuple[tuple[int, int], ...]  # tries, invoices
+    histogram: tuple[tuple[int, int], ...]  # attempts, invoices
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftAlone:
+class NotRetried:
     """Retries on unchanged cards that our timing would not have made."""
 
     tries: int
@@ -65,10 +65,10 @@ class Report:
     renewals: int
     failed: int
     endings: tuple[EndingLine, ...]
-    tries: Tries | None
+    tries: AttemptCounts | None
     audit: Audit
     placements: tuple[Placement, ...]
-    left_alone: LeftAlone
+    left_alone: NotRetried
     estimates: tuple[Estimate, ...]  # the first is over all declines
     warnings: tuple[str, ...]
 
@@ -83,7 +83,7 @@ def backtest(
     campaign: Campaign = DEFAULT,
     timezone: str = "UTC",
 ) -> Report:
-    """Judge one account's past. ``charges`` is iterated twice; neither need be in any order."""
+    """Judge one account's history. ``charges`` is iterated twice; neither need be sorted."""
     found = account_history(invoices, charges)
     made = choices(found.histories, found.uses, campaign, timing or FixedTiming(), timezone)
     wanted = [one for one in made if one.ours is not None]
@@ -94,10 +94,10 @@ def backtest(
         renewals=found.renewals,
         failed=len(found.histories),
         endings=_endings(found.histories, until),
-        tries=_tries(found.histories),
+        tries=_attempt_counts(found.histories),
         audit=audit(found.histories, found.uses),
         placements=_placements(wanted),
-        left_alone=_left_alone(made),
+        left_alone=_not_retried(made),
         estimates=(
             estimate("all", wanted, SEED),
             *(estimate(name, [x for x in wanted if x.group == name], SEED) for name in groups),
@@ -120,12 +120,12 @@ def _endings(histories: Sequence[History], now: datetime) -> tuple[EndingLine, .
     )
 
 
-def _tries(histories: Sequence[History]) -> Tries | None:
-    lengths = [len(one.tries) for one in histories if one.tries]
+def _attempt_counts(histories: Sequence[History]) -> AttemptCounts | None:
+    lengths = [len(one.attempts) for one in histories if one.attempts]
     if not lengths:
         return None
     histogram = tuple(sorted(Counter(lengths).items()))
-    return Tries(round(fmean(lengths), 2), median(lengths), max(lengths), histogram)
+    return AttemptCounts(round(fmean(lengths), 2), median(lengths), max(lengths), histogram)
 
 
 def _placements(made: Sequence[Choice]) -> tuple[Placement, ...]:
@@ -137,23 +137,26 @@ def _placements(made: Sequence[Choice]) -> tuple[Placement, ...]:
     )
 
 
-def _left_alone(made: Sequence[Choice]) -> LeftAlone:
+def _not_retried(made: Sequence[Choice]) -> NotRetried:
     found = [one for one in made if one.ours is None]
-    return LeftAlone(len(found), sum(one.succeeded for one in found))
+    return NotRetried(len(found), sum(one.succeeded for one in found))
 
 
 def _warnings(found: AccountHistory) -> tuple[str, ...]:
-    bare = sum(not one.tries for one in found.histories)
-    unseen = sum(bool(one.tries) and not one.first_failure_seen for one in found.histories)
+    bare = sum(not one.attempts for one in found.histories)
+    unseen = sum(bool(one.attempts) and not one.first_failure_seen for one in found.histories)
     unknown = Counter(
         rule.code
         for history in found.histories
-        for one in history.tries
+        for one in history.attempts
         if one.decline is not None and not (rule := rule_of(one)).known
     )
     texts = [
-        (bare, f"{bare} failed renewals have no charge on Stripe: their tries are not judged."),
-        (unseen, f"{unseen} renewals failed at first without a charge: they say nothing of times."),
+        (bare, f"{bare} failed renewals have no charge on Stripe: their attempts are not judged."),
+        (
+            unseen,
+            f"{unseen} renewals failed at first without a charge: they say nothing about timing.",
+        ),
         *(
             (count, f'{count} declines with the code "{code}", which is unknown here.')
             for code, count in sorted(unknown.items())

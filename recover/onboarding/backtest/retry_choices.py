@@ -20,9 +20,9 @@ from recover.onboarding.backtest.core_facts import Uses, facts_before
 from recover.onboarding.backtest.renewals import History, on_same_card
 
 LAST_DAY, LATER = 10, 11
-"""Waits are told apart by the day up to ten days; longer ones are one bucket."""
+"""Waits of up to ten days have a bucket for each day; longer ones share one."""
 
-MOST_TRIES = 4
+LAST_RETRY = 4
 """The fourth retry and all after it are one context: each of them alone is rare."""
 
 
@@ -32,9 +32,9 @@ class Choice:
 
     customer_id: str
     group: str  # what the decline called for: the pace of a retry, or the category of a hard one
-    nth: int  # which retry it was: 1, 2, ... `MOST_TRIES`
+    nth: int  # which retry it was: 1, 2, ... `LAST_RETRY`
     theirs: int  # day bucket of the wait since the decline, as it was made
-    ours: int | None  # as our timing would have waited; None: it would not have tried again
+    ours: int | None  # as our timing would have waited; None: it would not have retried
     succeeded: bool
 
 
@@ -68,7 +68,7 @@ def _choices(
         yield Choice(
             customer_id=history.invoice.customer_id,
             group=_group(facts),
-            nth=min(nth, MOST_TRIES),
+            nth=min(nth, LAST_RETRY),
             theirs=bucket(this.at - before.at),
             ours=_ours(facts, before, campaign, timing),
             succeeded=this.outcome is Outcome.SUCCEEDED,

@@ -17,7 +17,7 @@ from recover.onboarding.backtest.report import Report
 _SPAN = re.compile(r"(\d{1,3})(d|mo|y)")
 
 ENDINGS = {
-    Ending.RETRY: "paid by a later try on the same card",
+    Ending.RETRY: "paid by a later attempt on the same card",
     Ending.OTHER_CARD: "paid by another card or new card details",
     Ending.ELSEWHERE: "paid, but not by a charge on Stripe that we saw",
     Ending.VOID: "voided",
@@ -27,7 +27,7 @@ ENDINGS = {
 }
 FAULTS = {
     Fault.OVER_LIMIT: "went beyond what the network allows",
-    Fault.FORBIDDEN: "were on a card that the network or the bank had forbidden to try again",
+    Fault.FORBIDDEN: "were on a card that the network or the bank had forbidden to charge again",
     Fault.HARD: "followed a code that Stripe itself never retries, on the same card",
     Fault.NEEDS_CUSTOMER: "were made although the customer had to act first, and had not",
     Fault.TOO_SOON: "came before the time that the network or Stripe had asked to wait for",
@@ -70,8 +70,8 @@ def lines(report: Report) -> Iterator[str]:
         yield "There is nothing to judge."
         return
     yield from _ending_lines(report)
-    if tries := report.tries:
-        yield f"Tries per invoice: {tries.mean} on average, {tries.most} at most."
+    if attempts := report.tries:
+        yield f"Payment attempts per invoice: {attempts.mean} on average, {attempts.most} at most."
     yield from _audit_lines(report.audit)
     yield from _placement_lines(report)
     yield "What our times would have given:"
@@ -118,12 +118,12 @@ def _placement_lines(report: Report) -> Iterator[str]:
 
 def _estimate_lines(one: Estimate) -> Iterator[str]:
     name = GROUPS.get(one.group, one.group)
-    yield f"  {name}: {one.tries} tries, {one.matched} of them on the day we would have chosen."
+    yield f"  {name}: {one.tries} retries, {one.matched} of them on the day we would have chosen."
     if one.ours is None or one.theirs is None or one.difference is None:
         yield f"    Too little data to say: {'; '.join(one.too_little)}."
         return
-    size = f"{one.effective_size:.0f} effective tries"
-    yield f"    Ours: {_share(one.ours)} of tries would have succeeded ({size})."
+    size = f"{one.effective_size:.0f} effective retries"
+    yield f"    Ours: {_share(one.ours)} of retries would have succeeded ({size})."
     yield f"    Theirs: {_share(one.theirs)} did. {_verdict(one.difference)}"
 
 

@@ -1,4 +1,4 @@
-"""Where Stripe's Dashboard keeps what may have to be changed, by its own names."""
+"""Links to the pages of Stripe's Dashboard on which settings may have to be changed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from recover.models import Account
 
 DASHBOARD = "https://dashboard.stripe.com"
-PLACES = {
+PAGES = {
     "retries": ("Billing > Revenue recovery > Retries", "/revenue_recovery/retries"),
     "mails": ("Billing > Revenue recovery > Emails", "/revenue_recovery/emails"),
     "automatic": ("Settings > Billing > Subscriptions and emails", "/settings/billing/automatic"),
@@ -24,6 +24,6 @@ class DashboardPage:
 
 
 def dashboard_pages(account: Account, *names: str) -> tuple[DashboardPage, ...]:
-    """Some of `PLACES`, in the account's own mode."""
+    """The named ones of `PAGES`, in the account's own mode."""
     base = DASHBOARD if account.livemode else f"{DASHBOARD}/test"
-    return tuple(DashboardPage(PLACES[name][0], base + PLACES[name][1]) for name in names)
+    return tuple(DashboardPage(PAGES[name][0], base + PAGES[name][1]) for name in names)

@@ -1,4 +1,4 @@
-"""What the domain of a sender's address says of who may send for it: TXT records, no more."""
+"""Checks the TXT records of a sender's domain that say who may send mail for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import dns.exception
 import dns.resolver
 
 LIFETIME = 3.0  # seconds for one question, all its repetitions included
-DEEPEST = 8  # labels of a domain that are looked at
+MAX_LABELS = 8  # labels of a domain that are looked at
 
 Lookup = Callable[[str], list[str]]
 """The TXT records of a name, empty where there is none. Raises OSError where nobody answers."""
@@ -26,7 +26,7 @@ def txt(name: str) -> list[str]:
 
 
 def findings(domain: str, lookup: Lookup) -> dict[str, Any]:
-    """What was found, as JSON: the domain, then (state, sentence) by the kind of record.
+    """The findings as JSON: the domain, then [state, sentence] by the kind of record.
 
     The states are ok, missing, wrong and unknown.
     """
@@ -63,7 +63,7 @@ def _spf(domain: str, lookup: Lookup) -> tuple[str, str]:
 
 
 def _dmarc(domain: str, lookup: Lookup) -> tuple[str, str]:
-    for name in _and_above(domain):
+    for name in _with_parents(domain):
         for one in lookup(f"_dmarc.{name}"):
             if one.lower().replace(" ", "").startswith("v=dmarc1"):
                 return "ok", f"{name} has a DMARC policy: {one[:120]}"
@@ -73,8 +73,8 @@ def _dmarc(domain: str, lookup: Lookup) -> tuple[str, str]:
     )
 
 
-def _and_above(domain: str) -> Iterator[str]:
-    """The domain, then those it belongs to, but no top-level one."""
-    labels = domain.split(".")[-DEEPEST:]
+def _with_parents(domain: str) -> Iterator[str]:
+    """The domain, then its parent domains without the top-level one."""
+    labels = domain.split(".")[-MAX_LABELS:]
     for start in range(max(1, len(labels) - 1)):
         yield ".".join(labels[start:])

@@ -31,24 +31,24 @@ def request_report(services: Services, account: Account, actor: str) -> Report:
 
 
 def work(services: Services, report: Report) -> None:
-    """Compare with Stripe first, so that no failed renewal is without its case; then look at each.
+    """Work the report out. Reconciles first, so that each failed renewal has a case.
 
-    Three requests for each past-due invoice, and the lists of open and lately paid ones.
+    Three requests for each past-due invoice, and the lists of open and recently paid ones.
     """
     with services.db.read() as session:
         account = session.get_one(Account, report.account_id)
     if report.cursor:
         background_reports.restart(services, report)
     reconciliation.reconcile(services, account)
-    now, listed = services.now(), switchover.past_dues(services, account)
-    missing = switchover.unlisted(services, account, {one.id for one in listed})
+    now, listed = services.now(), switchover.past_due_invoices(services, account)
+    missing = switchover.missing_invoices(services, account, {one.id for one in listed})
 
     def lines() -> Iterator[background_reports.Line]:
         for invoice in listed:
             found = switchover.line(services, account, invoice, now)
-            yield invoice.id, invoice.id, _body(found)
+            yield invoice.id, invoice.id, _line_json(found)
 
-    def summed(session: Session, row: Report) -> dict[str, Any]:
+    def full_summary(session: Session, row: Report) -> dict[str, Any]:
         return summary(session, row) | {
             "missing": missing[:50],
             "missing_count": len(missing),
@@ -56,33 +56,33 @@ def work(services: Services, report: Report) -> None:
             "mode": account.mode,
         }
 
-    background_reports.work(services, report, len(listed), lines(), summed)
+    background_reports.work(services, report, len(listed), lines(), full_summary)
 
 
-def _body(found: switchover.Line) -> dict[str, Any]:
+def _line_json(found: switchover.Line) -> dict[str, Any]:
     return {
         "customer": found.customer_id,
         "amount_minor": found.amount_minor,
         "currency": found.currency,
-        "modes": {str(mode): _owned(one) for mode, one in found.modes.items()},
+        "modes": {str(mode): _ownership_json(one) for mode, one in found.modes.items()},
     }
 
 
-def _owned(one: Ownership) -> dict[str, Any]:
+def _ownership_json(one: Ownership) -> dict[str, Any]:
     times = {
         name: getattr(one, name) for name in ("our_retry_at", "our_mail_at", "stripe_retry_at")
     }
-    said = {name: at.isoformat() if at else None for name, at in times.items()}
+    times_json = {name: at.isoformat() if at else None for name, at in times.items()}
     return {
         "owner": str(one.owner),
         "first": one.first and str(one.first),
         "reason": one.reason,
         "charged": one.charged,
-    } | said
+    } | times_json
 
 
 def summary(session: Session, report: Report) -> dict[str, Any]:
-    """Counts of owners, and the first acts of ours, for each mode; as JSON."""
+    """For each mode, as JSON: invoices by owner, and what Recover would do first."""
     owners: dict[str, Counter[str]] = {mode: Counter() for mode in MODES}
     uncharged, acts = Counter[str](), dict[str, list[list[Any]]]({mode: [] for mode in MODES})
     count = 0
@@ -91,7 +91,7 @@ def summary(session: Session, report: Report) -> dict[str, Any]:
         for mode, one in row.body["modes"].items():
             owners[mode][one["owner"]] += 1
             uncharged[mode] += not one["charged"]
-            found = _acts(row.stripe_invoice_id, row.body, one)
+            found = _acts_of(row.stripe_invoice_id, row.body, one)
             acts[mode] = sorted([*acts[mode], *found])[:FIRST_ACTS]
     return {
         "invoices": count,
@@ -106,7 +106,9 @@ def summary(session: Session, report: Report) -> dict[str, Any]:
     }
 
 
-def _acts(invoice_id: str, body: Mapping[str, Any], one: Mapping[str, Any]) -> Iterator[list[Any]]:
+def _acts_of(
+    invoice_id: str, body: Mapping[str, Any], one: Mapping[str, Any]
+) -> Iterator[list[Any]]:
     for what, key in (("charge", "our_retry_at"), ("mail", "our_mail_at")):
         if one[key]:
             yield [one[key], what, invoice_id, body["amount_minor"], body["currency"]]
@@ -122,13 +124,13 @@ class FirstAct:
 
 
 def first_acts(report: Report, mode: str) -> list[FirstAct]:
-    """What we would do first in this mode, earliest first."""
+    """What Recover would do first in this mode, earliest first."""
     found = report.summary.get("modes", {}).get(mode, {}).get("first", [])
     return [FirstAct(datetime.fromisoformat(at), *rest) for at, *rest in found]
 
 
 def fresh(report: Report | None, now: datetime) -> bool:
-    """Worked out so lately that somebody may decide on it."""
+    """Whether a report is recent enough to decide on."""
     return bool(report and report.finished_at and report.finished_at > now - FRESH)
 
 

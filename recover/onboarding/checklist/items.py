@@ -14,20 +14,20 @@ from recover.onboarding.history_import import Progress
 from recover.services import Services
 
 DONE, OPEN, WAITS, TROUBLE = "done", "todo", "waits", "trouble"
-PATIENCE = timedelta(minutes=5)  # without a webhook after connecting
+FIRST_EVENT_WITHIN = timedelta(minutes=5)  # without a webhook after connecting
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """``told`` is a sentence on how it stands, ``next`` one on what to do; "" where nothing is."""
+    """``status`` is a sentence on how it stands; ``next`` one on what to do, or ""."""
 
     key: str
     title: str
     why: str
     state: str  # done, todo, waits, trouble
-    told: str
+    status: str
     next: str = ""
-    places: tuple[DashboardPage, ...] = ()
+    pages: tuple[DashboardPage, ...] = ()
     about: tuple[str, ...] = ()  # more to know, a sentence each
 
 
@@ -42,12 +42,12 @@ class Topic:
     def item(
         self,
         state: str,
-        told: str,
+        status: str,
         todo: str = "",
         where: tuple[DashboardPage, ...] = (),
         about: tuple[str, ...] = (),
     ) -> Item:
-        return Item(self.key, self.title, self.why, state, told, todo, where, about)
+        return Item(self.key, self.title, self.why, state, status, todo, where, about)
 
 
 CONNECTED = Topic(
@@ -89,7 +89,7 @@ LIVE = Topic(
 )
 STRIPE_RETRIES = Topic("retries", "Stripe retries, Recover writes", RETRIES.why)
 
-HOW = (
+RETRIES_HOW = (
     (
         "At Retries, switch the retries of subscriptions off, so that a failed payment stays"
         " past due until Recover acts."
@@ -130,7 +130,7 @@ def webhook(services: Services, account: Account, seen: tuple[datetime, str] | N
         "In Stripe, change something small that causes an event, such as a customer's description;"
         " in test mode, let a test subscription renew. Then look at the endpoint's deliveries."
     )
-    if services.now() - account.connected_at <= PATIENCE:
+    if services.now() - account.connected_at <= FIRST_EVENT_WITHIN:
         return WEBHOOK.item(WAITS, "Waiting for the first one.", todo, where)
     url = f"{services.links.base_url}/webhooks/stripe"
     if account.connection == Connection.KEY:
@@ -156,10 +156,10 @@ def history(progress: Progress | None, now: datetime) -> Item:
         return HISTORY.item(DONE, f"{read}; {row.failed:,} renewals failed at first.")
     if progress.stopped:
         return HISTORY.item(TROUBLE, row.error, "Mend that, then go on.")
-    told = f"{read} so far."
+    status = f"{read} so far."
     if progress.waits(now):
-        told += f" Stripe asked for a pause: {row.error}"
-    return HISTORY.item(WAITS, told)
+        status += f" Stripe asked for a pause: {row.error}"
+    return HISTORY.item(WAITS, status)
 
 
 def retries(account: Account, found: StripeRetries) -> Item:
@@ -169,33 +169,35 @@ def retries(account: Account, found: StripeRetries) -> Item:
             DONE, "This account is in stripe mode: Stripe's retries stay on."
         )
     if found.contradicted_at:
-        told = "They were said to be off, and Stripe has made or planned one since, on"
-        told += f" {english_day(found.contradicted_at, 'dd MMMM y')}."
-        return RETRIES.item(TROUBLE, told, "Look at both places again.", where, HOW)
+        status = "They were said to be off, and Stripe has made or planned one since, on"
+        status += f" {english_day(found.contradicted_at, 'dd MMMM y')}."
+        return RETRIES.item(TROUBLE, status, "Look at both places again.", where, RETRIES_HOW)
     if found.declared_at:
-        told = "Somebody switched them off, and none was seen since."
-        return RETRIES.item(DONE, f"{told} A new one would be named here.")
+        status = "Somebody switched them off, and none was seen since."
+        return RETRIES.item(DONE, f"{status} A new one would be named here.")
     if found.on:
         todo = "Switch them off, or leave them on and go live in stripe mode."
-        return RETRIES.item(OPEN, _signs_of_stripe_retries(found), todo, where, HOW)
-    told = "No sign of them so far, which proves nothing: Stripe does not tell its settings."
-    return RETRIES.item(OPEN, told, "Look, and say so.", where, HOW)
+        return RETRIES.item(OPEN, _seen_retries_text(found), todo, where, RETRIES_HOW)
+    status = "No sign of them so far, which proves nothing: Stripe does not tell its settings."
+    return RETRIES.item(OPEN, status, "Look, and say so.", where, RETRIES_HOW)
 
 
-def _signs_of_stripe_retries(found: StripeRetries) -> str:
-    told = []
+def _seen_retries_text(found: StripeRetries) -> str:
+    sentences = []
     if found.scheduled:
         first = f", the first on {english_day(found.next_at, 'dd MMMM')}" if found.next_at else ""
         noun = "invoice" if found.scheduled == 1 else "invoices"
-        told.append(f"Stripe has a retry in store for {found.scheduled} past-due {noun}{first}.")
+        sentences.append(
+            f"Stripe has a retry in store for {found.scheduled} past-due {noun}{first}."
+        )
     if found.retried:
         noun = "renewal" if found.retried == 1 else "renewals"
-        told.append(f"It retried {found.retried} {noun} of the last 90 days more than once.")
+        sentences.append(f"It retried {found.retried} {noun} of the last 90 days more than once.")
     if found.last_retry_at:
-        told.append(
+        sentences.append(
             f"A retry that is not ours was made on {english_day(found.last_retry_at, 'dd MMMM y')}."
         )
-    return " ".join(told)
+    return " ".join(sentences)
 
 
 def mails(account: Account, start: ChecklistState) -> Item:
@@ -203,10 +205,10 @@ def mails(account: Account, start: ChecklistState) -> Item:
     if start.stripe_mails == StripeMails.OFF:
         return MAILS.item(DONE, "Somebody at your company said so.")
     if start.stripe_mails == StripeMails.ON:
-        told = "They are on: subscribers will get Stripe's mails and yours."
-        return MAILS.item(TROUBLE, told, "Switch them off, then say so.", where, MAILS_HOW)
-    told = "Stripe tells no program whether they are on, so you are asked."
-    return MAILS.item(OPEN, told, "Look, and say which it is.", where, MAILS_HOW)
+        status = "They are on: subscribers will get Stripe's mails and yours."
+        return MAILS.item(TROUBLE, status, "Switch them off, then say so.", where, MAILS_HOW)
+    status = "Stripe tells no program whether they are on, so you are asked."
+    return MAILS.item(OPEN, status, "Look, and say which it is.", where, MAILS_HOW)
 
 
 def sender(start: ChecklistState, address: str) -> Item:
@@ -214,19 +216,19 @@ def sender(start: ChecklistState, address: str) -> Item:
     about = tuple(f"{kind}: {found[kind][1]}" for kind in ("SPF", "DMARC", "DKIM") if kind in found)
     wrong = [kind for kind in ("SPF", "DMARC") if found.get(kind, [""])[0] in ("missing", "wrong")]
     if start.sender_confirmed == address:
-        told = f"{address} is yours, and mail arrives there."
+        status = f"{address} is yours, and mail arrives there."
         if wrong:
-            told += f" Still to mend in its DNS: {' and '.join(wrong)}."
-        return SENDER.item(DONE, told, about=about)
+            status += f" Still to mend in its DNS: {' and '.join(wrong)}."
+        return SENDER.item(DONE, status, about=about)
     if start.sender_asked == address:
         todo = "Follow the link in it. If none arrives in ten minutes, look into the spam folder,"
         todo += " then have it sent again."
         return SENDER.item(OPEN, f"A mail is on its way to {address}.", todo, about=about)
     if start.sender_confirmed:
-        told = f"The sender has changed from {start.sender_confirmed} to {address}."
+        status = f"The sender has changed from {start.sender_confirmed} to {address}."
     else:
-        told = f"Mails to subscribers come from {address}."
-    return SENDER.item(OPEN, told, "Have a confirming mail sent there.")
+        status = f"Mails to subscribers come from {address}."
+    return SENDER.item(OPEN, status, "Have a confirming mail sent there.")
 
 
 def campaign(start: ChecklistState) -> Item:

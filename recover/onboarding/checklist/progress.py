@@ -31,7 +31,7 @@ class Checklist:
     retries: StripeRetries
     dry_run: Report | None  # the newest
     sender: str
-    moving: bool = field(default=False)  # something is being worked out: the page renews itself
+    moving: bool = field(default=False)  # something is being worked out: the page reloads itself
 
     @property
     def done(self) -> int:
@@ -39,12 +39,12 @@ class Checklist:
 
     @property
     def finished(self) -> bool:
-        """Everything is done, or the account is live already: nothing more to be led through."""
+        """Everything is done, or the account is live already: no more guidance is needed."""
         return self.account.mode != RetryMode.OBSERVE or self.done == len(self.items)
 
     @property
     def next(self) -> Item | None:
-        """The first thing that a person can do something about."""
+        """The first item on which a person can act."""
         open_ = [item for item in self.items if item.state in (OPEN, TROUBLE)]
         return next(iter(open_), None)
 

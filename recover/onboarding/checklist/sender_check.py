@@ -1,4 +1,4 @@
-"""The sender's check: mail leaves, arrives, and the company reads the sender's mailbox."""
+"""The sender's check: a mailed link proves that mail arrives and that the company reads it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from recover.services import Services
 
 log = logging.getLogger(__name__)
 
-PAUSE = timedelta(minutes=1)  # between two confirming mails
+MIN_PAUSE = timedelta(minutes=1)  # between two confirming mails
 
 
 def address_of(services: Services, account: Account) -> str:
@@ -37,7 +37,7 @@ def mail_confirmation(services: Services, account: Account, actor: str) -> str:
     if (
         start.sender_asked == address
         and start.sender_asked_at
-        and now < start.sender_asked_at + PAUSE
+        and now < start.sender_asked_at + MIN_PAUSE
     ):
         raise PermanentError(f"A mail to {address} left a moment ago. Look into the mailbox first.")
     try:
@@ -61,7 +61,7 @@ def mail_confirmation(services: Services, account: Account, actor: str) -> str:
 
 
 def refresh_dns(services: Services, account: Account) -> None:
-    """Look at the DNS records of the sender's domain once more."""
+    """Look the DNS records of the sender's domain up again."""
     found = dns_records.findings(address_of(services, account).rpartition("@")[2], dns_records.txt)
     with services.db.begin() as session:
         locked_checklist_state(services.db, session, account.id).dns = found
@@ -71,13 +71,13 @@ def _mail(services: Services, account: Account, address: str) -> Outgoing:
     now = services.now()
     payload: dict[str, str | int] = {"account": account.id, "address": address}
     link = services.links.url("confirm-sender", Purpose.CONFIRM_SENDER, payload, now)
-    letter = subscriber_mails.confirm_sender(company=account.name, address=address, link=link)
+    mail = subscriber_mails.confirm_sender(company=account.name, address=address, link=link)
     key = f"confirm-sender:{account.id}:{now.isoformat()}"
     return Outgoing(
         to=address,
-        subject=letter.subject,
-        text=letter.text,
-        html=letter.html,
+        subject=mail.subject,
+        text=mail.text,
+        html=mail.html,
         sender=address,
         sender_name=account.sender_name or account.name,
         message_id=message_id(key, services.settings.mail_domain),
@@ -86,17 +86,20 @@ def _mail(services: Services, account: Account, address: str) -> Outgoing:
 
 
 def read_link(services: Services, token: str) -> tuple[Account, str]:
-    """The account and the address of a mailed link. Raises LinkExpired, LinkInvalid."""
-    said = services.links.read(Purpose.CONFIRM_SENDER, token, services.now())
+    """The account and the address that a mailed link names. Raises LinkExpired, LinkInvalid."""
+    link_payload = services.links.read(Purpose.CONFIRM_SENDER, token, services.now())
     with services.db.read() as session:
-        account = session.get(Account, int(said.get("account", 0)))
+        account = session.get(Account, int(link_payload.get("account", 0)))
     if account is None:
         raise LinkInvalid("This link belongs to an account that is gone.")
-    return account, str(said.get("address", ""))
+    return account, str(link_payload.get("address", ""))
 
 
 def confirm(services: Services, token: str) -> str:
-    """The link was followed: the address is confirmed. Raises LinkExpired, LinkInvalid."""
+    """Store that the address is confirmed, since its link was followed. Returns the address.
+
+    Raises LinkExpired, LinkInvalid.
+    """
     account, address = read_link(services, token)
     now = services.now()
     with services.db.begin() as session:

@@ -1,4 +1,4 @@
-"""What Stripe's settings seem to be: seen from its first event and its own retries."""
+"""What Stripe's settings seem to be, judged by its first event and its own retries."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LATELY = timedelta(days=90)
 
 
 def checklist_state(session: Session, account_id: int) -> ChecklistState:
-    """The account's row, or an empty one that is not stored."""
+    """The account's state; an empty one, not stored, if there is no row."""
     return session.get(ChecklistState, account_id) or ChecklistState(
         account_id=account_id,
         webhook_type="",
@@ -37,7 +37,7 @@ def checklist_state(session: Session, account_id: int) -> ChecklistState:
 
 
 def locked_checklist_state(db: Database, session: Session, account_id: int) -> ChecklistState:
-    """The account's row, made where there is none yet, locked for a change."""
+    """The account's row, made if there is none yet, and locked for a change."""
     session.execute(
         db.insert_ignoring_duplicates(ChecklistState).values(
             account_id=account_id,
@@ -52,7 +52,7 @@ def locked_checklist_state(db: Database, session: Session, account_id: int) -> C
 
 
 def first_webhook(session: Session, account_id: int) -> tuple[datetime, str] | None:
-    """When the first event came, and which; the inbox forgets events after some weeks."""
+    """When the first event came, and its type; stored, since the inbox deletes old events."""
     start = checklist_state(session, account_id)
     if start.webhook_at is not None:
         return start.webhook_at, start.webhook_type
@@ -62,7 +62,7 @@ def first_webhook(session: Session, account_id: int) -> tuple[datetime, str] | N
 
 
 def keep_first_webhooks(services: Services) -> None:
-    """Note the first event of every account that has none noted."""
+    """Store the first event of every account that has none stored."""
     noted = select(ChecklistState.account_id).where(ChecklistState.webhook_at.is_not(None))
     waiting = select(Account.id).where(Account.id.not_in(noted))
     with services.db.read() as session:
@@ -78,9 +78,9 @@ def keep_first_webhooks(services: Services) -> None:
 class StripeRetries:
     """Signs that Stripe retries by itself. Times are None where no such sign was seen."""
 
-    scheduled: int  # past-due invoices for which Stripe has a try in store
+    scheduled: int  # past-due invoices that Stripe will retry
     next_at: datetime | None  # the first of those
-    retried: int  # imported renewals that Stripe tried more than once, in the last 90 days
+    retried: int  # imported renewals of the last 90 days that Stripe retried
     last_retry_at: datetime | None  # of a case here
     declared_at: datetime | None
     contradicted_at: datetime | None  # a sign that came after somebody said they are off
@@ -93,7 +93,7 @@ class StripeRetries:
 
     @property
     def seen(self) -> bool:
-        """Anything at all, also from before they were said to be off."""
+        """Whether there is any sign, also from before somebody said that they are off."""
         return bool(self.scheduled or self.retried or self.last_retry_at)
 
 
@@ -113,7 +113,7 @@ def stripe_retries(session: Session, account_id: int, now: datetime) -> StripeRe
 
 
 def _scheduled(session: Session, account_id: int, now: datetime) -> tuple[int, datetime | None]:
-    """By our open cases, and by imported invoices of which no case knows better."""
+    """Invoices with a planned retry of Stripe's: open cases, and imported ones without a case."""
     case = RecoveryCase
     ours = select(func.count(case.id), func.min(case.stripe_next_attempt_at)).where(
         case.account_id == account_id,
@@ -137,7 +137,7 @@ def _scheduled(session: Session, account_id: int, now: datetime) -> tuple[int, d
 
 
 def _retried(session: Session, account_id: int, now: datetime) -> int:
-    """Stripe counts its own attempts alone; more than one were retries of its schedule."""
+    """Imported renewals with more than one attempt; Stripe counts only its own attempts."""
     query = select(func.count(ImportedInvoice.id)).where(
         ImportedInvoice.account_id == account_id,
         ImportedInvoice.failed_at > now - LATELY,
@@ -147,7 +147,7 @@ def _retried(session: Session, account_id: int, now: datetime) -> int:
 
 
 def _last_retry(session: Session, account_id: int) -> datetime | None:
-    """The newest try on a case that was not ours and not the case's first."""
+    """When Stripe last retried a case: its newest attempt that is not the case's first."""
     earlier = aliased(Attempt)
     before = select(earlier.id).where(
         earlier.account_id == account_id,
@@ -161,7 +161,7 @@ def _last_retry(session: Session, account_id: int) -> datetime | None:
 
 
 def _new_schedule(session: Session, account_id: int, declared: datetime | None) -> datetime | None:
-    """An invoice that failed since then and got a date for a retry of Stripe's all the same."""
+    """When an invoice last failed, since ``declared``, and Stripe planned a retry of it."""
     if declared is None:
         return None
     query = select(func.max(RecoveryCase.failed_at)).where(

@@ -1,8 +1,8 @@
 """Replay of one past failed renewal, with Recover deciding. Pure.
 
-Whether a try of ours would have gone through is not known, so none is taken to: our tries fail,
-with what the bank really answered last. What the customer and the company really did (another card,
-a payment, a void) happens when it happened, and everything is decided again after it.
+Whether a retry of ours would have succeeded is unknown, so each is assumed to fail, with the bank's
+last real answer. What the customer and the company really did (another card, a payment, a void)
+happens when it happened, and everything after it is decided anew.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ from recover.dunning import (
 from recover.dunning.retry_schedule import why_no_retry
 from recover.stripe_api.objects import Invoice
 
-MOST_STEPS = 300
-NEAR = timedelta(hours=12)  # a real try this close says what the bank thought at about that time
+MAX_STEPS = 300
+NEAR = timedelta(hours=12)  # a real attempt this close hints at the bank's answer then
 
 
 class Kind(StrEnum):
-    FAILED = "failed"  # the first try, which failed
-    TRIED = "tried"  # a try of Stripe's, or of the company's own, as it really was
-    NEW_CARD = "new_card"  # a real try on other card data
-    OUR_TRY = "our_try"  # where we would have tried
+    FAILED = "failed"  # the first attempt, which failed
+    REAL_RETRY = "tried"  # a retry by Stripe or the company, as it really was
+    NEW_CARD = "new_card"  # a real attempt on other card data
+    OUR_RETRY = "our_try"  # where we would have retried
     OUR_MAIL = "our_mail"  # where we would have written
-    LEFT = "left"  # we would have left it alone from here on
+    LEFT = "left"  # from here on we would have done nothing
     ENDED = "ended"  # how it really ended
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """``note`` adds what is known of an act of ours from what really happened near it."""
+    """``note``: what a real event nearby suggests about an act of ours."""
 
     at: datetime
     kind: Kind
@@ -59,20 +59,21 @@ class Event:
 
     @property
     def ours(self) -> bool:
-        return self.kind in (Kind.OUR_TRY, Kind.OUR_MAIL)
+        return self.kind in (Kind.OUR_RETRY, Kind.OUR_MAIL)
 
 
 @dataclass(frozen=True, slots=True)
 class PastRenewal:
-    """What is known of one failed renewal. ``tries``: oldest first; ``ended_at`` None: still open.
+    """What is known of one failed renewal.
 
-    ``uses`` are the card's other authorisations, on any invoice.
+    ``attempts``: oldest first; ``card_uses``: the card's other authorisations, on any invoice;
+    ``ended_at`` None: still open.
     """
 
     invoice: Invoice
     failed_at: datetime
-    tries: tuple[PastAttempt, ...]
-    uses: tuple[CardUse, ...]
+    attempts: tuple[PastAttempt, ...]
+    card_uses: tuple[CardUse, ...]
     paid_hours: tuple[datetime, ...]
     timezone: str
     ended_at: datetime | None
@@ -81,37 +82,37 @@ class PastRenewal:
 
 
 def replay(
-    told: PastRenewal, campaign: Campaign, timing: Timing, mode: RetryMode, now: datetime
+    renewal: PastRenewal, campaign: Campaign, timing: Timing, mode: RetryMode, now: datetime
 ) -> list[Event]:
-    """Both courses in one list, by time: what really happened, and what we would have done.
+    """What really happened and what we would have done, in one list by time.
 
     Nothing of ours lies after the real end, the end of the window, or ``now``.
     """
-    really = list(_real_events(told))
-    ours = list(_our_events(told, campaign, timing, mode, now))
-    return sorted([*really, *ours], key=lambda event: (event.at, event.ours))
+    real = list(_real_events(renewal))
+    ours = list(_our_events(renewal, campaign, timing, mode, now))
+    return sorted([*real, *ours], key=lambda event: (event.at, event.ours))
 
 
-def _real_events(told: PastRenewal) -> Iterator[Event]:
-    first = told.tries[0] if told.tries else None
-    yield Event(told.failed_at, Kind.FAILED, f"The renewal failed{_code(first)}.")
-    for before, this in zip(told.tries, told.tries[1:], strict=False):
-        kind = Kind.NEW_CARD if _other_card(before, this) else Kind.TRIED
+def _real_events(renewal: PastRenewal) -> Iterator[Event]:
+    first = renewal.attempts[0] if renewal.attempts else None
+    yield Event(renewal.failed_at, Kind.FAILED, f"The renewal failed{_decline_code_text(first)}.")
+    for before, this in zip(renewal.attempts, renewal.attempts[1:], strict=False):
+        kind = Kind.NEW_CARD if _is_other_card(before, this) else Kind.REAL_RETRY
         what = "Another card, or new card data, was charged" if kind is Kind.NEW_CARD else "Retried"
-        yield Event(this.at, kind, f"{what}: {_answer(this)}.")
-    if told.ended_at is not None:
-        yield Event(told.ended_at, Kind.ENDED, told.ending)
+        yield Event(this.at, kind, f"{what}: {_answer_text(this)}.")
+    if renewal.ended_at is not None:
+        yield Event(renewal.ended_at, Kind.ENDED, renewal.ending)
 
 
 def _our_events(
-    told: PastRenewal, campaign: Campaign, timing: Timing, mode: RetryMode, now: datetime
+    renewal: PastRenewal, campaign: Campaign, timing: Timing, mode: RetryMode, now: datetime
 ) -> Iterator[Event]:
-    facts, at = _first_facts(told, mode), told.failed_at
-    until = min(x for x in (told.ended_at, window_ends_at(facts, campaign), now) if x)
-    ahead = [one for one in told.tries[1:] if one.at < until]
-    for _ in range(MOST_STEPS):
+    facts, at = _first_facts(renewal, mode), renewal.failed_at
+    until = min(x for x in (renewal.ended_at, window_ends_at(facts, campaign), now) if x)
+    ahead = [one for one in renewal.attempts[1:] if one.at < until]
+    for _ in range(MAX_STEPS):
         while ahead and ahead[0].at <= at:
-            facts = _really(facts, ahead.pop(0))
+            facts = _after_real_attempt(facts, ahead.pop(0))
         decision = decide(facts, campaign, timing, at)
         if isinstance(decision, Stop):
             yield Event(at, Kind.LEFT, decision.reason)
@@ -123,50 +124,54 @@ def _our_events(
                     yield Event(min(at, until), Kind.LEFT, reason)
                 return
             continue
-        yield _act(told, decision, at)
-        facts = _imagined(facts, decision, at)
+        yield _our_event(renewal, decision, at)
+        facts = _after_our_act(facts, decision, at)
 
 
-def _first_facts(told: PastRenewal, mode: RetryMode) -> Facts:
-    first = told.tries[0] if told.tries else None
+def _first_facts(renewal: PastRenewal, mode: RetryMode) -> Facts:
+    first = renewal.attempts[0] if renewal.attempts else None
     card = first.card if first else None
     return Facts(
         mode=mode,
-        failed_at=told.failed_at,
+        failed_at=renewal.failed_at,
         invoice_status="open",
-        amount_remaining_minor=max(1, told.invoice.amount_due_minor),
-        currency=told.invoice.currency,
+        amount_remaining_minor=max(1, renewal.invoice.amount_due_minor),
+        currency=renewal.invoice.currency,
         card=card,
-        attempts=told.tries[:1],
-        card_uses=_uses(told, card),
-        disputed=told.disputed,
-        timezone=told.timezone,
-        paid_hours=told.paid_hours,
+        attempts=renewal.attempts[:1],
+        card_uses=_earlier_card_uses(renewal, card),
+        disputed=renewal.disputed,
+        timezone=renewal.timezone,
+        paid_hours=renewal.paid_hours,
     )
 
 
-def _uses(told: PastRenewal, card: Card | None) -> tuple[CardUse, ...]:
-    """The card's uses without this invoice's own later tries: those are Stripe's, not ours."""
+def _earlier_card_uses(renewal: PastRenewal, card: Card | None) -> tuple[CardUse, ...]:
+    """The card's uses up to the first failure, without this invoice's later attempts."""
     if card is None:
         return ()
-    own = {one.at for one in told.tries[1:]}
-    return tuple(use for use in told.uses if use.at not in own and use.at <= told.failed_at)
+    own = {one.at for one in renewal.attempts[1:]}
+    return tuple(
+        use for use in renewal.card_uses if use.at not in own and use.at <= renewal.failed_at
+    )
 
 
-def _really(facts: Facts, this: PastAttempt) -> Facts:
-    """What a real try tells. On the same card it is not counted as one, unless Stripe retries in
-    this mode: its schedule would have been off. But its answer is the bank's, and the newest.
+def _after_real_attempt(facts: Facts, this: PastAttempt) -> Facts:
+    """The facts after a real attempt.
+
+    An attempt on the same card is not counted, unless Stripe retries in this mode: with us retrying
+    Stripe's schedule would have been off. But its answer replaces the bank's last one.
     """
     other = facts.card is None or this.card is None or not this.card.same_credentials(facts.card)
     if other or facts.mode is RetryMode.STRIPE:
         trigger = Trigger.SUBSCRIBER if other else Trigger.STRIPE
         use = CardUse(this.at, facts.amount_remaining_minor, this.outcome is Outcome.SUCCEEDED)
-        kept = (use,) if other else (*facts.card_uses, use)
+        counted = (use,) if other else (*facts.card_uses, use)
         return replace(
             facts,
             card=this.card or facts.card,
             attempts=(*facts.attempts, replace(this, trigger=trigger)),
-            card_uses=kept,
+            card_uses=counted,
         )
     if not facts.attempts or this.decline is None:
         return facts
@@ -174,46 +179,48 @@ def _really(facts: Facts, this: PastAttempt) -> Facts:
     return replace(facts, attempts=(*facts.attempts[:-1], latest))
 
 
-def _imagined(facts: Facts, decision: Decision, at: datetime) -> Facts:
+def _after_our_act(facts: Facts, decision: Decision, at: datetime) -> Facts:
     if isinstance(decision, SendMessage):
         mail = PastMessage(at, decision.template, decision.step)
         return replace(facts, messages=(*facts.messages, mail))
     if isinstance(decision, RetryPayment):
         decline = next((p.decline for p in reversed(facts.attempts) if p.decline), None)
-        tried = PastAttempt(at, decision.trigger, Outcome.FAILED, facts.card, decline)
+        our_retry = PastAttempt(at, decision.trigger, Outcome.FAILED, facts.card, decline)
         use = CardUse(at, facts.amount_remaining_minor, succeeded=False)
-        return replace(facts, attempts=(*facts.attempts, tried), card_uses=(*facts.card_uses, use))
+        return replace(
+            facts, attempts=(*facts.attempts, our_retry), card_uses=(*facts.card_uses, use)
+        )
     return facts
 
 
-def _act(told: PastRenewal, decision: Decision, at: datetime) -> Event:
+def _our_event(renewal: PastRenewal, decision: Decision, at: datetime) -> Event:
     if isinstance(decision, SendMessage):
         return Event(at, Kind.OUR_MAIL, decision.reason, decision.template)
-    return Event(at, Kind.OUR_TRY, decision.reason, _real_retry_nearby(told.tries[1:], at))
+    return Event(at, Kind.OUR_RETRY, decision.reason, _real_retry_nearby(renewal.attempts[1:], at))
 
 
-def _real_retry_nearby(tries: Sequence[PastAttempt], at: datetime) -> str:
-    """What a real try near this moment says of it; "" where there was none."""
-    near = [one for one in tries if abs(one.at - at) <= NEAR]
+def _real_retry_nearby(attempts: Sequence[PastAttempt], at: datetime) -> str:
+    """A sentence on the real attempt nearest to this moment; "" if none is near."""
+    near = [one for one in attempts if abs(one.at - at) <= NEAR]
     if not near:
         return ""
     closest = min(near, key=lambda one: abs(one.at - at))
     hours = round(abs(closest.at - at) / timedelta(hours=1))
     when = "at about the same time" if hours == 0 else f"within {hours} hours of it"
-    return f"A real retry {when} was {_answer(closest)}."
+    return f"A real retry {when} was {_answer_text(closest)}."
 
 
-def _other_card(before: PastAttempt, this: PastAttempt) -> bool:
+def _is_other_card(before: PastAttempt, this: PastAttempt) -> bool:
     if before.card is None or this.card is None:
         return False
     return not this.card.same_credentials(before.card)
 
 
-def _answer(this: PastAttempt) -> str:
-    return "paid" if this.outcome is Outcome.SUCCEEDED else f"declined{_code(this)}"
+def _answer_text(this: PastAttempt) -> str:
+    return "paid" if this.outcome is Outcome.SUCCEEDED else f"declined{_decline_code_text(this)}"
 
 
-def _code(this: PastAttempt | None) -> str:
+def _decline_code_text(this: PastAttempt | None) -> str:
     if this is None or this.decline is None:
         return ""
     code = this.decline.decline_code or this.decline.error_code

@@ -27,7 +27,7 @@ from recover.models import (
 from recover.onboarding.backtest.renewals import NOT_SENT, STILL_RUNNING, Ending, History
 from recover.onboarding.dry_run.replay import PastRenewal, replay
 from recover.onboarding.dry_run.tally import line, summary
-from recover.onboarding.history_import.runner import require
+from recover.onboarding.history_import.runner import require_finished
 from recover.reporting import background_reports
 from recover.services import Services
 
@@ -44,25 +44,25 @@ ENDINGS = {
 
 
 def request(services: Services, account: Account, actor: str, mode: str = "") -> Report:
-    """Have the last 90 days replayed. Raises PermanentError while the past is not read yet.
+    """Have the last 90 days replayed. Raises PermanentError until the history is imported.
 
-    ``mode``: recover or stripe; without one, the account's own. Observe does nothing, so there the
-    question is what recover would have done.
+    ``mode``: recover or stripe; without one, the account's own. An account in observe mode
+    is replayed as if in recover mode.
     """
     with services.db.read() as session:
-        require(session, account.id)
+        require_finished(session, account.id)
     return background_reports.request(
         services, account.id, ReportKind.DRY_RUN, actor, mode or own_mode(account)
     )
 
 
 def request_first(services: Services, account_id: int) -> None:
-    """The first dry run is worked out by itself, as soon as the past is read."""
+    """Request the first dry run, once the history is imported and nobody has asked for one."""
     with services.db.read() as session:
         account = session.get_one(Account, account_id)
         found = session.get(HistoryImport, account_id)
-        known = background_reports.newest(session, account_id, ReportKind.DRY_RUN)
-    if found and found.finished_at and known is None:
+        newest = background_reports.newest(session, account_id, ReportKind.DRY_RUN)
+    if found and found.finished_at and newest is None:
         request(services, account, audit_log.RECOVER)
 
 
@@ -75,7 +75,7 @@ def work(services: Services, report: Report) -> None:
     with services.db.read() as session:
         account = session.get_one(Account, report.account_id)
         until = session.get_one(HistoryImport, account.id).until
-        chosen = _chosen(account.id, until)
+        chosen = _failed_query(account.id, until)
         counting = chosen.with_only_columns(func.count(ImportedInvoice.id)).order_by(None)
         total = session.scalar(counting) or 0
         lines = _lines(session, account, report, until)
@@ -84,7 +84,7 @@ def work(services: Services, report: Report) -> None:
         )
 
 
-def _chosen(account_id: int, until: datetime) -> Select[ImportedInvoice]:
+def _failed_query(account_id: int, until: datetime) -> Select[ImportedInvoice]:
     since = until - timedelta(days=DAYS)
     found = imported_history.failed(account_id).where(
         ImportedInvoice.failed_at >= since, ImportedInvoice.failed_at <= until
@@ -95,22 +95,24 @@ def _chosen(account_id: int, until: datetime) -> Select[ImportedInvoice]:
 def _lines(
     session: Session, account: Account, report: Report, until: datetime
 ) -> Iterator[background_reports.Line]:
-    """Newest first; those before the report's place are gone through again, but not replayed."""
+    """The lines behind the report's cursor, newest invoice first."""
     own = campaign(account.campaign_key, account.campaign_version)
-    steps = timing_in_force.within_limits(account, own)
-    rows = list(session.scalars(_chosen(account.id, until).with_only_columns(ImportedInvoice.id)))
+    own_campaign = timing_in_force.within_limits(account, own)
+    rows = list(
+        session.scalars(_failed_query(account.id, until).with_only_columns(ImportedInvoice.id))
+    )
     rest = rows[rows.index(int(report.cursor)) + 1 :] if report.cursor else rows
-    for some in (
+    for chunk in (
         rest[i : i + imported_history.CHUNK] for i in range(0, len(rest), imported_history.CHUNK)
     ):
-        query = select(ImportedInvoice).where(ImportedInvoice.id.in_(some))
+        query = select(ImportedInvoice).where(ImportedInvoice.id.in_(chunk))
         found = {row.id: row for row in session.scalars(query)}
-        ordered = [found[row_id] for row_id in some if row_id in found]
+        ordered = [found[row_id] for row_id in chunk if row_id in found]
         for story in imported_history.stories(session, account.id, ordered):
             yield (
                 str(story.id),
                 story.invoice.id,
-                _line(session, account, report, story, steps, until),
+                _line(session, account, report, story, own_campaign, until),
             )
 
 
@@ -119,35 +121,39 @@ def _line(
     account: Account,
     report: Report,
     story: Story,
-    steps: Campaign,
+    own_campaign: Campaign,
     until: datetime,
 ) -> dict[str, object]:
-    told = _replay_input(session, account, story, until)
+    renewal = _replay_input(session, account, story, until)
     timing = timing_in_force.timing_of(session, account, story.invoice.id)
-    return line(told, replay(told, steps, timing, RetryMode(report.mode), until))
+    return line(renewal, replay(renewal, own_campaign, timing, RetryMode(report.mode), until))
 
 
 def _replay_input(session: Session, account: Account, story: Story, until: datetime) -> PastRenewal:
-    tries = attempts_of_charges(story.charges)
-    past = History(story.invoice, tries)
+    attempts = attempts_of_charges(story.charges)
+    history = History(story.invoice, attempts)
     card = card_of(story.charges[0].method) if story.charges else None
     countries = [card.country] if card and card.country else []
-    ours = account.timezone or "UTC"
+    own_zone = account.timezone or "UTC"
     invoice = story.invoice
     return PastRenewal(
         invoice=invoice,
         failed_at=story.failed_at,
-        tries=tries,
-        uses=_uses(session, account.id, card.fingerprint if card else "", story.failed_at),
+        attempts=attempts,
+        card_uses=_card_uses(
+            session, account.id, card.fingerprint if card else "", story.failed_at
+        ),
         paid_hours=story.paid_hours,
-        timezone=timezone_of("", countries, ours) or ours,
+        timezone=timezone_of("", countries, own_zone) or own_zone,
         ended_at=invoice.paid_at if invoice.status == "paid" else invoice.ended_at,
-        ending=ENDINGS[past.ending(until)],
+        ending=ENDINGS[history.ending(until)],
         disputed=any(one.disputed for one in story.charges),
     )
 
 
-def _uses(session: Session, account_id: int, fingerprint: str, at: datetime) -> tuple[CardUse, ...]:
+def _card_uses(
+    session: Session, account_id: int, fingerprint: str, at: datetime
+) -> tuple[CardUse, ...]:
     if not fingerprint:
         return ()
     query = (

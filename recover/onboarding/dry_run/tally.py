@@ -1,4 +1,4 @@
-"""The sum of many replays: counts of acts, never of money that would have come back. Pure."""
+"""Sums up many replays: it counts acts, never money that might have been recovered. Pure."""
 
 from __future__ import annotations
 
@@ -10,29 +10,33 @@ from typing import Any
 from recover.onboarding.dry_run.replay import Event, Kind, PastRenewal
 
 DAYS = (0, 1, 2, 3, 5, 7, 10, 14, 21)
-"""Days since the first failure up to which a try counts for one group of the placement."""
+"""Upper ends of the groups of the placement, in days since the first failure."""
 
 
-def line(told: PastRenewal, events: Iterable[Event]) -> dict[str, Any]:
+def line(renewal: PastRenewal, events: Iterable[Event]) -> dict[str, Any]:
     """One invoice of the report, as JSON."""
     found = list(events)
     kinds = Counter(event.kind for event in found)
     left = next((event.text for event in found if event.kind is Kind.LEFT), "")
     return {
-        "customer": told.invoice.customer_id,
-        "amount_minor": told.invoice.amount_due_minor,
-        "currency": told.invoice.currency,
-        "failed_at": told.failed_at.isoformat(),
-        "ending": told.ending,
-        "timezone": told.timezone,
-        "theirs": kinds[Kind.TRIED],
+        "customer": renewal.invoice.customer_id,
+        "amount_minor": renewal.invoice.amount_due_minor,
+        "currency": renewal.invoice.currency,
+        "failed_at": renewal.failed_at.isoformat(),
+        "ending": renewal.ending,
+        "timezone": renewal.timezone,
+        "theirs": kinds[Kind.REAL_RETRY],
         "new_cards": kinds[Kind.NEW_CARD],
-        "ours": kinds[Kind.OUR_TRY],
+        "ours": kinds[Kind.OUR_RETRY],
         "mails": kinds[Kind.OUR_MAIL],
-        "near": sum(event.kind is Kind.OUR_TRY and bool(event.note) for event in found),
+        "near": sum(event.kind is Kind.OUR_RETRY and bool(event.note) for event in found),
         "left": left,
-        "theirs_on": [_day(told, event.at) for event in found if event.kind is Kind.TRIED],
-        "ours_on": [_day(told, event.at) for event in found if event.kind is Kind.OUR_TRY],
+        "theirs_on": [
+            _day_group(renewal, event.at) for event in found if event.kind is Kind.REAL_RETRY
+        ],
+        "ours_on": [
+            _day_group(renewal, event.at) for event in found if event.kind is Kind.OUR_RETRY
+        ],
         "events": [
             {"at": e.at.isoformat(), "kind": str(e.kind), "text": e.text, "note": e.note}
             for e in found
@@ -40,8 +44,8 @@ def line(told: PastRenewal, events: Iterable[Event]) -> dict[str, Any]:
     }
 
 
-def _day(told: PastRenewal, at: datetime) -> int:
-    days = (at - told.failed_at).days
+def _day_group(renewal: PastRenewal, at: datetime) -> int:
+    days = (at - renewal.failed_at).days
     return next((day for day in DAYS if days <= day), DAYS[-1] + 1)
 
 
@@ -69,14 +73,14 @@ def summary(bodies: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         "endings": endings.most_common(),
         "left": left.most_common(12),
         "placement": [
-            [_name(day), theirs[day], ours[day]]
+            [_group_name(day), theirs[day], ours[day]]
             for day in (*DAYS, DAYS[-1] + 1)
             if theirs[day] or ours[day]
         ],
     }
 
 
-def _name(day: int) -> str:
+def _group_name(day: int) -> str:
     if day > DAYS[-1]:
         return f"after {DAYS[-1]} days"
     at = DAYS.index(day)

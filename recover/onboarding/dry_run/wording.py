@@ -1,4 +1,4 @@
-"""A dry run in words: what it counts, and what it cannot know."""
+"""A dry run as sentences: what it counted, and what it cannot know."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def headline(report: Report) -> Iterator[str]:
         f" timed by {found['timing']}:"
     )
     yield (
-        f"  Tries after the first: {found['theirs']} were really made on the same card; we would"
+        f"  Retries: {found['theirs']} were really made on the same card; we would"
         f" have made {found['ours']}, {found['near']} of them within 12 hours of a real one."
     )
     each = found["mails"] / found["invoices"]

@@ -15,12 +15,12 @@ LEASE = timedelta(minutes=3)  # longer than one request may take, its repetition
 
 
 class Overtaken(Exception):
-    """Another worker went on from the same place: what this one has read is not stored."""
+    """Another worker has moved the cursor: what this one has read is not stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A position between two pages."""
+    """The cursor's position between two pages, and the import it belongs to."""
 
     account_id: int
     stage: ImportStage
@@ -34,19 +34,19 @@ class Position:
         return cls(row.account_id, row.stage, row.cursor, row.cursor_at, row.since, row.until)
 
 
-def move(session: Session, place: Position, now: datetime, **values: Any) -> None:
-    """Go on from ``place``, in the transaction that stores what lies behind it.
+def move(session: Session, position: Position, now: datetime, **values: Any) -> None:
+    """Move the cursor on from ``position``, in the transaction that stores the rows behind it.
 
-    Raises Overtaken where somebody else has gone on from there, or the import was begun anew.
+    Raises Overtaken if another worker has moved it, or the import was begun anew.
     """
     here = (
         update(HistoryImport)
         .where(
-            HistoryImport.account_id == place.account_id,
+            HistoryImport.account_id == position.account_id,
             HistoryImport.state == ImportState.RUNNING,
-            HistoryImport.stage == place.stage,
-            HistoryImport.cursor == place.cursor,
-            HistoryImport.until == place.until,
+            HistoryImport.stage == position.stage,
+            HistoryImport.cursor == position.cursor,
+            HistoryImport.until == position.until,
         )
         .values({"due_at": now + LEASE, "failures": 0, "error": "", **values})
     )

@@ -1,4 +1,4 @@
-"""Which of the imported renewals failed at first, and when: what everything later asks for."""
+"""Finds which of the imported renewals failed at first, and when."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from recover.stripe_api.objects import Charge
 CHUNK = 500  # invoices judged in one transaction
 
 
-def sort_some(db: Database, place: Position, now: datetime) -> bool:
-    """Judge the next invoices, in the order of their rows. False once all are judged."""
-    after = int(place.cursor or 0)
+def judge_batch(db: Database, position: Position, now: datetime) -> bool:
+    """Judge the next `CHUNK` invoices, in the order of their ids. False once all are judged."""
+    after = int(position.cursor or 0)
     with db.begin() as session:
-        found = session.scalars(_suspects(place.account_id, after)).all()
-        if found:
-            session.execute(update(ImportedInvoice), _judged(session, found))
-        move(session, place, now, **_next(session, place, found, now))
-    return bool(found)
+        rows = session.scalars(_suspects(position.account_id, after)).all()
+        if rows:
+            session.execute(update(ImportedInvoice), _failure_times(session, rows))
+        move(session, position, now, **_next(session, position, rows, now))
+    return bool(rows)
 
 
 def _suspects(account_id: int, after: int) -> Select[ImportedInvoice]:
-    """Invoices that may have failed at first, by their books or by a charge of theirs."""
+    """Invoices that may have failed at first, by their own fields or by a declined charge."""
     declined = select(ImportedCharge.id).where(
         ImportedCharge.account_id == account_id,
         ImportedCharge.stripe_invoice_id == ImportedInvoice.stripe_invoice_id,
@@ -54,7 +54,7 @@ def _suspects(account_id: int, after: int) -> Select[ImportedInvoice]:
     )
 
 
-def _judged(session: Session, rows: Sequence[ImportedInvoice]) -> list[dict[str, Any]]:
+def _failure_times(session: Session, rows: Sequence[ImportedInvoice]) -> list[dict[str, Any]]:
     ids = [row.stripe_invoice_id for row in rows]
     charges = imported_history.charges_of(session, rows[0].account_id, ids)
     return [
@@ -63,23 +63,23 @@ def _judged(session: Session, rows: Sequence[ImportedInvoice]) -> list[dict[str,
 
 
 def _failed_at(row: ImportedInvoice, charges: Sequence[Charge]) -> datetime | None:
-    """When the renewal first failed; the invoice's own time where that left no charge."""
+    """When the renewal first failed; the invoice's creation if that left no charge."""
     invoice = imported_history.invoice_of(row)
     if not is_renewal(invoice):
         return None
-    told = History(invoice, attempts_of_charges(charges))
-    if told.first_failure_seen:
-        return told.tries[0].at
+    history = History(invoice, attempts_of_charges(charges))
+    if history.first_failure_seen:
+        return history.attempts[0].at
     return invoice.created_at if failed_by_invoice(invoice) else None
 
 
 def _next(
-    session: Session, place: Position, found: Sequence[ImportedInvoice], now: datetime
+    session: Session, position: Position, rows: Sequence[ImportedInvoice], now: datetime
 ) -> dict[str, Any]:
-    if found:
-        return {"cursor": str(found[-1].id), "sorted": HistoryImport.sorted + len(found)}
+    if rows:
+        return {"cursor": str(rows[-1].id), "sorted": HistoryImport.sorted + len(rows)}
     total = select(func.count(ImportedInvoice.id)).where(
-        ImportedInvoice.account_id == place.account_id, ImportedInvoice.failed_at.is_not(None)
+        ImportedInvoice.account_id == position.account_id, ImportedInvoice.failed_at.is_not(None)
     )
     return {
         "stage": ImportStage.DONE,

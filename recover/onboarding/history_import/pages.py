@@ -24,42 +24,42 @@ from recover.stripe_api.gateway import StripeAccount
 from recover.stripe_api.listings import Page
 from recover.stripe_api.objects import Charge, Invoice
 
-_KEYS = {"id", "account_id", "failed_at"}  # what another reading of the same object never changes
+_KEYS = {"id", "account_id", "failed_at"}  # never changed when an object is read again
 
 
-def read_page(db: Database, stripe: StripeAccount, place: Position, now: datetime) -> None:
-    """Ask for the page after ``place`` and store it together with the place behind it.
+def read_page(db: Database, stripe: StripeAccount, position: Position, now: datetime) -> None:
+    """Fetch the page after ``position``, and store it together with the cursor behind it.
 
-    One request; a second one only where the invoice to go on from was deleted meanwhile. Raises
+    One request; a second one only if the invoice to continue from was deleted meanwhile. Raises
     what `StripeAccount` raises, and Overtaken.
     """
-    if place.stage == ImportStage.INVOICES:
-        invoices = _invoices(stripe, place)
+    if position.stage == ImportStage.INVOICES:
+        invoices = _invoices(stripe, position)
         with db.begin() as session:
-            _keep_invoices(db, session, place.account_id, invoices.items)
-            _advance(session, place, invoices, now)
+            _keep_invoices(db, session, position.account_id, invoices.items)
+            _advance(session, position, invoices, now)
         return
-    charges = stripe.charge_page(place.since, place.until, place.cursor)
+    charges = stripe.charge_page(position.since, position.until, position.cursor)
     with db.begin() as session:
-        _keep_charges(db, session, place.account_id, charges.items)
-        _advance(session, place, charges, now)
+        _keep_charges(db, session, position.account_id, charges.items)
+        _advance(session, position, charges, now)
 
 
-def _invoices(stripe: StripeAccount, place: Position) -> Page[Invoice]:
-    """A draft can be deleted, and a cursor with it: then the time of its creation leads on."""
+def _invoices(stripe: StripeAccount, position: Position) -> Page[Invoice]:
+    """The next page; by creation time if the cursor's invoice, a draft, was deleted."""
     try:
-        return stripe.invoice_page(place.since, place.until, place.cursor)
+        return stripe.invoice_page(position.since, position.until, position.cursor)
     except StripeRejected as error:
-        if error.code != "resource_missing" or not place.cursor:
+        if error.code != "resource_missing" or not position.cursor:
             raise
-        return stripe.invoice_page(place.since, place.cursor_at)
+        return stripe.invoice_page(position.since, position.cursor_at)
 
 
 def _advance(
-    session: Session, place: Position, page: Page[Invoice] | Page[Charge], now: datetime
+    session: Session, position: Position, page: Page[Invoice] | Page[Charge], now: datetime
 ) -> None:
     column = (
-        HistoryImport.invoices if place.stage == ImportStage.INVOICES else HistoryImport.charges
+        HistoryImport.invoices if position.stage == ImportStage.INVOICES else HistoryImport.charges
     )
     counted: dict[str, Any] = {
         column.key: column + len(page.items),
@@ -69,9 +69,11 @@ def _advance(
         last = page.items[-1]
         counted |= {"cursor": last.id, "cursor_at": last.created_at}
     else:
-        after = ImportStage.CHARGES if place.stage == ImportStage.INVOICES else ImportStage.SORTING
-        counted |= {"stage": after, "cursor": "", "cursor_at": place.until}
-    move(session, place, now, **counted)
+        after = (
+            ImportStage.CHARGES if position.stage == ImportStage.INVOICES else ImportStage.SORTING
+        )
+        counted |= {"stage": after, "cursor": "", "cursor_at": position.until}
+    move(session, position, now, **counted)
 
 
 def _keep_invoices(
@@ -117,7 +119,7 @@ def _keep_charges(
 def _upsert(
     db: Database, session: Session, table: type[Any], name: str, rows: list[dict[str, Any]]
 ) -> None:
-    """Store each once; what is there already is brought up to date."""
+    """Insert the rows; those that exist are updated."""
     if not rows:
         return
     changed = [key for key in rows[0] if key not in _KEYS and key != name]

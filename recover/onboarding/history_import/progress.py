@@ -1,4 +1,4 @@
-"""How far an import has come, for people."""
+"""How far an import has come, as shown to people."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _LONGEST_ESTIMATE = timedelta(hours=48)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """``share`` is from 0 to 1, by time read back: how many objects there are, nobody tells."""
+    """``share`` is from 0 to 1, by the period read: Stripe does not count its objects."""
 
     row: HistoryImport
     share: float
-    left: timedelta | None  # at the present rate; None where that says nothing yet
+    left: timedelta | None  # at the present rate; None while that is too uncertain
 
     @property
     def running(self) -> bool:
@@ -35,7 +35,7 @@ class Progress:
         return self.row.state in (ImportState.REFUSED, ImportState.DISCONNECTED)
 
     def waits(self, now: datetime) -> bool:
-        """Stripe was out of reach a moment ago, and is asked again at `row.due_at`."""
+        """Whether Stripe could not be reached; it is asked again at `row.due_at`."""
         return self.running and self.row.failures > 0 and self.row.due_at > now
 
 

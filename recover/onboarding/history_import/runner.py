@@ -1,4 +1,4 @@
-"""Beginning an import, and doing a bounded slice of it: what a worker and the command both call."""
+"""Begins an import, and does a bounded slice of it; called by workers and by the command."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from recover.foundation.locales import english_day
 from recover.models import Account, HistoryImport, ImportStage, ImportState
 from recover.onboarding.backtest.wording import start_of
 from recover.onboarding.history_import.cursor import LEASE, Overtaken, Position, move
-from recover.onboarding.history_import.failed_renewals import sort_some
+from recover.onboarding.history_import.failed_renewals import judge_batch
 from recover.onboarding.history_import.pages import read_page
 from recover.services import Services
 from recover.stripe_api.throttle import Pace
@@ -28,18 +28,22 @@ from recover.stripe_api.throttle import Pace
 log = logging.getLogger(__name__)
 
 SPAN = "18mo"
-PAGES = 20  # of one slice: some seconds, then other chores of the queue have their turn
-OVERLAP = timedelta(days=60)  # read anew when the past is brought up to date: statuses change
-LONGEST_WAIT = timedelta(minutes=30)
-MISSING = "Stripe refuses our key: {error}. Reading the past needs read access to Invoices and"
-MISSING += " Charges. Once the key has it, go on: what was read stays."
-GONE = "The account was disconnected from Stripe. Reading goes on by itself once it is connected."
+PAGES_AT_ONCE = 20  # in one slice: some seconds, then the queue's other jobs get their turn
+OVERLAP = timedelta(days=60)  # read again when the history is brought up to date: statuses change
+MAX_WAIT = timedelta(minutes=30)
+KEY_REFUSED_TEXT = (
+    "Stripe refuses our key: {error}. Reading the past needs read access to Invoices and"
+    " Charges. Once the key has it, go on: what was read stays."
+)
+DISCONNECTED_TEXT = (
+    "The account was disconnected from Stripe. Reading goes on by itself once it is connected."
+)
 
 
 def begin(services: Services, account: Account, actor: str = audit_log.RECOVER) -> HistoryImport:
-    """Start reading the past, or read what has changed since it was last read.
+    """Begin to import the history, or what has changed since it was last imported.
 
-    An import that is under way, or was interrupted, goes on where it is. Returns the row.
+    An import that is running or was interrupted is left as it is. Returns the row.
     """
     now = services.now().replace(microsecond=0)
     with services.db.begin() as session:
@@ -67,7 +71,7 @@ def begin(services: Services, account: Account, actor: str = audit_log.RECOVER) 
 
 
 def resume(services: Services, account_id: int, actor: str) -> None:
-    """Try again after Stripe refused: somebody has mended the key."""
+    """Continue after Stripe refused the key or the account was disconnected."""
     now = services.now()
     waiting = update(HistoryImport).where(
         HistoryImport.account_id == account_id,
@@ -87,7 +91,7 @@ def resume(services: Services, account_id: int, actor: str) -> None:
 
 
 def due(services: Services) -> list[int]:
-    """The accounts whose past is to be read now: never begun, under way, or connected again."""
+    """The accounts whose import is due: never begun, running, or connected again."""
     now = services.now()
     query = (
         select(Account.id)
@@ -112,43 +116,48 @@ def import_slice(
     *,
     pace: Pace | None = None,
     pages: int | None = None,
-    told: Callable[[], object] = lambda: None,
+    on_page: Callable[[], object] = lambda: None,
 ) -> bool:
-    """Do up to ``pages`` pages (`PAGES`), and say whether another slice should follow at once.
+    """Do up to ``pages`` pages (`PAGES_AT_ONCE`). True if another slice should follow at once.
 
-    False also where another worker is at it, or nothing can be done now. ``told`` is called after
-    each page is stored.
+    False also if another worker holds the import, or nothing can be done now. ``on_page`` is called
+    after each page is stored.
     """
-    account, place = _claim(services, account_id)
-    if place is None:
+    account, position = _claim(services, account_id)
+    if position is None:
         return False
     stripe, pace = services.stripe(account), pace or Pace()
     try:
-        for _ in range(pages or PAGES):
-            if place.stage != ImportStage.SORTING:
+        for _ in range(pages or PAGES_AT_ONCE):
+            if position.stage != ImportStage.SORTING:
                 pace.wait_turn()
-                read_page(services.db, stripe, place, services.now())
+                read_page(services.db, stripe, position, services.now())
             else:
-                sort_some(services.db, place, services.now())
-            told()
-            found = _here(services, account_id)
-            if found is None:
+                judge_batch(services.db, position, services.now())
+            on_page()
+            next_position = _position(services, account_id)
+            if next_position is None:
                 return False
-            place = found
-        _move_if_ours(services, place, due_at=services.now())
+            position = next_position
+        _move_unless_overtaken(services, position, due_at=services.now())
     except Overtaken:
         return False
     except (StripeAccessLost, StripeRejected) as error:
-        _stop(services, place, ImportState.REFUSED, MISSING.format(error=str(error).rstrip(".")))
+        _stop(
+            services,
+            position,
+            ImportState.REFUSED,
+            KEY_REFUSED_TEXT.format(error=str(error).rstrip(".")),
+        )
         return False
     except TransientError as error:
-        _back_off(services, place, error)
+        _back_off(services, position, error)
         return False
     return True
 
 
 def _claim(services: Services, account_id: int) -> tuple[Account, Position | None]:
-    """Take the import for the length of a lease, beginning or resuming it where that is due."""
+    """Take the import for `LEASE`, beginning or resuming it first if that is due."""
     now = services.now()
     with services.db.read() as session:
         account = session.get_one(Account, account_id)
@@ -170,60 +179,62 @@ def _claim(services: Services, account_id: int) -> tuple[Account, Position | Non
     with services.db.begin() as session:
         if session.scalar(take) is None:
             return account, None
-    return account, _here(services, account_id)
+    return account, _position(services, account_id)
 
 
-def _here(services: Services, account_id: int) -> Position | None:
-    """The place to go on from; None where the import is over, or the account is gone meanwhile."""
+def _position(services: Services, account_id: int) -> Position | None:
+    """The position to continue from; None if the import ended or the account was disconnected."""
     with services.db.read() as session:
         row = session.get_one(HistoryImport, account_id)
         gone = session.get_one(Account, account_id).disconnected_at is not None
     if row.state != ImportState.RUNNING:
         return None
-    place = Position.of(row)
+    position = Position.of(row)
     if gone:
-        _stop(services, place, ImportState.DISCONNECTED, GONE)
+        _stop(services, position, ImportState.DISCONNECTED, DISCONNECTED_TEXT)
         return None
-    return place
+    return position
 
 
-def _stop(services: Services, place: Position, state: ImportState, error: str) -> None:
-    log.warning("import of account %s: %s", place.account_id, error)
+def _stop(services: Services, position: Position, state: ImportState, error: str) -> None:
+    log.warning("import of account %s: %s", position.account_id, error)
     now = services.now()
     try:
         with services.db.begin() as session:
-            move(session, place, now, state=state, error=error)
+            move(session, position, now, state=state, error=error)
             audit_log.write(
                 session,
                 "import",
                 error,
                 now,
-                audit_log.Subject("history", account_id=place.account_id),
+                audit_log.Subject("history", account_id=position.account_id),
                 actor=audit_log.RECOVER,
             )
     except Overtaken:
         return
 
 
-def _back_off(services: Services, place: Position, error: TransientError) -> None:
-    """Wait as long as Stripe asks; else a little, and longer each time."""
+def _back_off(services: Services, position: Position, error: TransientError) -> None:
+    """Put the import off as long as Stripe asks, or else longer after each failure."""
     with services.db.read() as session:
-        failures = session.get_one(HistoryImport, place.account_id).failures + 1
+        failures = session.get_one(HistoryImport, position.account_id).failures + 1
     wait = timedelta(seconds=error.retry_after or min(15 * 2**failures, 1800))
-    until = services.now() + min(wait, LONGEST_WAIT)
-    _move_if_ours(services, place, due_at=until, failures=failures, error=str(error))
+    until = services.now() + min(wait, MAX_WAIT)
+    _move_unless_overtaken(services, position, due_at=until, failures=failures, error=str(error))
 
 
-def _move_if_ours(services: Services, place: Position, **values: datetime | int | str) -> None:
+def _move_unless_overtaken(
+    services: Services, position: Position, **values: datetime | int | str
+) -> None:
     try:
         with services.db.begin() as session:
-            move(session, place, services.now(), **values)
+            move(session, position, services.now(), **values)
     except Overtaken:
         return
 
 
-def require(session: Session, account_id: int) -> HistoryImport:
-    """An import that was finished once. Raises PermanentError, with the way there, without it."""
+def require_finished(session: Session, account_id: int) -> HistoryImport:
+    """The account's import, once finished. Raises PermanentError, which names the command."""
     row = session.get(HistoryImport, account_id)
     if row is None or row.finished_at is None:
         raise PermanentError("The past is not read yet: recover import")

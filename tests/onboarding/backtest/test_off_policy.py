@@ -35,7 +35,7 @@ def test_the_truth_is_recovered_although_the_waits_were_chosen_by_the_kind_of_de
     assert found.too_little == ()
 
 
-def test_a_plain_average_of_the_matched_tries_would_have_been_wrong():
+def test_a_plain_average_of_the_matched_retries_would_have_been_wrong():
     choices = world(Random(1))
     matched = [one.succeeded for one in choices if one.theirs == one.ours]
 
@@ -61,7 +61,7 @@ def test_our_own_waits_judged_against_themselves_make_no_difference():
     assert (found.covered, found.matched, found.effective_size) == (4000, 4000, 4000)
 
 
-def test_rare_waits_weigh_more_and_so_the_effective_size_is_below_the_matched_tries():
+def test_rare_waits_weigh_more_and_so_the_effective_size_is_below_the_matched_retries():
     found = estimate("all", world(Random(2)), seed=2)
 
     assert MIN_SIZE < found.effective_size < found.matched < found.covered == 4000
@@ -76,21 +76,21 @@ def test_a_fixed_schedule_that_never_fell_on_our_days_says_nothing():
     assert any("only 0%" in text for text in found.too_little)
 
 
-def test_few_tries_are_too_few_and_the_reasons_are_named():
+def test_few_retries_are_too_few_and_the_reasons_are_named():
     found = estimate("all", world(Random(4), count=60), seed=4)
 
     assert (found.ours, found.theirs, found.difference) == (None, None, None)
-    assert any("effective tries; at least 100" in text for text in found.too_little)
+    assert any("effective retries; at least 100" in text for text in found.too_little)
 
 
-def test_many_tries_without_a_success_are_too_little():
+def test_many_retries_without_a_success_are_too_little():
     found = estimate("all", [replace(one, succeeded=False) for one in world(Random(5))], seed=5)
 
     assert found.ours is None
     assert any("0 successes" in text for text in found.too_little)
 
 
-def test_many_tries_of_a_handful_of_customers_are_too_little():
+def test_many_retries_of_a_handful_of_customers_are_too_little():
     choices = [
         replace(one, customer_id=f"cus_{nth % 9}") for nth, one in enumerate(world(Random(6)))
     ]
@@ -106,5 +106,5 @@ def test_the_same_past_gives_the_same_interval():
     assert estimate("all", choices, seed=7) == estimate("all", choices, seed=7)
 
 
-def test_no_tries_at_all_are_said_to_be_none():
-    assert estimate("all", [], seed=1).too_little == ("there are no such tries",)
+def test_no_retries_at_all_are_said_to_be_none():
+    assert estimate("all", [], seed=1).too_little == ("there are no such retries",)

@@ -226,7 +226,7 @@ def test_the_command_speaks_json_also_of_an_empty_account(run):
     said = json.loads(result.stdout)
     assert (said["renewals"], said["failed"]) == (0, 0)
     assert said["since"] == "2026-12-01T09:00:00+00:00"
-    assert said["estimates"][0]["too_little"] == ["there are no such tries"]
+    assert said["estimates"][0]["too_little"] == ["there are no such retries"]
 
 
 def test_a_second_run_says_which_span_it_tells_of_until_it_is_asked_to_read_anew(run, world):

@@ -43,7 +43,7 @@ def test_one_invoice_is_described_and_nothing_is_estimated_from_it():
     assert report.tries.histogram == ((2, 1),)
     assert report.estimates[0].matched == 1
     assert report.estimates[0].ours is None
-    assert "Too little data to say: 1 effective tries" in text(report)
+    assert "Too little data to say: 1 effective retries" in text(report)
 
 
 def test_renewals_paid_at_once_and_invoices_that_are_no_renewals_are_left_out():
@@ -166,8 +166,8 @@ def test_the_limit_is_that_of_the_day_and_counts_the_card_over_all_invoices():
 
     assert faults(now) == {Fault.OVER_LIMIT: (4, 0)}
     assert faults(then) == {Fault.OVER_LIMIT: (9, 0)}
-    assert "visa: 20 tries in 30 days" in now.audit.findings[0].rules[0]
-    assert "visa: 15 tries in 30 days" in then.audit.findings[0].rules[0]
+    assert "visa: 20 attempts in 30 days" in now.audit.findings[0].rules[0]
+    assert "visa: 15 attempts in 30 days" in then.audit.findings[0].rules[0]
 
 
 def test_each_retry_counts_once_however_much_was_wrong_with_it():

@@ -76,7 +76,7 @@ def days(events, kind) -> list[float]:
 def test_a_soft_decline_that_nobody_paid_runs_its_whole_course():
     found = replayed(story())
 
-    assert days(found, Kind.OUR_TRY) == [1, 3, 7, 13, 20]
+    assert days(found, Kind.OUR_RETRY) == [1, 3, 7, 13, 20]
     assert days(found, Kind.OUR_MAIL) == [1, 5, 10, 18]
     assert found[0].kind is Kind.FAILED
     assert all(event.at <= AT + DEFAULT.window for event in found)
@@ -85,20 +85,20 @@ def test_a_soft_decline_that_nobody_paid_runs_its_whole_course():
 def test_nothing_of_ours_lies_after_the_real_end():
     found = replayed(story(tried(0), tried(5, paid=True), ended=5, ending="Paid by a later try."))
 
-    assert days(found, Kind.OUR_TRY) == [1, 3]
+    assert days(found, Kind.OUR_RETRY) == [1, 3]
     assert days(found, Kind.ENDED) == [5]
-    assert days(found, Kind.TRIED) == [5]
+    assert days(found, Kind.REAL_RETRY) == [5]
     assert max(event.at for event in found if event.ours) < AT + 5 * DAY
 
 
 def test_nothing_lies_after_the_report_s_own_time():
-    assert days(replayed(story(), now=AT + 4 * DAY), Kind.OUR_TRY) == [1, 3]
+    assert days(replayed(story(), now=AT + 4 * DAY), Kind.OUR_RETRY) == [1, 3]
 
 
 def test_a_hard_decline_is_written_about_and_not_tried_and_the_reason_is_given():
     found = replayed(story(tried(0, "stolen_card")))
 
-    assert days(found, Kind.OUR_TRY) == []
+    assert days(found, Kind.OUR_RETRY) == []
     assert days(found, Kind.OUR_MAIL)[0] == 0
     [left] = [event for event in found if event.kind is Kind.LEFT]
     assert left.text
@@ -108,8 +108,8 @@ def test_what_the_bank_really_answered_meanwhile_changes_what_we_do():
     """Its schedule would have been off, but its answer is what ours would have been told."""
     found = replayed(story(tried(0), tried(4, "stolen_card"), tried(6, "stolen_card")))
 
-    assert days(found, Kind.TRIED) == [4, 6]
-    assert days(found, Kind.OUR_TRY) == [1, 3]
+    assert days(found, Kind.REAL_RETRY) == [4, 6]
+    assert days(found, Kind.OUR_RETRY) == [1, 3]
     later = [event for event in found if event.kind is Kind.OUR_MAIL and event.at > AT + 4 * DAY]
     assert later
 
@@ -117,13 +117,13 @@ def test_what_the_bank_really_answered_meanwhile_changes_what_we_do():
 def test_their_tries_do_not_use_up_ours_in_recover_mode():
     found = replayed(story(tried(0), tried(2), tried(5), tried(9)))
 
-    assert days(found, Kind.OUR_TRY) == [1, 3, 7, 13, 20]
+    assert days(found, Kind.OUR_RETRY) == [1, 3, 7, 13, 20]
 
 
 def test_in_stripe_mode_we_write_and_leave_the_tries_to_stripe():
     found = replayed(story(tried(0), tried(3), tried(5)), RetryMode.STRIPE)
 
-    assert days(found, Kind.OUR_TRY) == []
+    assert days(found, Kind.OUR_RETRY) == []
     assert len(days(found, Kind.OUR_MAIL)) >= 3
     assert any("left to Stripe" in one.text for one in found if one.kind is Kind.LEFT)
 
@@ -132,8 +132,8 @@ def test_another_card_is_really_there_from_its_own_day_on():
     found = replayed(story(tried(0, "expired_card"), tried(6, card=OTHER)))
 
     assert days(found, Kind.NEW_CARD) == [6]
-    assert [day for day in days(found, Kind.OUR_TRY) if day < 6] == []
-    assert [day for day in days(found, Kind.OUR_TRY) if day > 6]
+    assert [day for day in days(found, Kind.OUR_RETRY) if day < 6] == []
+    assert [day for day in days(found, Kind.OUR_RETRY) if day > 6]
 
 
 def test_a_real_try_near_ours_says_what_the_bank_thought_then():
@@ -141,14 +141,14 @@ def test_a_real_try_near_ours_says_what_the_bank_thought_then():
         story(tried(0), tried(1.2, "generic_decline"), tried(3.9, paid=True), ended=3.9)
     )
 
-    notes = [event.note for event in found if event.kind is Kind.OUR_TRY]
+    notes = [event.note for event in found if event.kind is Kind.OUR_RETRY]
     assert notes == ["A real retry within 5 hours of it was declined (generic_decline).", ""]
 
 
 def test_a_renewal_that_failed_without_a_card_is_written_about():
     found = replayed(story(PastAttempt(AT, Trigger.STRIPE, Outcome.FAILED)))
 
-    assert days(found, Kind.OUR_TRY) == []
+    assert days(found, Kind.OUR_RETRY) == []
     assert days(found, Kind.OUR_MAIL)
 
 

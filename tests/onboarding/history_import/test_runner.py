@@ -141,7 +141,7 @@ def test_the_failed_renewals_are_those_that_the_backtest_finds(lived):
 
     assert len(found) == row(services, account_id).failed == len(told.histories) > 5
     mine = {one.invoice.id: [charge.id for charge in one.charges] for one in found}
-    theirs = {one.invoice.id: len(one.tries) for one in told.histories}
+    theirs = {one.invoice.id: len(one.attempts) for one in told.histories}
     assert {name: len(charges) for name, charges in mine.items()} == theirs
     assert all(one.failed_at >= one.invoice.created_at for one in found)
 
@@ -208,7 +208,7 @@ def test_a_worker_that_dies_in_the_middle_leaves_a_place_to_go_on_from(lived, co
             raise Killed
 
     with pytest.raises(Killed):
-        import_slice(counted, lived.account.id, pace=AT_ONCE, told=die)
+        import_slice(counted, lived.account.id, pace=AT_ONCE, on_page=die)
 
     assert (
         import_slice(counted, lived.account.id, pace=AT_ONCE) is False
@@ -375,7 +375,7 @@ def test_the_clock_rings_and_each_slice_rings_the_next(lived, monkeypatch):
             queued.append((job, *args, queue))
 
     monkeypatch.setattr(jobs, "services", lambda: dataclasses.replace(services, enqueue=JobQueue()))
-    monkeypatch.setattr("recover.onboarding.history_import.runner.PAGES", 2)
+    monkeypatch.setattr("recover.onboarding.history_import.runner.PAGES_AT_ONCE", 2)
     monkeypatch.setattr("recover.onboarding.history_import.runner.Pace", lambda: AT_ONCE)
     jobs.import_histories()
     assert queued == [("import_history", lived.account.id, "chores")]

@@ -73,7 +73,7 @@ def states(scene) -> dict[str, str]:
 def told(scene, key) -> str:
     with scene.services.db.read() as session:
         found = progress.checklist(scene.services, session, account_of(scene))
-    return next(f"{item.told} {item.next}" for item in found.items if item.key == key)
+    return next(f"{item.status} {item.next}" for item in found.items if item.key == key)
 
 
 def import_all(scene) -> None:
