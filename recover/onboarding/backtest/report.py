@@ -58,7 +58,11 @@ class NotRetried:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Counts are of renewals charged automatically; amounts are in minor units."""
+    """Counts are of renewals charged automatically; amounts are in minor units.
+
+    The names of the fields, here and in what it holds, are keys of `recover backtest --json`: hence
+    the word *tries*.
+    """
 
     since: datetime
     until: datetime
