@@ -98,11 +98,10 @@ def check(
 
     ``progress`` is called with the number of entries read since the last call.
     """
-    if _printable(chain) != chain:
+    printable = _printable(chain)
+    if printable != chain:
         what = "its name is no text: some line or head was moved to it from another chain"
-        return Checked(
-            _printable(chain), 0, 0, 0, "", Fault(_printable(chain), None, None, None, what)
-        )
+        return Checked(printable, 0, 0, 0, "", Fault(printable, None, None, None, what))
     with db.snapshot() as session:
         walk = _Walk(chain, dict(expected or {}))
         sealed = AuditLogEntry.chain == chain, AuditLogEntry.seq.is_not(None)

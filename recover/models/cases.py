@@ -60,16 +60,14 @@ class RecoveryCase(Base):
     paid_until: Mapped[datetime | None]  # up to when the subscription is paid all the same
     closed_at: Mapped[datetime | None]
     stripe_next_attempt_at: Mapped[datetime | None]
-    next_step_at: Mapped[
-        datetime | None
-    ]  # when a worker looks at the case next; pushed ahead as a lease while claimed
+    # When a worker looks at the case next; pushed ahead as a lease while one does.
+    next_step_at: Mapped[datetime | None]
     next_step_reason: Mapped[Long]
     paid_hours: Mapped[list[str]] = mapped_column(JSON, default=list)  # of earlier renewals, ISO
     warnings: Mapped[list[str]] = mapped_column(JSON, default=list)  # about the facts; sentences
     transient_failures: Mapped[int] = mapped_column(default=0)  # in a row; drives the back-off
-    erased_at: Mapped[
-        datetime | None
-    ]  # it names nobody any more: see `recover.compliance.anonymization`
+    # From then on it names nobody: see `recover.compliance.anonymization`.
+    erased_at: Mapped[datetime | None]
 
 
 class Attempt(Base):

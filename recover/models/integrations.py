@@ -53,9 +53,7 @@ class WebhookEndpoint(Base):
     id: Mapped[Id]
     account_id: Mapped[AccountId]
     url: Mapped[Long]
-    events: Mapped[list[str]] = mapped_column(
-        JSON, default=list
-    )  # types; see `webhook_events.EVENTS`
+    events: Mapped[list[str]] = mapped_column(JSON, default=list)  # of `webhook_events.EVENTS`
     secret_sealed: Mapped[Long]
     old_secret_sealed: Mapped[Long]  # signs too until `old_secret_until`
     old_secret_until: Mapped[datetime | None]

@@ -133,7 +133,6 @@ class ErasedAddress(Base):
     __table_args__ = (UniqueConstraint("company_id", "address_hash"),)
     id: Mapped[Id]
     company_id: Mapped[int] = mapped_column(BigId, ForeignKey("companies.id"))
-    address_hash: Mapped[str] = mapped_column(
-        String(64)
-    )  # keyed: see `recover.compliance.erasure_list`
+    # Keyed: see `recover.compliance.erasure_list`.
+    address_hash: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime]

@@ -27,9 +27,8 @@ class RetryModel(Base):
     body: Mapped[Long]  # the model as JSON with its checksum; "" where it was refused
     accepted: Mapped[bool]
     reason: Mapped[Long]  # a sentence: what it was learned from, or why it was refused
-    figures: Mapped[dict[str, Any]] = mapped_column(
-        JSON, default=dict
-    )  # see `recover.learning.training`
+    # See `recover.learning.training`.
+    figures: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     made_at: Mapped[datetime]
 
 
