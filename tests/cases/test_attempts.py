@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from backtest_cast import invoice
+from case_cast import verbs
 from sqlalchemy import select
 
 from recover.cases import attempts
 from recover.cases.attempts import DEBIT_CHECK, IN_FLIGHT, KEY_LIFETIME, PendingState
 from recover.cases.evidence import Evidence, fetch_evidence
 from recover.dunning import Outcome, RetryPayment, Trigger
-from recover.models import Account, Attempt, AuditLogEntry, RecoveryCase
-from recover.stripe_api.objects import Customer, Invoice, PaymentMethod, Subscription
+from recover.models import Account, Attempt, RecoveryCase
+from recover.stripe_api.objects import Customer, PaymentMethod, Subscription
 from recover.workflow import sync
 
 pytestmark = pytest.mark.both_databases  # one pending row a case is a unique index
@@ -23,14 +25,10 @@ WISH = RetryPayment(Trigger.SCHEDULE, "It is payday.")
 
 
 def evidence(status="open", method=CARD, intent="requires_payment_method", at=NOW):
-    invoice = Invoice(
-        "in_1", status, "cus_1", "sub_1", "subscription_cycle", "charge_automatically", "usd",
-        2900, 2900 if status == "open" else 0, attempted=True, attempt_count=1,
-        next_payment_attempt_at=None, created_at=NOW - timedelta(days=1),
-        payment_intent_status=intent,
-    )  # fmt: skip
+    remaining = 2900 if status == "open" else 0
+    shown = invoice(status=status, amount_remaining_minor=remaining, payment_intent_status=intent)
     subscription = Subscription("sub_1", "past_due", Customer("cus_1"), default_method=method)
-    return Evidence(at, "in_1", invoice, subscription, ())
+    return Evidence(at, "in_1", shown, subscription, ())
 
 
 def row(age, trigger=Trigger.SCHEDULE, intent=None, method="pm_1"):
@@ -96,11 +94,6 @@ def begin(world, case, seen, wish=WISH):
 def stored(world, attempt_id):
     with world.services.db.read() as session:
         return session.get_one(Attempt, attempt_id)
-
-
-def verbs(world):
-    with world.services.db.read() as session:
-        return list(session.scalars(select(AuditLogEntry.verb).order_by(AuditLogEntry.id)))
 
 
 def test_while_one_attempt_is_pending_no_other_begins(world, failed):

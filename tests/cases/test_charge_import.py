@@ -6,13 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from case_cast import verbs
 from sqlalchemy import select
 
 from recover.cases import charge_import, lifecycle
 from recover.cases.charge_import import CLOCK_SKEW
 from recover.cases.evidence import fetch_evidence
 from recover.dunning import Outcome
-from recover.models import Account, Attempt, AuditLogEntry, RecoveryCase
+from recover.models import Account, Attempt, RecoveryCase
 from recover.workflow import sync
 
 
@@ -62,11 +63,6 @@ def ours(world, seen, **about):
 def rows(world):
     with world.services.db.read() as session:
         return list(session.scalars(select(Attempt).order_by(Attempt.attempted_at, Attempt.id)))
-
-
-def verbs(world):
-    with world.services.db.read() as session:
-        return list(session.scalars(select(AuditLogEntry.verb).order_by(AuditLogEntry.id)))
 
 
 def test_a_charge_of_stripe_s_own_is_counted_once_however_often_it_is_seen(world, seen):

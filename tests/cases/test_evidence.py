@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from backtest_cast import invoice
 
 from recover.cases.evidence import PAID_HOURS, Evidence, fetch_evidence, paid_until, still_owed
 from recover.stripe_api.objects import (
     CardField,
     Charge,
     Customer,
-    Invoice,
     PaymentMethod,
     Subscription,
 )
@@ -20,11 +20,7 @@ from recover.stripe_api.objects import (
 NOW = datetime(2027, 3, 1, 9, 0, tzinfo=UTC)
 PERIOD_END = NOW + timedelta(days=30)
 OLD, NEW = PaymentMethod("pm_old", "card"), PaymentMethod("pm_new", "card")
-INVOICE = Invoice(
-    "in_1", "open", "cus_1", "sub_1", "subscription_cycle", "charge_automatically", "usd",
-    2900, 2900, attempted=True, attempt_count=1, next_payment_attempt_at=None,
-    created_at=NOW - timedelta(days=1), payment_intent_ids=("pi_1", "pi_2"),
-)  # fmt: skip
+INVOICE = invoice(created_at=NOW - timedelta(days=1), payment_intent_ids=("pi_1", "pi_2"))
 SUBSCRIPTION = Subscription(
     "sub_1", "past_due", Customer("cus_1"), default_method=OLD,
     current_period_end=PERIOD_END, latest_invoice_id="in_1",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from case_cast import verbs
 from sqlalchemy import select
 
 from recover.cases import ledger
 from recover.cases.evidence import fetch_evidence
-from recover.models import Attempt, AuditLogEntry, LedgerLine, RecoveryCase
+from recover.models import Attempt, LedgerLine, RecoveryCase
 from recover.workflow import sync
 
 pytestmark = pytest.mark.both_databases  # a unique line for each case, kind and charge
@@ -42,11 +43,6 @@ def lines(world):
     query = select(LedgerLine.kind, LedgerLine.amount_minor).order_by(LedgerLine.id)
     with world.services.db.read() as session:
         return [tuple(one) for one in session.execute(query)]
-
-
-def verbs(world):
-    with world.services.db.read() as session:
-        return list(session.scalars(select(AuditLogEntry.verb).order_by(AuditLogEntry.id)))
 
 
 def owed(seen):

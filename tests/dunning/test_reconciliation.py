@@ -1,7 +1,7 @@
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
+from backtest_cast import invoice
 
 from recover.cases.core_values import invoice_state
 from recover.dunning import (
@@ -15,7 +15,6 @@ from recover.dunning import (
     fixes,
     opens_case,
 )
-from recover.stripe_api.objects import Invoice
 
 FAILED = InvoiceState(
     "in_1",
@@ -117,19 +116,5 @@ def test_an_invoice_listed_twice_is_fixed_once():
 
 
 def test_the_state_is_taken_from_stripes_invoice():
-    invoice = Invoice(
-        id="in_1",
-        status="open",
-        customer_id="cus_1",
-        subscription_id="sub_1",
-        billing_reason="subscription_cycle",
-        collection_method="charge_automatically",
-        currency="eur",
-        amount_due_minor=1900,
-        amount_remaining_minor=1900,
-        attempted=True,
-        attempt_count=1,
-        next_payment_attempt_at=None,
-        created_at=datetime(2026, 11, 25, tzinfo=UTC),
-    )
-    assert invoice_state(invoice) == FAILED
+    shown = invoice(currency="eur", amount_due_minor=1900, amount_remaining_minor=1900)
+    assert invoice_state(shown) == FAILED

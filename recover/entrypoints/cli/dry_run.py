@@ -86,7 +86,7 @@ def _report_lines(report: Report, lines: list[tuple[str, dict[str, Any]]]) -> It
     yield from headline(report)
     if not report.summary["invoices"]:
         return
-    yield "What cannot be known:"
+    yield "What nobody can know:"
     yield from (f"  {text}" for text in UNKNOWN)
     for name, body in lines:
         yield f"{name}: {body['ending']}"

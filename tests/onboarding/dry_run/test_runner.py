@@ -7,6 +7,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from backtest_cast import invoice
 from click.testing import CliRunner
 from past_cast import past_of, rows_of
 
@@ -28,7 +29,6 @@ from recover.onboarding import dry_run, history_import
 from recover.onboarding.dry_run.replay import Event, Kind, PastRenewal, replay
 from recover.onboarding.dry_run.tally import line, summary
 from recover.reporting import background_reports
-from recover.stripe_api.objects import Invoice
 from recover.stripe_api.throttle import Pace
 
 AT = datetime(2027, 3, 1, 15, 0, tzinfo=UTC)
@@ -46,23 +46,9 @@ def tried(days, code="insufficient_funds", card=CARD, *, paid=False) -> PastAtte
 
 
 def story(*tries, ended=None, ending="Still unpaid after 30 days.", **about) -> PastRenewal:
-    invoice = Invoice(
-        id="in_1",
-        status="open",
-        customer_id="cus_1",
-        subscription_id="sub_1",
-        billing_reason="subscription_cycle",
-        collection_method="charge_automatically",
-        currency="usd",
-        amount_due_minor=2900,
-        amount_remaining_minor=2900,
-        attempted=True,
-        attempt_count=1,
-        next_payment_attempt_at=None,
-        created_at=AT,
-    )
     ended_at = None if ended is None else AT + ended * DAY
-    return PastRenewal(invoice, AT, tries or (tried(0),), (), (), "UTC", ended_at, ending, **about)
+    shown = invoice(created_at=AT)
+    return PastRenewal(shown, AT, tries or (tried(0),), (), (), "UTC", ended_at, ending, **about)
 
 
 def replayed(told, mode=RetryMode.RECOVER, now=AT + 90 * DAY) -> list[Event]:
@@ -241,7 +227,7 @@ def test_a_worker_that_dies_costs_its_own_lines_alone(lived, monkeypatch):
     monkeypatch.setattr(background_reports, "LINES_AT_ONCE", 2)
     _, whole = worked(lived)
     report = dry_run.request(services, lived.account, "user:1")
-    kept = background_reports._keep
+    kept = background_reports._store
 
     def dies(*args):
         kept(*args)
