@@ -7,7 +7,7 @@ from types import CodeType
 from typing import Any, ClassVar
 
 from flask import Flask
-from jinja2 import BytecodeCache
+from jinja2 import BytecodeCache, StrictUndefined
 from jinja2.bccache import Bucket
 from werkzeug.routing import Rule
 
@@ -55,6 +55,13 @@ class TemplatesOfAllApps(BytecodeCache):
 
 
 def use() -> None:
-    """For every application that is made from now on."""
+    """For every application that is made from now on.
+
+    In the tests a name that a template does not know is an error: a renamed attribute would print
+    nothing, and nobody would see it.
+    """
     Flask.url_rule_class = SharedRule
-    Flask.jinja_options = {"bytecode_cache": TemplatesOfAllApps()}
+    Flask.jinja_options = {
+        "bytecode_cache": TemplatesOfAllApps(),
+        "undefined": StrictUndefined,
+    }
