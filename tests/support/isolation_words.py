@@ -27,6 +27,9 @@ SETTING = 2  # the row of the audit log that can be undone
 
 SWITCHOVER = 2  # the row of the reports, and its line, that is no dry run
 
+NEVER: dict[str, str | None] = dict.fromkeys(("our_retry_at", "our_mail_at", "stripe_retry_at"))
+OWNERSHIP = {"owner": "us", "first": None, "reason": "MARKER", "charged": False} | NEVER
+
 WHEN = "2027-03-01T09:00:00+00:00"
 OWNERS = {"us": 1, "stripe": 0, "both": 0, "nobody": 0}
 MODES = ("observe", "stripe", "recover")
@@ -56,7 +59,7 @@ OWNED = {
     "customer": "MARKER",
     "amount_minor": 2900,
     "currency": "usd",
-    "modes": {one: {"owner": "us", "first": None, "reason": "MARKER"} for one in MODES},
+    "modes": dict.fromkeys(MODES, OWNERSHIP),
 }
 
 MODEL = SHIPPED.model.to_json()

@@ -81,7 +81,7 @@ def revoke(token_id: int) -> None:
     if row is None:
         raise click.ClickException(f"There is no token {token_id}: recover api tokens")
     api_tokens.revoke(services, row.company_id, token_id, actor=audit_log.COMMAND)
-    console.print(f"Token {token_id} ({row.name}) is revoked.")
+    console.print(f"Token {token_id} ({row.name}) is revoked: it opens nothing any more.")
 
 
 def _company(services: Services, name: str | None) -> Company:
