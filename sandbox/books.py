@@ -20,6 +20,16 @@ class Source(StrEnum):
     OUT_OF_BAND = "out_of_band"  # marked as paid by the company; no charge
 
 
+# Whoever holds the card may not want it, or it is not theirs: no other invoice mends that.
+FORBIDDEN_FOR_GOOD = frozenset(
+    {
+        "lost_card",
+        "pickup_card",
+        "revocation_of_all_authorizations",
+        "revocation_of_authorization",
+        "stolen_card",
+    }
+)
 AUTOMATIC = frozenset({Source.RENEWAL, Source.STRIPE_SCHEDULE})
 
 
@@ -66,6 +76,7 @@ class FailedInvoice:
 class Books:
     tries: list[Try] = field(default_factory=list)
     failed: dict[str, FailedInvoice] = field(default_factory=dict)  # by invoice id
+    refused_requests: Counter[str] = field(default_factory=Counter)  # pay, by invoice: a 400
     refused_after_end: Counter[str] = field(default_factory=Counter)  # pay on paid or void, asked
 
     def record_paid(self, invoice: str, at: datetime, amount_minor: int, source: Source) -> None:
@@ -138,13 +149,19 @@ def _after_payment(tries: list[Try]) -> int:
 
 
 def _hard_code_tries(tries: list[Try]) -> int:
-    """Tries by a machine on an invoice and card whose last answer was one of the nine codes."""
+    """Tries by a machine on an invoice and card whose last answer was one of the nine codes, or on
+    a card that was ever forbidden, on whichever invoice.
+    """
     last: dict[tuple[str, str], bool] = {}
+    forbidden: set[str] = set()
     count = 0
     for one in tries:
         key = (one.invoice, one.fingerprint)
-        count += _by_machine(one) and last.get(key, False)
+        barred = last.get(key, False) or one.fingerprint in forbidden
+        count += _by_machine(one) and barred
         last[key] = one.hard
+        if one.decline_code in FORBIDDEN_FOR_GOOD:
+            forbidden.add(one.fingerprint)
     return count
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sandbox import billing, lifecycle, weather
 from sandbox.cards import CardTruth, fresh_number, from_number
-from sandbox.objects import customers, subscriptions
+from sandbox.objects import charges, customers, subscriptions
 from sandbox.state import Obj, State, Store
 
 APPROVE = "approve"
@@ -165,6 +165,14 @@ class Seeding:
             self.store.put(invoice)
             lifecycle.finalize(self.store, invoice)
             return str(invoice["id"])
+
+    def change_amount_owed(self, invoice_id: str, amount: int) -> None:
+        """Another amount is left to pay on an open invoice, as after a part of it was credited."""
+        with self.state.lock:
+            invoice = self.store.get(invoice_id)
+            charges.default_intent(self.store, invoice).update(amount=amount)
+            owed = {"amount_due": amount, "amount_remaining": amount}
+            self.store.change(invoice, "invoice.updated", **owed)
 
     def automatically_update(self, method_id: str) -> None:
         """The networks' updater delivers a new number and date for a stored card."""

@@ -61,7 +61,9 @@ class Attempt(Out):
     account: AccountId
     case: CaseId
     trigger: Literal["stripe", "schedule", "card_update", "subscriber", "founder"]
-    outcome: Literal["pending", "succeeded", "failed", "requires_action", "abandoned", "observed"]
+    outcome: Literal[
+        "pending", "succeeded", "failed", "requires_action", "abandoned", "refused", "observed"
+    ]
     reason: str
     currency: Currency
     amount_minor: Minor

@@ -17,6 +17,7 @@ OUTCOME_TEXTS = {
     Outcome.SUCCEEDED: "The bank agreed: paid.",
     Outcome.REQUIRES_ACTION: "The bank asks the cardholder to confirm.",
     Outcome.ABANDONED: "Not made: there was nothing to charge any more.",
+    Outcome.REFUSED: "Stripe refused the payment without asking the bank.",
 }
 
 
@@ -37,6 +38,8 @@ def note_outcome(
 def outcome_text(row: Attempt) -> str:
     """Stripe's answer as a sentence, with the decline or error code where there is one."""
     outcome = Outcome(row.outcome)
+    if outcome == Outcome.REFUSED and row.error_code:
+        return f"{OUTCOME_TEXTS[outcome].removesuffix('.')} ({row.error_code})."
     if outcome != Outcome.FAILED:
         return OUTCOME_TEXTS[outcome]
     code = row.decline_code or row.error_code

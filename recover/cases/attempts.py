@@ -49,9 +49,10 @@ def begin(
     decision: RetryPayment,
     *,
     actor: str = RECOVER,
+    act: str = "",
 ) -> Attempt | None:
     """Write the row of an attempt about to be made, and note it. None where another attempt is
-    already under way.
+    already under way, or was made for the same ``act``: what one person did once.
 
     While the account observes, only an attempt that a subscriber asked for is made. Any other is
     written as observed and never made.
@@ -64,7 +65,7 @@ def begin(
         outcome=Outcome.OBSERVED if observing else Outcome.PENDING,
         reason=decision.reason,
         proposal=_as_json(decision.proposal),
-        idempotency_key=f"recover-{case.id}-{secrets.token_hex(12)}",
+        idempotency_key=f"recover-{case.id}-{act or secrets.token_hex(12)}",
         amount_minor=case.amount_remaining_minor,
         currency=case.currency,
         attempted_at=evidence.at,
@@ -108,22 +109,26 @@ def pending(session: Session, case: RecoveryCase) -> Attempt | None:
 def make(services: Services, account: Account, attempt_id: int) -> Payment | None:
     """Have Stripe make the pending attempt, once, and settle its row.
 
-    None where the invoice can no longer be paid (it was paid or voided meanwhile): no
-    authorisation was made, and the row is abandoned. Raises StripeUnavailable; the row then stays
-    pending.
+    None where Stripe asked no bank. The row is abandoned if the invoice can no longer be paid (it
+    was paid or voided meanwhile), and refused if it still could. Raises StripeUnavailable; the row
+    then stays pending.
     """
     with services.db.read() as session:
         row = session.get_one(Attempt, attempt_id)
         case = session.get_one(RecoveryCase, row.case_id)
+    stripe = services.stripe(account)
     try:
-        payment = services.stripe(account).pay(
+        payment = stripe.pay(
             case.stripe_invoice_id,
             payment_method_id=row.payment_method_id or None,
             off_session=row.trigger != Trigger.SUBSCRIBER,
             idempotency_key=row.idempotency_key or "",
         )
     except StripeRejected as error:
-        settle(services, attempt_id, Outcome.ABANDONED, {"error_code": error.code})
+        invoice = stripe.invoice(case.stripe_invoice_id)
+        payable = invoice is not None and invoice.status == "open"
+        outcome = Outcome.REFUSED if payable else Outcome.ABANDONED
+        settle(services, attempt_id, outcome, {"error_code": error.code[:255]})
         return None
     settle(services, attempt_id, OUTCOMES[payment.status], _answer_columns(payment))
     return payment
@@ -153,6 +158,8 @@ def settle(
     charge_id = answer.get("stripe_charge_id")
     with services.db.begin() as session:
         row = session.get_one(Attempt, attempt_id)
+        # The case first, as everybody locks it: who waited for each other would wait for ever.
+        case = session.get_one(RecoveryCase, row.case_id, with_for_update=True)
         other_row = select(Attempt.id).where(
             Attempt.account_id == row.account_id,
             Attempt.stripe_charge_id == charge_id,
@@ -168,7 +175,6 @@ def settle(
         settled = session.execute(query).rowcount == 1  # type: ignore[attr-defined]
         if settled:
             session.refresh(row)
-            case = session.get_one(RecoveryCase, row.case_id)
             attempt_log.note_outcome(session, case, row, Outcome.PENDING, services.now())
         return bool(settled)
 

@@ -8,7 +8,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from recover.cases.core_values import card_of, issuer_answers, past_attempt
+from recover.cases import collection, consent
+from recover.cases.core_values import (
+    card_of,
+    card_of_attempt,
+    decline_of,
+    issuer_answers,
+    past_attempt,
+)
 from recover.cases.evidence import Evidence
 from recover.dunning import (
     Card,
@@ -22,10 +29,11 @@ from recover.dunning import (
 from recover.dunning.outages import MEMORY as OUTAGE_MEMORY
 from recover.dunning.outages import technical_failures
 from recover.models import Account, Attempt, Message, RecoveryCase
+from recover.stripe_api.objects import Charge
 
-# The longest window of any network rule is 30 days; the rest is slack for late events.
+# Of mails: far longer than any cap on them looks back.
 MEMORY = timedelta(days=60)
-NOT_AUTHORISED = (Outcome.PENDING, Outcome.ABANDONED, Outcome.OBSERVED)
+NOT_AUTHORISED = (Outcome.PENDING, Outcome.ABANDONED, Outcome.OBSERVED, Outcome.REFUSED)
 
 
 def attempts_of(session: Session, case: RecoveryCase) -> list[Attempt]:
@@ -53,7 +61,11 @@ def facts_of(
         collection_method=invoice.collection_method if invoice else "charge_automatically",
         subscription_status=subscription.status if subscription else "canceled",
         pause_collection=bool(subscription and subscription.pause_collection),
+        pause_reason=subscription.pause_reason if subscription else "",
+        leaving=bool(subscription and collection.is_leaving(subscription)),
         card=card,
+        left_out_by_subscriber=consent.left_out(session, case),
+        card_saved_for_others=consent.card_saved_for_others(session, case, card),
         next_stripe_attempt_at=invoice.next_payment_attempt_at if invoice else None,
         attempts=tuple(past_attempt(row) for row in rows),
         card_uses=_card_uses(session, account, card, evidence),
@@ -70,31 +82,42 @@ def facts_of(
 def _card_uses(
     session: Session, account: Account, card: Card | None, evidence: Evidence
 ) -> tuple[CardUse, ...]:
-    """Every authorisation on this card, from our rows and from Stripe's charges, each once."""
+    """Every authorisation on this card, from our rows and from Stripe's charges, each once.
+
+    However old: a code that forbids the card for good holds for good.
+    """
     if card is None or not card.fingerprint:
         return ()
     query = select(Attempt).where(
         Attempt.account_id == account.id,
         Attempt.card_fingerprint == card.fingerprint,
-        Attempt.attempted_at > evidence.at - MEMORY,
         Attempt.outcome.not_in(NOT_AUTHORISED),
     )
     rows = list(session.scalars(query))
     recorded = {row.stripe_charge_id for row in rows}
-    uses = [
-        CardUse(row.attempted_at, row.amount_minor, row.outcome == Outcome.SUCCEEDED)
-        for row in rows
-    ]
+    uses = [_use_of_row(row) for row in rows]
     uses += [
-        CardUse(charge.created_at, charge.amount_minor, charge.status == "succeeded")
+        _use_of_charge(charge)
         for charge in evidence.charges
         if charge.method
         and charge.method.fingerprint == card.fingerprint
-        and charge.created_at > evidence.at - MEMORY
         and charge.id not in recorded
         and charge.network_status != "not_sent_to_network"
     ]
     return tuple(sorted(uses, key=lambda use: use.at))
+
+
+def _use_of_row(row: Attempt) -> CardUse:
+    succeeded = row.outcome == Outcome.SUCCEEDED
+    decline = None if succeeded else decline_of(row)
+    return CardUse(row.attempted_at, row.amount_minor, succeeded, card_of_attempt(row), decline)
+
+
+def _use_of_charge(charge: Charge) -> CardUse:
+    succeeded = charge.status == "succeeded"
+    decline = None if succeeded else decline_of(charge)
+    card = card_of(charge.method)
+    return CardUse(charge.created_at, charge.amount_minor, succeeded, card, decline)
 
 
 def _issuer_answers(

@@ -82,7 +82,7 @@ def decline_of(source: Attempt | Charge | Payment) -> Decline:
 
 
 def past_attempt(row: Attempt) -> PastAttempt:
-    failed = row.outcome in (Outcome.FAILED, Outcome.REQUIRES_ACTION)
+    failed = row.outcome in (Outcome.FAILED, Outcome.REQUIRES_ACTION, Outcome.REFUSED)
     return PastAttempt(
         at=row.attempted_at,
         trigger=Trigger(row.trigger),

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from recover.cases import collection
+from recover.cases.collection import ENDED
 from recover.stripe_api.gateway import StripeAccount
 from recover.stripe_api.objects import CardField, Charge, Invoice, PaymentMethod, Subscription
 
 # Six monthly renewals show on which days a customer can pay, and still fit one page of charges.
 HISTORY = timedelta(days=190)
 PAID_HOURS = 6  # of earlier payments are remembered
-ENDED = ("canceled", "incomplete_expired")  # statuses of a subscription that is over
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,13 @@ class Evidence:
         """The payment method that would be charged now."""
         if self.chosen:
             return self.chosen
-        charged = self.subscription.charged_method() if self.subscription else None
+        charged = collection.charged_method(self.subscription, self.invoice)
         return charged[0] if charged else None
 
     @property
     def field(self) -> CardField | None:
-        """Where Stripe keeps the payment method that the subscription is charged on."""
-        charged = self.subscription.charged_method() if self.subscription else None
+        """Where Stripe keeps the payment method that would be charged for the invoice."""
+        charged = collection.charged_method(self.subscription, self.invoice)
         return charged[1] if charged else None
 
     def invoice_charges(self) -> list[Charge]:
@@ -75,7 +76,7 @@ def still_owed(evidence: Evidence) -> bool:
         and invoice.amount_remaining_minor > 0
         and subscription is not None
         and subscription.status not in ENDED
-        and not subscription.pause_collection
+        and not collection.is_paused(subscription)
     )
 
 

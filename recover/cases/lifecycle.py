@@ -13,8 +13,9 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from recover.cases import charge_import, ledger, subscriber_timezone
+from recover.cases.collection import ENDED
 from recover.cases.core_values import invoice_state, past_attempt
-from recover.cases.evidence import ENDED, Evidence, paid_until
+from recover.cases.evidence import Evidence, paid_until
 from recover.cases.timeline import note
 from recover.compliance.audit_log import RECOVER
 from recover.compliance.erasure_list import customer_erased

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from recover.dunning.assessment import current_rule, rule_of
 from recover.dunning.attribution import Credit, Source, credit
-from recover.dunning.campaign import DEFAULT, Campaign, Step, campaign
+from recover.dunning.campaign import DEFAULT, Campaign, Leavers, Step, campaign
 from recover.dunning.decisions import (
     CaseState,
     CloseReason,
@@ -82,6 +82,7 @@ __all__ = [
     "FixedTiming",
     "InvoiceState",
     "IssuerAnswer",
+    "Leavers",
     "MissingOnStripe",
     "NetworkRules",
     "OpenCase",

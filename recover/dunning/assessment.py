@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from recover.dunning.declines import NO_METHOD_CODES, TABLE, DeclineCategory, DeclineRule, classify
 from recover.dunning.facts import Card, Facts, Outcome, PastAttempt
 
-_FAILED = (Outcome.FAILED, Outcome.REQUIRES_ACTION)
-_FAILED_OR_OBSERVED = (*_FAILED, Outcome.OBSERVED)
+_DECLINED = (Outcome.FAILED, Outcome.REQUIRES_ACTION)
 
 RuledAttempt = tuple[PastAttempt, DeclineRule]
 """A failed attempt and what its decline calls for."""
@@ -28,12 +27,36 @@ class Assessment:
 
 def assess(facts: Facts) -> Assessment:
     ruled = tuple(
-        [(past, rule_of(past)) for past in facts.attempts if past.outcome in _FAILED_OR_OBSERVED]
+        [
+            (past, rule_of(past))
+            for past in facts.attempts
+            if past.outcome is Outcome.OBSERVED or tells_of_card(past)
+        ]
     )
     failed = [(past, rule) for past, rule in ruled if past.outcome is not Outcome.OBSERVED]
     on_this_card = [each for each in failed if _same_credentials(facts.card, each[0].card)]
     latest, rule = (on_this_card or failed)[-1] if failed else (None, None)
     return Assessment(attempts_made(facts), ruled, latest, rule, _current_rule(facts, rule, failed))
+
+
+def tells_of_card(past: PastAttempt) -> bool:
+    """The bank declined, or Stripe refused to ask it because of the payment method itself.
+
+    Any other refusal, of an amount for one, says nothing of the card.
+    """
+    if past.outcome is Outcome.REFUSED:
+        return rule_of(past).known
+    return past.outcome in _DECLINED
+
+
+def refusals_in_a_row(facts: Facts) -> tuple[PastAttempt, ...]:
+    """The latest attempts, as far as Stripe refused each for a reason that no card can mend."""
+    row: list[PastAttempt] = []
+    for past in reversed(attempts_made(facts)):
+        if past.outcome is not Outcome.REFUSED or rule_of(past).known:
+            break
+        row.insert(0, past)
+    return tuple(row)
 
 
 def _current_rule(
@@ -44,7 +67,7 @@ def _current_rule(
     rule = latest or classify(None)
     if rule.category is not DeclineCategory.RETRY_LATER:
         return rule
-    return _barring_rule(facts.card, failed) or rule
+    return _barring_rule(facts, facts.card, failed) or rule
 
 
 def attempts_made(facts: Facts) -> tuple[PastAttempt, ...]:
@@ -53,8 +76,9 @@ def attempts_made(facts: Facts) -> tuple[PastAttempt, ...]:
 
 
 def failure_count(facts: Facts) -> int:
-    """How often this invoice failed; observed attempts count as failures. At least 1."""
-    return max(1, sum(past.outcome in _FAILED_OR_OBSERVED for past in facts.attempts))
+    """How often this invoice failed; refused and observed attempts count too. At least 1."""
+    failures = (*_DECLINED, Outcome.REFUSED, Outcome.OBSERVED)
+    return max(1, sum(past.outcome in failures for past in facts.attempts))
 
 
 def had_no_method(attempt: PastAttempt) -> bool:
@@ -82,7 +106,7 @@ def rule_of(attempt: PastAttempt) -> DeclineRule:
 
 def latest_failure(facts: Facts) -> PastAttempt | None:
     """The last failed attempt on the current card; on any card where this one was never tried."""
-    failed = [past for past in facts.attempts if past.outcome in _FAILED]
+    failed = [past for past in facts.attempts if tells_of_card(past)]
     on_this_card = [past for past in failed if _same_credentials(facts.card, past.card)]
     return next(reversed(on_this_card or failed), None)
 
@@ -96,20 +120,34 @@ def current_rule(facts: Facts) -> DeclineRule:
 
 
 def barring_rule(facts: Facts) -> DeclineRule | None:
-    """The hard decline, if any, that forbids unattended attempts on the current card."""
+    """The hard decline, if any, that forbids unattended attempts on the current card.
+
+    It belongs to the card: it counts on whichever invoice the card was refused.
+    """
     if facts.card is None:
         return None
-    failed = (past for past in facts.attempts if past.outcome in _FAILED)
-    return _barring_rule(facts.card, [(past, rule_of(past)) for past in failed])
+    failed = (past for past in facts.attempts if past.outcome in _DECLINED)
+    return _barring_rule(facts, facts.card, [(past, rule_of(past)) for past in failed])
 
 
-def _barring_rule(card: Card, failed: Iterable[RuledAttempt]) -> DeclineRule | None:
-    """Of several the latest."""
+def _barring_rule(facts: Facts, card: Card, failed: Iterable[RuledAttempt]) -> DeclineRule | None:
+    """Of several on this invoice the latest; else the latest on any other."""
     latest = None
     for past, rule in failed:
         if rule.bars_card and past.card is not None and _still_bars(rule, past.card, card):
             latest = rule
-    return latest
+    return latest or _barring_rule_elsewhere(facts, card)
+
+
+def _barring_rule_elsewhere(facts: Facts, card: Card) -> DeclineRule | None:
+    for use in reversed(facts.card_uses):
+        if use.succeeded or use.decline is None:
+            continue
+        refused = use.card or card
+        rule = classify(use.decline, refused.brand, on=use.at.date())
+        if rule.bars_card and _still_bars(rule, refused, card):
+            return rule
+    return None
 
 
 def _still_bars(rule: DeclineRule, refused: Card, card: Card) -> bool:
@@ -118,6 +156,11 @@ def _still_bars(rule: DeclineRule, refused: Card, card: Card) -> bool:
     if rule.category is DeclineCategory.NEVER:
         return same_number(refused, card)
     return card.same_credentials(refused)
+
+
+def is_leaving(facts: Facts) -> bool:
+    """The subscription is set to end, or the cardholder told the bank to stop these payments."""
+    return facts.leaving or current_rule(facts).cancel_intent
 
 
 def is_new_card(facts: Facts) -> bool:

@@ -82,5 +82,5 @@ def _nth_attempt(attempts: Sequence[PastAttempt], winner: PastAttempt) -> str:
 
 
 def _attempts_before(attempts: Sequence[PastAttempt], winner: PastAttempt) -> list[PastAttempt]:
-    never_made = (Outcome.ABANDONED, Outcome.OBSERVED)
+    never_made = (Outcome.ABANDONED, Outcome.OBSERVED, Outcome.REFUSED)
     return [p for p in attempts if p.at < winner.at and p.outcome not in never_made]

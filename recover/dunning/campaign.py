@@ -8,9 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 
 from recover.dunning.declines import DeclineCategory
 from recover.dunning.network_rules import DEFAULT_RETRIES
+
+
+class Leavers(StrEnum):
+    """How somebody is treated whose subscription is set to end and who still owes a payment."""
+
+    LEAVE_ALONE = "not_at_all"  # neither charged nor written to
+    ONE_MAIL = "once"  # written to once, not charged unattended
+    AS_USUAL = "as_usual"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,7 @@ class Campaign:
     messages_per_week: int  # to one customer, over all their invoices
     send_from_hour: int  # local; mails wait for the next opening
     send_until_hour: int
+    leavers: Leavers = Leavers.LEAVE_ALONE
 
 
 _SOFT = frozenset({DeclineCategory.RETRY_LATER})

@@ -31,6 +31,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
     REQUIRES_ACTION = "requires_action"  # the issuer wants the customer to authenticate
     ABANDONED = "abandoned"  # never reached Stripe; no authorisation was made
+    REFUSED = "refused"  # Stripe refused the request itself and asked no issuer
     OBSERVED = "observed"  # observe mode: would have been tried here
 
 
@@ -86,11 +87,13 @@ class PastAttempt:
 
 @dataclass(frozen=True, slots=True)
 class CardUse:
-    """One authorisation on this card's fingerprint for any invoice of the account, by anyone."""
+    """One authorisation on this card's number for any invoice of the account, by anyone."""
 
     at: datetime
     amount_minor: int
     succeeded: bool
+    card: Card | None = None  # as it was then; its expiry may have changed since
+    decline: Decline | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +126,16 @@ class Facts:
     collection_method: str = "charge_automatically"
     subscription_status: str = "past_due"
     pause_collection: bool = False
+    pause_reason: str = ""  # why a subscription with the status "paused" is paused
+    leaving: bool = False  # the subscription goes on, but is set to end
     card: Card | None = None  # what would be charged now
+    # The subscriber saw this invoice on the card page, and saved a card without ticking it.
+    left_out_by_subscriber: bool = False
+    # `card` was saved on the card page by somebody who was not asked about this invoice.
+    card_saved_for_others: bool = False
     next_stripe_attempt_at: datetime | None = None
     attempts: tuple[PastAttempt, ...] = ()  # oldest first
-    card_uses: tuple[CardUse, ...] = ()  # on `card`, last 60 days, oldest first
+    card_uses: tuple[CardUse, ...] = ()  # on `card`'s number, all that are known, oldest first
     # From an hour before `card` last began to fail technically, oldest first; else empty.
     issuer_answers: tuple[IssuerAnswer, ...] = ()
     messages: tuple[PastMessage, ...] = ()  # to this customer, last 60 days, oldest first

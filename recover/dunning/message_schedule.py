@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from recover.dunning.assessment import current_rule, failure_count
-from recover.dunning.campaign import Campaign, Step
+from recover.dunning.assessment import current_rule, failure_count, is_leaving
+from recover.dunning.campaign import Campaign, Leavers, Step
 from recover.dunning.decisions import SendMessage
 from recover.dunning.declines import DeclineCategory, DeclineRule
 from recover.dunning.facts import Facts
@@ -27,7 +27,7 @@ def planned_mail(facts: Facts, campaign: Campaign, now: datetime) -> PlannedMail
 
     Of several overdue steps only the latest is sent; the older ones are skipped for good.
     """
-    if not facts.has_email or facts.suppressed:
+    if not facts.has_email or facts.suppressed or _left_in_peace(facts, campaign):
         return None
     rule, sent = current_rule(facts), {past.step for past in facts.messages}
     due = {s: facts.failed_at + _delay(s, facts) for s in campaign.steps if _fits(s, rule)}
@@ -41,6 +41,14 @@ def planned_mail(facts: Facts, campaign: Campaign, now: datetime) -> PlannedMail
         return None
     step = min(ahead, key=lambda step: ahead[step])
     return PlannedMail(step, earliest_mail(facts, campaign, ahead[step]))
+
+
+def _left_in_peace(facts: Facts, campaign: Campaign) -> bool:
+    """The customer is leaving, and by the settings gets no mail about it, or had the only one."""
+    if not is_leaving(facts) or campaign.leavers is Leavers.AS_USUAL:
+        return False
+    had_one = any(past.step for past in facts.messages)
+    return had_one or campaign.leavers is Leavers.LEAVE_ALONE
 
 
 def _fits(step: Step, rule: DeclineRule) -> bool:

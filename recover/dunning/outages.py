@@ -17,6 +17,7 @@ from recover.dunning.facts import Card, Facts, IssuerAnswer, Outcome, PastAttemp
 from recover.dunning.retry_budget import SOON_GAP
 
 TECHNICAL_CODES = frozenset(code for code, rule in TABLE.items() if rule.pace is Pace.SOON)
+_TELLS_NOTHING = (Outcome.OBSERVED, Outcome.ABANDONED, Outcome.REFUSED, Outcome.PENDING)
 MEMORY = timedelta(days=2)
 """How old a failure may be for an outage's end to be news."""
 
@@ -125,7 +126,7 @@ def technical_failures(attempts: Sequence[PastAttempt], card: Card | None) -> li
     for past in reversed(attempts):
         if card is None or past.card is None or not same_number(past.card, card):
             continue
-        if past.outcome in (Outcome.OBSERVED, Outcome.ABANDONED, Outcome.PENDING):
+        if past.outcome in _TELLS_NOTHING:
             continue
         if not _issuer_was_away(past):
             break

@@ -84,7 +84,7 @@ def _stop_after_window(facts: Facts, campaign: Campaign, now: datetime) -> Stop 
 def _retry_on_new_card(
     facts: Facts, campaign: Campaign, now: datetime
 ) -> RetryPayment | Wait | None:
-    retry = new_card_retry(facts, now)
+    retry = new_card_retry(facts, campaign, now)
     if isinstance(retry, Wait):
         return Wait(min(retry.until, window_ends_at(facts, campaign)), retry.reason)
     return retry

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from recover.dunning.assessment import attempts_made, latest_failure, rule_of, same_number
+from recover.dunning.assessment import (
+    attempts_made,
+    latest_failure,
+    refusals_in_a_row,
+    rule_of,
+    same_number,
+)
 from recover.dunning.campaign import Campaign
 from recover.dunning.declines import DeclineRule, Pace
 from recover.dunning.facts import Card, Facts, Outcome
@@ -67,7 +73,8 @@ def attempts_on_card(facts: Facts, card: Card) -> list[datetime]:
     complete at any moment, so the longer one counts. Observed attempts are in no list of Stripe's.
     """
     on_card = [p for p in attempts_made(facts) if p.card is None or same_number(p.card, card)]
-    ours = [past.at for past in on_card if past.outcome is not Outcome.OBSERVED]
+    no_authorisation = (Outcome.OBSERVED, Outcome.REFUSED)
+    ours = [past.at for past in on_card if past.outcome not in no_authorisation]
     observed = [past.at for past in on_card if past.outcome is Outcome.OBSERVED]
     uses = [use.at for use in facts.card_uses]
     return sorted((uses if len(uses) >= len(ours) else ours) + observed)
@@ -85,7 +92,11 @@ def gap_ends_at(
         return None
     times = [use.at for use in facts.card_uses]
     times += [p.at for p in attempts_made(facts) if p.card is None or same_number(p.card, card)]
-    return max(times) + _gap(latest_rule or _latest_rule(facts), campaign) if times else None
+    if not times:
+        return None
+    if refused := len(refusals_in_a_row(facts)):
+        return max(times) + campaign.min_gap * (1 << (refused - 1))
+    return max(times) + _gap(latest_rule or _latest_rule(facts), campaign)
 
 
 def stripe_clears_at(facts: Facts, campaign: Campaign, now: datetime) -> datetime | None:

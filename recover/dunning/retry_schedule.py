@@ -9,11 +9,13 @@ from recover.dunning.assessment import (
     attempts_made,
     barring_rule,
     current_rule,
+    is_leaving,
     is_new_card,
     latest_failure,
+    refusals_in_a_row,
     rule_of,
 )
-from recover.dunning.campaign import Campaign
+from recover.dunning.campaign import Campaign, Leavers
 from recover.dunning.decisions import RetryPayment, Wait
 from recover.dunning.declines import DeclineCategory
 from recover.dunning.facts import Facts, Outcome, RetryMode, Trigger
@@ -22,10 +24,13 @@ from recover.dunning.outages import may_be_canary, next_canary_at, over_since
 from recover.dunning.retry_budget import allowance, gap_ends_at, stripe_clears_at
 from recover.dunning.time_sanity import time_fault
 from recover.dunning.timing import Proposal, Retry, Timing
-from recover.dunning.wording import card_name, moment, ordinal, span
+from recover.dunning.wording import card_name, counted, moment, ordinal, span
 
 MAX_CARDS_PER_DAY = 4
 """Card updates tried at once on one invoice in 24 hours; more look like somebody testing cards."""
+
+MAX_REFUSALS = 3
+"""So often in a row a payment is asked for that Stripe refuses, where no card can mend it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +58,15 @@ def wait_for_pending_charge(facts: Facts, now: datetime) -> Wait | None:
     return Wait(now + pause, f"The charge begun {since} has no answer yet.")
 
 
-def new_card_retry(facts: Facts, now: datetime) -> RetryPayment | Wait | None:
-    """A retry at once on card data that this invoice was never tried on; None without such."""
+def new_card_retry(facts: Facts, campaign: Campaign, now: datetime) -> RetryPayment | Wait | None:
+    """A retry at once on card data that this invoice was never tried on; None without such.
+
+    None also where the card's holder did not mean it for this invoice.
+    """
     card = facts.card
     if card is None or not is_new_card(facts) or time_fault(facts, now):
+        return None
+    if facts.card_saved_for_others or why_not_unattended(facts, campaign):
         return None
     budget, name = allowance(facts, now), card_name(card)
     free_at = max(budget.next_at, _card_updates_clear_at(facts, now))
@@ -77,18 +87,45 @@ def _card_updates_clear_at(facts: Facts, now: datetime) -> datetime:
 
 def why_no_retry(facts: Facts, campaign: Campaign) -> str:
     """Why no scheduled retry is made whatever the timing proposes; "" where one may be."""
-    rule = current_rule(facts)
     if facts.mode is RetryMode.STRIPE:
         return "Retries are left to Stripe."
+    if reason := why_not_unattended(facts, campaign):
+        return reason
+    return _why_not_this_card(facts) or _why_not_again(facts, campaign)
+
+
+def _why_not_this_card(facts: Facts) -> str:
+    rule = current_rule(facts)
     if facts.card is None:
         return "There is no payment method to charge."
     if rule.category is not DeclineCategory.RETRY_LATER or barring_rule(facts):
         return f"{rule.text} No retry is made before the customer acts."
     if facts.card.country == "IN":
         return "Cards issued in India are not retried without their holder."
+    return ""
+
+
+def why_not_unattended(facts: Facts, campaign: Campaign) -> str:
+    """Why nobody but the subscriber may have this invoice charged; "" where we may."""
+    if facts.left_out_by_subscriber:
+        return (
+            "The subscriber saw this invoice and chose not to pay it: it is charged when they ask."
+        )
+    if is_leaving(facts) and campaign.leavers is not Leavers.AS_USUAL:
+        return "The customer is leaving; your settings say that who leaves is not charged again."
+    return ""
+
+
+def _why_not_again(facts: Facts, campaign: Campaign) -> str:
     if _scheduled_retries_made(facts) >= campaign.max_retries:
         return f"All {campaign.max_retries} scheduled retries are used."
-    return ""
+    refused = refusals_in_a_row(facts)
+    if len(refused) < MAX_REFUSALS:
+        return ""
+    code = refused[-1].decline.error_code if refused[-1].decline else ""
+    said = f" ({code})" if code else ""
+    times = counted(len(refused), "time")
+    return f"Stripe refused this payment {times}{said} without asking the bank: look at it there."
 
 
 def _scheduled_retries_made(facts: Facts) -> int:

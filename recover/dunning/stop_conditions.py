@@ -11,6 +11,7 @@ _INVOICE_OVER = {
     "deleted": (CloseReason.DELETED, "The invoice no longer exists on Stripe."),
     "draft": (CloseReason.NOTHING_OWED, "The invoice is a draft: nothing is owed yet."),
 }
+_PAUSED_BY_FAILURE = frozenset({"first_payment_failure", "final_payment_failure"})
 _SUBSCRIPTION_OVER = frozenset({"canceled", "incomplete_expired", "ended"})
 
 
@@ -31,12 +32,17 @@ def _stop_by_subscription(facts: Facts) -> Stop | None:
     if facts.subscription_status in _SUBSCRIPTION_OVER:
         text = "The subscription has ended; who has left is neither charged nor written to."
         return _closed(CloseReason.SUBSCRIPTION_ENDED, text)
-    if facts.pause_collection or facts.subscription_status == "paused":
+    if facts.pause_collection or _paused_by_somebody(facts):
         return _closed(CloseReason.PAUSED, "Collection for the subscription is paused on Stripe.")
     if facts.disputed:
         text = "The customer disputes a payment; a person should look before anything is charged."
         return _closed(CloseReason.DISPUTED, text)
     return None
+
+
+def _paused_by_somebody(facts: Facts) -> bool:
+    """Paused, and not by Stripe over the very failure that is to be recovered."""
+    return facts.subscription_status == "paused" and facts.pause_reason not in _PAUSED_BY_FAILURE
 
 
 def _closed(reason: CloseReason, text: str) -> Stop:

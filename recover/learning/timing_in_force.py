@@ -35,6 +35,7 @@ def within_limits(account: Account, steps: Campaign) -> Campaign:
         "messages_per_week": account.messages_per_week,
         "send_from_hour": account.send_from_hour,
         "send_until_hour": account.send_until_hour,
+        "leavers": account.leavers,
     }
     return replace(steps, **{name: value for name, value in own.items() if value is not None})
 

@@ -104,6 +104,8 @@ class CardUpdate(Base):
     field: Mapped[Short]  # the CardField it was saved in
     origin_hash: Mapped[Short]  # keyed hash of the visitor's network address, for the caps
     invoice_ids: Mapped[list[str]] = mapped_column(JSON, default=list)  # agreed to on the page
+    # Every invoice that the page showed, and the amount it named (minor units).
+    shown: Mapped[dict[str, int]] = mapped_column(JSON, default=dict, server_default="{}")
     created_at: Mapped[datetime]
     saved_at: Mapped[datetime | None]
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
-from recover.dunning import EndOfDunning, RetryMode, TimingKind
+from recover.dunning import EndOfDunning, Leavers, RetryMode, TimingKind
 from recover.foundation.database import Base
 from recover.models.columns import AccountId, BigId, Id, Long, Short
 
@@ -52,6 +52,10 @@ class Account(Base):
     message_gap_hours: Mapped[int | None]
     end_of_dunning: Mapped[EndOfDunning] = mapped_column(
         default=EndOfDunning.LEAVE, server_default=EndOfDunning.LEAVE.value
+    )
+    # How somebody is treated whose subscription is set to end.
+    leavers: Mapped[Leavers] = mapped_column(
+        default=Leavers.LEAVE_ALONE, server_default=Leavers.LEAVE_ALONE.value
     )
     notify_to: Mapped[str] = mapped_column(Text, default="", server_default="")  # "": the owners
     notify_trouble: Mapped[bool] = mapped_column(default=True, server_default=true())

@@ -33,6 +33,7 @@ from recover.stripe_api.sdk import (
 
 FORBIDDEN = 403
 INVOICE_INTENT = ["payments.data.payment.payment_intent"]
+INVOICE_CARDS = ["default_payment_method", "default_source"]
 
 # Ids of legacy cards, sources and bank accounts, which `pay` takes as another parameter.
 LEGACY_PREFIXES = ("card_", "src_", "ba_")
@@ -231,7 +232,9 @@ class StripeAccount(StripeLists):
 
     def _invoice(self, invoice_id: str) -> Json | None:
         return fetch_or_none(
-            lambda: self._v1.invoices.retrieve(invoice_id, {"expand": INVOICE_INTENT})
+            lambda: self._v1.invoices.retrieve(
+                invoice_id, {"expand": [*INVOICE_INTENT, *INVOICE_CARDS]}
+            )
         )
 
     def _payment_of_decline(self, invoice_id: str, error: Json) -> Payment:

@@ -15,6 +15,8 @@ from enum import StrEnum
 class CardField(StrEnum):
     """The field from which Stripe takes an invoice's payment method, in Stripe's order."""
 
+    INVOICE_METHOD = "invoice.default_payment_method"
+    INVOICE_SOURCE = "invoice.default_source"
     SUBSCRIPTION_METHOD = "subscription.default_payment_method"
     SUBSCRIPTION_SOURCE = "subscription.default_source"
     CUSTOMER_METHOD = "customer.invoice_settings.default_payment_method"
@@ -57,17 +59,23 @@ class Subscription:
     status: str  # active, past_due, unpaid, canceled, paused, incomplete, trialing, ...
     customer: Customer
     cancel_at_period_end: bool = False
+    cancel_at: datetime | None = None  # when it is set to end; schedules set this too
     cancellation_reason: str = ""  # cancellation_requested, payment_failed, payment_disputed
     current_period_end: datetime | None = None  # the earliest of its items
     default_method: PaymentMethod | None = None
     default_source: PaymentMethod | None = None
     collection_method: str = "charge_automatically"
     pause_collection: bool = False
+    pause_reason: str = ""  # of a paused one: pause_requested, first_payment_failure, ...
+    amount_minor: int | None = None  # of one period; None where it depends on use, or is unknown
     product_name: str = ""  # for mails: the first item's price nickname or description
     latest_invoice_id: str = ""
 
     def charged_method(self) -> tuple[PaymentMethod, CardField] | None:
-        """The payment method that Stripe would charge now, and the field it stands in."""
+        """The payment method that Stripe charges for it, and the field it stands in.
+
+        An invoice may have its own: `recover.cases.collection` knows.
+        """
         order = (
             (self.default_method, CardField.SUBSCRIPTION_METHOD),
             (self.default_source, CardField.SUBSCRIPTION_SOURCE),
@@ -100,6 +108,8 @@ class Invoice:
     paid_out_of_band: bool = False  # paid, but by no payment through Stripe
     description: str = ""  # the first line's text
     ended_at: datetime | None = None  # when it was voided or marked uncollectible
+    default_method: PaymentMethod | None = None  # its own, before the subscription's
+    default_source: PaymentMethod | None = None
 
 
 @dataclass(frozen=True, slots=True)

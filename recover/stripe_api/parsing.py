@@ -110,15 +110,33 @@ def subscription(json: Json) -> Subscription:
         status=json.get("status") or "",
         customer=customer(json.get("customer")),
         cancel_at_period_end=bool(json.get("cancel_at_period_end")),
+        cancel_at=moment(json.get("cancel_at")),
         cancellation_reason=child(json, "cancellation_details").get("reason") or "",
         current_period_end=moment(min(ends, default=None)),
         default_method=payment_method(json.get("default_payment_method")),
         default_source=payment_method(json.get("default_source")),
         collection_method=json.get("collection_method") or "charge_automatically",
         pause_collection=bool(json.get("pause_collection")),
+        pause_reason=child(json, "status_details", "paused", "subscription").get("type") or "",
+        amount_minor=_amount_of(items),
         product_name=_product_name(json, items),
         latest_invoice_id=id_of(json.get("latest_invoice")),
     )
+
+
+def _amount_of(items: list[Json]) -> int | None:
+    """What the items cost in one period, before taxes and discounts; None where use decides."""
+    if not items:
+        return None
+    amounts = [_item_amount(item) for item in items]
+    return None if None in amounts else sum(filter(None, amounts))
+
+
+def _item_amount(item: Json) -> int | None:
+    unit_amount = child(item, "price").get("unit_amount")
+    if unit_amount is None or child(item, "price", "recurring").get("usage_type") == "metered":
+        return None
+    return int(unit_amount) * int(item.get("quantity") or 0)
 
 
 def _product_name(json: Json, items: list[Json]) -> str:
@@ -171,6 +189,8 @@ def invoice(json: Json) -> Invoice:
         paid_out_of_band=_paid_out_of_band(json),
         description=(lines[0].get("description") if lines else json.get("description")) or "",
         ended_at=_ended_at(json),
+        default_method=payment_method(json.get("default_payment_method")),
+        default_source=payment_method(json.get("default_source")),
     )
 
 

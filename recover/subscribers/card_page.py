@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from sqlalchemy import select
 
-from recover.cases.evidence import ENDED
+from recover.cases.collection import ENDED
 from recover.cases.timeline import note
 from recover.compliance.audit_log import SUBSCRIBER, note_customer
 from recover.dunning import CaseState

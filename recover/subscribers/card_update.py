@@ -7,7 +7,7 @@ for all web processes together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -24,6 +24,7 @@ from recover.stripe_api.objects import CardField, CardSetup, Payment, PaymentMet
 from recover.subscribers import card_page
 from recover.subscribers.card_page import PageState
 from recover.workflow import sync
+from recover.workflow.sync import Agreed
 
 PER_LINK, PER_LINK_FOR = 6, timedelta(hours=24)
 PER_ORIGIN, PER_ORIGIN_FOR = 12, timedelta(hours=1)
@@ -71,18 +72,24 @@ def start(
     *,
     origin: str,
     invoice_ids: Sequence[str],
+    shown: Mapping[str, int] | None = None,
     return_url: str = "",
 ) -> CardSetup:
     """A SetupIntent for Stripe's Payment Element; with ``return_url``, hosted Checkout instead.
 
-    ``invoice_ids`` are those the visitor agreed to pay with the new card. ``return_url`` gets
-    ``?session_id={CHECKOUT_SESSION_ID}`` added. Raises TooManyCardUpdates, NotPossible,
+    ``invoice_ids`` are those the visitor agreed to pay with the new card, ``shown`` all that the
+    page showed, each with its amount in minor units; None for what is owed now. ``return_url``
+    gets ``?session_id={CHECKOUT_SESSION_ID}`` added. Raises TooManyCardUpdates, NotPossible,
     StripeUnavailable, StripeAccessLost.
     """
     page = card_page.load_page(services, account, link)
     if page.state not in (PageState.OWED, PageState.CARD_ONLY, PageState.PAID):
         raise NotPossible("This link can no longer be used to change a card.")
-    agreed = [owed.invoice_id for owed in page.owed if owed.invoice_id in invoice_ids]
+    owed = {one.invoice_id: one.amount_minor for one in page.owed}
+    shown = owed if shown is None else shown
+    if any(owed.get(ticked, 0) > shown.get(ticked, 0) for ticked in invoice_ids):
+        raise NotPossible("The amount has changed since this page was shown.")
+    agreed = [invoice_id for invoice_id in owed if invoice_id in invoice_ids]
     via = CardForm.CHECKOUT if return_url else CardForm.ELEMENT
     with services.db.begin() as session:
         _check_caps(session, services, link, origin)
@@ -93,6 +100,7 @@ def start(
             status=CardUpdateStatus.STARTED,
             origin_hash=origin,
             invoice_ids=agreed,
+            shown={one: shown[one] for one in owed if one in shown},
             created_at=services.now(),
         )
         session.add(row)
@@ -229,26 +237,20 @@ def _save_and_pay(
         (
             invoice_id,
             sync.begin_payment(
-                services, account, invoice_id, Trigger.SUBSCRIBER, REASON, method, actor=SUBSCRIBER
+                services,
+                account,
+                invoice_id,
+                Trigger.SUBSCRIBER,
+                REASON,
+                method,
+                actor=SUBSCRIBER,
+                agreed=Agreed(f"card-update-{row.id}", row.shown.get(invoice_id)),
             ),
         )
         for invoice_id in row.invoice_ids
     ]
     fields = _save(services, account, link, row, method)
-    with services.db.begin() as session:
-        stored = session.get_one(CardUpdate, row.id)
-        stored.status, stored.saved_at = CardUpdateStatus.SAVED, services.now()
-        stored.payment_method_id, stored.field = method.id, ", ".join(fields)
-        note_customer(
-            session,
-            "card",
-            "Another card was saved on the card page.",
-            services.now(),
-            actor=SUBSCRIBER,
-            account_id=account.id,
-            customer_id=link.stripe_customer_id,
-            case_id=link.case_id,
-        )
+    _note_saved(services, link, row, method, fields)
     return tuple(
         (
             invoice_id,
@@ -258,6 +260,32 @@ def _save_and_pay(
         )
         for invoice_id, attempt_id in begun
     )
+
+
+def _note_saved(
+    services: Services,
+    link: Link,
+    row: CardUpdate,
+    method: PaymentMethod,
+    fields: Sequence[CardField],
+) -> None:
+    """Settle the row, once: the page may have been sent twice."""
+    with services.db.begin() as session:
+        stored = session.get_one(CardUpdate, row.id, with_for_update=True)
+        if stored.status == CardUpdateStatus.SAVED:
+            return
+        stored.status, stored.saved_at = CardUpdateStatus.SAVED, services.now()
+        stored.payment_method_id, stored.field = method.id, ", ".join(fields)
+        note_customer(
+            session,
+            "card",
+            "Another card was saved on the card page.",
+            services.now(),
+            actor=SUBSCRIBER,
+            account_id=link.account_id,
+            customer_id=link.stripe_customer_id,
+            case_id=link.case_id,
+        )
 
 
 def _save(

@@ -45,6 +45,7 @@ OUTCOMES = {
     Outcome.SUCCEEDED: "Paid",
     Outcome.REQUIRES_ACTION: "The bank asks the cardholder to confirm",
     Outcome.ABANDONED: "Not made: there was nothing to charge any more",
+    Outcome.REFUSED: "Refused by Stripe, no bank was asked",
     Outcome.OBSERVED: "Would have been retried here",
 }
 

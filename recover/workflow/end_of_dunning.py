@@ -14,7 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from recover.cases import attempts, lifecycle
-from recover.cases.evidence import ENDED, Evidence, fetch_evidence, still_owed
+from recover.cases.collection import ENDED
+from recover.cases.evidence import Evidence, fetch_evidence, still_owed
 from recover.cases.timeline import note
 from recover.dunning import CaseState, EndOfDunning, RetryMode
 from recover.foundation.errors import StripeRejected, StripeUnavailable

@@ -6,8 +6,8 @@ place where evidence is fetched, the core decides, and its decision is stored.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
@@ -29,7 +29,7 @@ from recover.dunning import (
     allowance,
     decide,
 )
-from recover.dunning.assessment import barring_rule
+from recover.dunning.assessment import attempts_made, barring_rule
 from recover.learning import timing_in_force
 from recover.messages import suppression
 from recover.messages.subscriber import queue
@@ -37,6 +37,19 @@ from recover.models import Account, RecoveryCase
 from recover.services import Services
 from recover.stripe_api.objects import Payment, PaymentMethod
 from recover.workflow import end_of_dunning
+
+ONE_PRESS = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What a subscriber agreed to: one act leads to one authorisation of at most the amount."""
+
+    act: str  # such as "card-update-7"
+    amount_minor: int | None  # None: of a page shown before amounts were kept
+
+    def exceeded_by(self, amount_minor: int) -> bool:
+        return self.amount_minor is not None and amount_minor > self.amount_minor
 
 
 def sync(services: Services, account: Account, invoice_id: str) -> RecoveryCase | None:
@@ -137,12 +150,13 @@ def begin_payment(
     method: PaymentMethod | None = None,
     *,
     actor: str,
+    agreed: Agreed | None = None,
 ) -> int:
     """Write the row of an attempt that a person asked for, on ``method`` or on the card on file.
 
-    Its id, or 0 where nothing may be charged (see `pay_now`). While the row is pending nobody else
-    charges this invoice; if nobody completes the payment, the clock does. While the account
-    observes, only subscribers may ask.
+    ``agreed``: to what a subscriber agreed, and by which act. Its id, or 0 where nothing may be
+    charged (see `pay_now`). While the row is pending nobody else charges this invoice; if nobody
+    completes the payment, the clock does. While the account observes, only subscribers may ask.
     """
     if account.mode == RetryMode.OBSERVE and trigger != Trigger.SUBSCRIBER:
         return 0
@@ -152,13 +166,16 @@ def begin_payment(
         case = lifecycle.find_or_open(session, services, account, evidence)
         if case is None:
             return 0
-        if not _may_charge(session, account, case, evidence):
+        if not _may_charge(session, account, case, evidence, trigger):
+            return 0
+        if agreed and agreed.exceeded_by(case.amount_remaining_minor):
             return 0
         if case.state != CaseState.OPEN:  # the clock looks after open cases only
             lifecycle.reopen(session, case, evidence.at, reason, actor)
         case.next_step_at = evidence.at + attempts.IN_FLIGHT
         decision = RetryPayment(trigger, reason)
-        attempt = attempts.begin(session, account, case, evidence, decision, actor=actor)
+        act = agreed.act if agreed else ""
+        attempt = attempts.begin(session, account, case, evidence, decision, actor=actor, act=act)
         return attempt.id if attempt else 0
 
 
@@ -171,7 +188,9 @@ def complete_payment(
     return payment
 
 
-def _may_charge(session: Session, account: Account, case: RecoveryCase, evidence: Evidence) -> bool:
+def _may_charge(
+    session: Session, account: Account, case: RecoveryCase, evidence: Evidence, trigger: Trigger
+) -> bool:
     """Whether a person may charge this invoice now.
 
     They may where the case is exhausted, but not where the invoice is paid, the subscription has
@@ -179,10 +198,23 @@ def _may_charge(session: Session, account: Account, case: RecoveryCase, evidence
     """
     if attempts.pending(session, case) or end_of_dunning.under_way(session, case, evidence.at):
         return False
+    if attempts.paid_since(session, case, evidence):
+        return False
     facts = load_facts(session, account, case, evidence)
+    if trigger is Trigger.FOUNDER and _tried_just_now(facts, evidence.at):
+        return False
     decision = _decide(session, account, case, facts, evidence.at)
     ended = isinstance(decision, Stop) and decision.state != CaseState.EXHAUSTED
     return not ended and _may_charge_card(facts, evidence.at)
+
+
+def _tried_just_now(facts: Facts, now: datetime) -> bool:
+    """Whether this card was tried a moment ago. A button pressed twice means one payment."""
+    lately = [past for past in attempts_made(facts) if past.at > now - ONE_PRESS]
+    return any(
+        past.card is None or (facts.card is not None and facts.card.same_credentials(past.card))
+        for past in lately
+    )
 
 
 def _may_charge_card(facts: Facts, now: datetime) -> bool:

@@ -43,6 +43,7 @@ STORED = {
     models.SuppressionReason: ["asked", "refused", "erased"],
     dunning.CaseState: ["open", "recovered", "exhausted", "closed"],
     dunning.EndOfDunning: ["leave", "cancel", "uncollectible"],
+    dunning.Leavers: ["not_at_all", "once", "as_usual"],
     dunning.TimingKind: ["engine", "fixed"],
     dunning.Outcome: [
         "pending",
@@ -50,6 +51,7 @@ STORED = {
         "failed",
         "requires_action",
         "abandoned",
+        "refused",
         "observed",
     ],
     dunning.RetryMode: ["recover", "stripe", "observe"],

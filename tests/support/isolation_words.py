@@ -82,6 +82,7 @@ WORDS: dict[str, Any] = {
     "accounts.reply_to": "reply@{marker}.test",
     "accounts.notify_to": "team@{marker}.test",
     "accounts.end_of_dunning": "leave",
+    "accounts.leavers": "not_at_all",
     "accounts.max_retries": 4,
     "accounts.min_gap_hours": 24,
     "accounts.send_from_hour": 8,

@@ -26,7 +26,7 @@ from recover.accounts.settings.field_types import (
     WholeNumber,
     Zone,
 )
-from recover.dunning import Campaign, EndOfDunning, RetryMode, TimingKind
+from recover.dunning import Campaign, EndOfDunning, Leavers, RetryMode, TimingKind
 from recover.dunning.network_rules import CEILING
 
 
@@ -187,6 +187,19 @@ RETRIES = SettingsPage(
             "explore", "To learn from", "The share of retries made at a random allowed hour, in"
             " percent: what is never tried is never learned. 0 switches it off.",
             Share(high=0.3), 0.05, replans=True,
+        ),
+        AccountSetting(
+            "leavers", "Who leaves", "Somebody whose subscription is set to end, or who told the"
+            " bank to stop these payments, and who still owes an invoice.",
+            Choice(options=(
+                Option(Leavers.LEAVE_ALONE, "Leave alone", "Neither charged nor written to. The"
+                       " invoice stays payable by every link they have."),
+                Option(Leavers.ONE_MAIL, "One mail", "Written to once, and never charged unless"
+                       " they ask for it."),
+                Option(Leavers.AS_USUAL, "As everybody", "Charged and written to like anybody"
+                       " else, as far as the bank allows."),
+            )),
+            Leavers.LEAVE_ALONE, replans=True,
         ),
     ),
 )  # fmt: skip

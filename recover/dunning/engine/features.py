@@ -97,7 +97,7 @@ def failures_on_card(card: Card | None, ruled: Iterable[RuledAttempt]) -> list[R
     return [
         (past, rule)
         for past, rule in ruled
-        if past.outcome is not Outcome.REQUIRES_ACTION
+        if past.outcome not in (Outcome.REQUIRES_ACTION, Outcome.REFUSED)
         and (card is None or past.card is None or card.same_credentials(past.card))
     ]
 

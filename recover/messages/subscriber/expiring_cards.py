@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 
+from recover.cases import collection
+from recover.cases.collection import RENEWING
 from recover.cases.core_values import card_of
 from recover.dunning.card_expiry import notice_due
 from recover.messages.subscriber import queue, rendering
@@ -18,7 +20,6 @@ from recover.stripe_api.objects import Subscription
 log = logging.getLogger(__name__)
 
 TEMPLATE = "card_expiring"
-RENEWING = ("active", "trialing")
 
 
 def scan(services: Services, account: Account) -> int:
@@ -70,9 +71,9 @@ def check(services: Services, account: Account, subscription: Subscription) -> b
 
 
 def is_due(services: Services, subscription: Subscription) -> bool:
-    """Whether the subscription renews soon, on a card that will have expired by then."""
+    """Whether the subscription renews soon by a charge, on a card that will have expired."""
     charged = subscription.charged_method()
-    if charged is None or subscription.status not in RENEWING or subscription.cancel_at_period_end:
+    if charged is None or not collection.will_renew_by_charge(subscription):
         return False
     return notice_due(card_of(charged[0]), subscription.current_period_end, services.now())
 

@@ -55,7 +55,8 @@ def case_history(session: Session, case: RecoveryCase) -> CaseHistory:
 def _attempt_view(row: Attempt) -> AttemptView:
     words, tone = labels.outcome(row)
     codes = (row.decline_code or row.error_code, row.network_decline_code, row.network_advice_code)
-    failed = row.outcome in (Outcome.FAILED, Outcome.REQUIRES_ACTION, Outcome.ABANDONED)
+    waiting_or_paid = (Outcome.PENDING, Outcome.SUCCEEDED, Outcome.OBSERVED)
+    failed = row.outcome not in waiting_or_paid
     return AttemptView(
         row, words, tone, " · ".join(filter(None, codes)) if failed else "", _prediction(row)
     )

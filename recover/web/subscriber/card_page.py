@@ -48,6 +48,7 @@ def blueprint(services: Services) -> Blueprint:
             link,
             origin=_origin(services),
             invoice_ids=request.form.getlist("invoice"),
+            shown=_shown(),
             return_url=_return_url(services, token),
         )
         return redirect(setup.url, 303)
@@ -84,7 +85,12 @@ def _add_script_routes(routes: Blueprint, services: Services) -> None:
         account, link = card_page.find_link(services, token)
         invoice_ids = request.form.getlist("invoice")
         setup = card_update.start(
-            services, account, link, origin=_origin(services), invoice_ids=invoice_ids
+            services,
+            account,
+            link,
+            origin=_origin(services),
+            invoice_ids=invoice_ids,
+            shown=_shown(),
         )
         page = card_page.load_page(services, account, link)
         t = card_view.words_of(services, account, link, page.locale)
@@ -127,6 +133,17 @@ def _usable_link(services: Services, token: str) -> tuple[Account, Link]:
     if link.revoked_at or account.disconnected_at:
         raise NotPossible("This link was switched off.")
     return account, link
+
+
+def _shown() -> dict[str, int] | None:
+    """Each invoice that the visitor's page showed, with the amount it named (minor units).
+
+    None from a page that was shown before it said so.
+    """
+    if "invoice" in request.form and "shown" not in request.form:
+        return None
+    pairs = (one.rpartition(":") for one in request.form.getlist("shown"))
+    return {invoice_id: int(amount) for invoice_id, _, amount in pairs if amount.isdecimal()}
 
 
 def _returned_ids() -> tuple[str, str]:

@@ -11,6 +11,7 @@ from sandbox.objects.subscriptions import subscription_id
 from sandbox.payments import Attempt, attempt, charged_method
 from sandbox.state import Obj
 
+MINIMUM_MINOR = {"usd": 50, "eur": 50, "gbp": 30, "jpy": 50, "huf": 17_500, "sek": 300, "mxn": 1000}
 _EDITABLE = "auto_advance description metadata"
 
 
@@ -86,6 +87,7 @@ def pay(call: Call, invoice_id: str) -> Obj:
         lifecycle.pay_out_of_band(store, invoice)
         return invoice
     method = _method(call, invoice)
+    _require_amount(call, invoice)
     off_session = call.flag("off_session", default=True)
     made = attempt(store, invoice, method, Source.API_PAY, off_session=off_session)
     # A manual try counts only as the first one; Stripe's schedule does not move.
@@ -107,6 +109,16 @@ def _require_payable(call: Call, invoice: Obj) -> None:
         raise refused("Invoice is already paid")
     if invoice["status"] == "void":
         raise refused("Voided invoices cannot be paid.")
+
+
+def _require_amount(call: Call, invoice: Obj) -> None:
+    """Stripe charges no less than about half a dollar (docs.stripe.com/currencies)."""
+    currency = invoice["currency"]
+    least = MINIMUM_MINOR.get(currency, MINIMUM_MINOR["usd"])
+    if invoice["amount_remaining"] < least:
+        call.sandbox.books.refused_requests[invoice["id"]] += 1
+        text = "Amount must convert to at least 50 cents. " if currency != "usd" else ""
+        raise refused(f"{text}Amount must be at least {least} {currency}.", "amount_too_small")
 
 
 def _method(call: Call, invoice: Obj) -> Obj:
