@@ -170,7 +170,9 @@ class Seeding:
         """Another amount is left to pay on an open invoice, as after a part of it was credited."""
         with self.state.lock:
             invoice = self.store.get(invoice_id)
-            charges.default_intent(self.store, invoice).update(amount=amount)
+            intent = charges.default_intent(self.store, invoice)
+            if intent is not None:
+                intent["amount"] = amount
             owed = {"amount_due": amount, "amount_remaining": amount}
             self.store.change(invoice, "invoice.updated", **owed)
 

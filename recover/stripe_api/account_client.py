@@ -8,6 +8,7 @@ from typing import Any
 from recover.foundation.errors import RecoverError, StripeAccessLost, StripeRejected
 from recover.stripe_api import parsing as parse
 from recover.stripe_api import results as answers
+from recover.stripe_api.json_fields import NOTHING, Json, child, id_of
 from recover.stripe_api.key_permissions import Probe
 from recover.stripe_api.listings import CUSTOMER_CARDS, SUBSCRIPTION_CARDS, StripeLists
 from recover.stripe_api.objects import (
@@ -21,7 +22,6 @@ from recover.stripe_api.objects import (
     StripeAccountInfo,
     Subscription,
 )
-from recover.stripe_api.parsing import NOTHING, Json
 from recover.stripe_api.sdk import (
     API_VERSION,
     InvoicePayParams,
@@ -207,7 +207,7 @@ class StripeAccount(StripeLists):
             made = self._v1.webhook_endpoints.create(
                 {"url": url, "enabled_events": names, "api_version": API_VERSION}
             ).to_dict()
-        return parse.id_of(made), made.get("secret") or ""
+        return id_of(made), made.get("secret") or ""
 
     def delete_webhook_endpoint(self, endpoint_id: str) -> None:
         """Delete an endpoint; one that is already gone is no error."""
@@ -238,7 +238,7 @@ class StripeAccount(StripeLists):
         )
 
     def _payment_of_decline(self, invoice_id: str, error: Json) -> Payment:
-        intent, status = parse.child(error, "payment_intent"), "open"
+        intent, status = child(error, "payment_intent"), "open"
         if not intent:
             invoice = self._invoice_after_refusal(invoice_id)
             intent, status = parse.default_intent(invoice), invoice.get("status") or status

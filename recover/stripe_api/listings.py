@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from recover.stripe_api import parsing as parse
+from recover.stripe_api.json_fields import Json, id_of, items_of
 from recover.stripe_api.objects import Charge, Invoice, Subscription, WebhookEndpoint
-from recover.stripe_api.parsing import Json
 from recover.stripe_api.sdk import (
     ChargeListParams,
     Client,
@@ -142,7 +142,7 @@ class StripeLists:
                 }
             )
         )
-        return next((parse.id_of(one.get("invoice")) for one in parse.items_of(json)), None)
+        return next((id_of(one.get("invoice")) for one in items_of(json)), None)
 
     def list_webhook_endpoints(self) -> tuple[WebhookEndpoint, ...]:
         pages = stream(lambda: self._v1.webhook_endpoints.list({"limit": PAGE}))

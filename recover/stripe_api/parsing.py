@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
+from recover.stripe_api.json_fields import NOTHING, Json, child, id_of, items_of, moment
 from recover.stripe_api.objects import (
     CardSetup,
     Charge,
@@ -22,37 +22,9 @@ from recover.stripe_api.objects import (
     WebhookEndpoint,
 )
 
-Json = Mapping[str, Any]
-NOTHING: Json = {}
-
 # Legacy cards and sources spell brands out; payment methods have one word for each.
 BRANDS = {"american express": "amex", "diners club": "diners", "union pay": "unionpay"}
 BANK_ACCOUNT = "us_bank_account"  # what a legacy bank account is called as a payment method
-
-
-def moment(seconds: int | None) -> datetime | None:
-    """Seconds since 1970 as an aware UTC time."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
-def id_of(value: object) -> str:
-    """The id of a field that Stripe gives as an id, or expanded, or null."""
-    if isinstance(value, Mapping):
-        value = value.get("id")
-    return value if isinstance(value, str) else ""
-
-
-def items_of(value: object) -> list[Json]:
-    """The objects of a list object; none where the field was not asked for."""
-    return list(value.get("data") or ()) if isinstance(value, Mapping) else []
-
-
-def child(json: Json, *path: str) -> Json:
-    """The hash at ``path``; an empty one where any step is missing, null or only an id."""
-    for name in path:
-        found = json.get(name)
-        json = found if isinstance(found, Mapping) else NOTHING
-    return json
 
 
 def payment_method(value: object) -> PaymentMethod | None:

@@ -18,15 +18,9 @@ from recover.foundation.errors import (
     StripeRejected,
     StripeUnavailable,
 )
+from recover.stripe_api.json_fields import NOTHING, Json, child, id_of
 from recover.stripe_api.objects import Payment, WebhookEvent
-from recover.stripe_api.parsing import (
-    NOTHING,
-    Json,
-    child,
-    default_intent,
-    id_of,
-    subscription_id_of,
-)
+from recover.stripe_api.parsing import default_intent, subscription_id_of
 
 # The outcome of an attempt by its PaymentIntent's status. Any other status is a refusal.
 OUTCOMES = {

@@ -25,7 +25,7 @@ from stripe.params import (
 )
 
 from recover.foundation.errors import StripeRejected, StripeUnavailable
-from recover.stripe_api.parsing import NOTHING, Json, child
+from recover.stripe_api.json_fields import NOTHING, Json, child
 from recover.stripe_api.results import refusal
 
 __all__ = [

@@ -1,18 +1,15 @@
 """A new card from a subscriber: create a SetupIntent within caps, save the card, pay what is open.
 
 A SetupIntent is created only for a valid link and after a person acted on the page, because card
-testers abuse any page that creates them freely. The caps count rows in the database, so they hold
-for all web processes together.
+testers abuse any page that creates them freely: see `card_caps`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
-from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import select
 
 from recover.compliance.audit_log import SUBSCRIBER, note_customer
 from recover.dunning import Trigger
@@ -21,26 +18,14 @@ from recover.models import Account, CardForm, CardUpdate, CardUpdateStatus, Link
 from recover.services import Services
 from recover.stripe_api.gateway import StripeAccount
 from recover.stripe_api.objects import CardField, CardSetup, Payment, PaymentMethod
-from recover.subscribers import card_page
+from recover.subscribers import card_caps, card_page
 from recover.subscribers.card_page import PageState
 from recover.workflow import sync
 from recover.workflow.sync import Agreed
 
-PER_LINK, PER_LINK_FOR = 6, timedelta(hours=24)
-PER_ORIGIN, PER_ORIGIN_FOR = 12, timedelta(hours=1)
-PER_CARD, PER_CARD_FOR = 3, timedelta(hours=24)  # customers one card number may be saved for
-
 # Checkout wants a currency even where nothing is paid: it decides which methods are offered.
 DEFAULT_CURRENCY = "usd"
 REASON = "The subscriber replaced the card on the card page and asked to pay now."
-
-
-class TooManyCardUpdates(PermanentError):
-    """The page was used too often from one ``scope``: link, origin or card."""
-
-    def __init__(self, message: str, *, scope: str) -> None:
-        super().__init__(message)
-        self.scope = scope
 
 
 class NotPossible(PermanentError):
@@ -92,7 +77,7 @@ def start(
     agreed = [invoice_id for invoice_id in owed if invoice_id in invoice_ids]
     via = CardForm.CHECKOUT if return_url else CardForm.ELEMENT
     with services.db.begin() as session:
-        _check_caps(session, services, link, origin)
+        card_caps.check_caps(session, services, link, origin)
         row = CardUpdate(
             account_id=account.id,
             link_id=link.id,
@@ -131,24 +116,6 @@ def _create_setup(
     )
 
 
-def _check_caps(session: Session, services: Services, link: Link, origin: str) -> None:
-    now = services.now()
-    of_link = _count_updates(
-        session, CardUpdate.link_id == link.id, CardUpdate.created_at > now - PER_LINK_FOR
-    )
-    of_origin = _count_updates(
-        session, CardUpdate.origin_hash == origin, CardUpdate.created_at > now - PER_ORIGIN_FOR
-    )
-    if of_link >= PER_LINK:
-        raise TooManyCardUpdates("the link was used too often today", scope="link")
-    if of_origin >= PER_ORIGIN:
-        raise TooManyCardUpdates("too many attempts from one network", scope="origin")
-
-
-def _count_updates(session: Session, *conditions: ColumnElement[bool]) -> int:
-    return session.scalar(select(func.count(CardUpdate.id)).where(*conditions)) or 0
-
-
 def finish(
     services: Services,
     account: Account,
@@ -180,7 +147,7 @@ def finish(
     method = stripe.payment_method(setup.payment_method_id)
     if method is None:
         raise NotPossible("This card was removed again.")
-    _check_card(services, account, link, row, method)
+    card_caps.check_card(services, account, link, row, method)
     payments = _save_and_pay(services, account, link, row, method)
     return Finished(True, method=method, payments=payments)
 
@@ -200,29 +167,6 @@ def find(services: Services, link: Link, setup_intent_id: str, session_id: str) 
     if row is None:
         raise NotPossible("This card was not entered on this page.")
     return row
-
-
-def _check_card(
-    services: Services, account: Account, link: Link, row: CardUpdate, method: PaymentMethod
-) -> None:
-    """Raises TooManyCardUpdates for a card saved for many customers today, as card testers do."""
-    if not method.fingerprint:
-        return
-    query = (
-        select(func.count(func.distinct(Link.stripe_customer_id)))
-        .join(CardUpdate, CardUpdate.link_id == Link.id)
-        .where(
-            CardUpdate.account_id == account.id,
-            CardUpdate.card_fingerprint == method.fingerprint,
-            CardUpdate.created_at > services.now() - PER_CARD_FOR,
-            Link.stripe_customer_id != link.stripe_customer_id,
-        )
-    )
-    with services.db.begin() as session:
-        session.get_one(CardUpdate, row.id).card_fingerprint = method.fingerprint
-        others = session.scalar(query) or 0
-    if others >= PER_CARD:
-        raise TooManyCardUpdates("one card was saved for too many customers today", scope="card")
 
 
 def _save_and_pay(

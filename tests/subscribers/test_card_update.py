@@ -9,14 +9,14 @@ from sqlalchemy import select
 
 from recover.models import CardUpdate, Link
 from recover.subscribers import card_update
-from recover.subscribers.card_update import (
+from recover.subscribers.card_caps import (
     PER_LINK,
     PER_LINK_FOR,
     PER_ORIGIN,
     PER_ORIGIN_FOR,
-    NotPossible,
     TooManyCardUpdates,
 )
+from recover.subscribers.card_update import NotPossible
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from recover.foundation.signed_links import Purpose
 from recover.models import Attempt, CardUpdate, Link, RecoveryCase, Suppression
-from recover.subscribers.card_update import PER_LINK
+from recover.subscribers.card_caps import PER_LINK
 
 
 def subscribers(town: Town) -> None:

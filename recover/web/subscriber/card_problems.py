@@ -11,7 +11,8 @@ from werkzeug.wrappers import Response
 from recover.foundation.errors import LinkExpired, LinkInvalid, StripeAccessLost, StripeUnavailable
 from recover.models import Account
 from recover.services import Services
-from recover.subscribers.card_update import NotPossible, TooManyCardUpdates
+from recover.subscribers.card_caps import TooManyCardUpdates
+from recover.subscribers.card_update import NotPossible
 from recover.web import reader_locale
 from recover.web.subscriber import card_view
 from recover.web.translations import Words
