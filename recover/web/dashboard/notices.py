@@ -10,11 +10,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from recover.accounts.health import can_verify_events
-from recover.dunning import TimingKind
+from recover.dunning import CaseState, Outcome, TimingKind
 from recover.integrations import webhook_endpoints
 from recover.learning import timing_in_force, training
 from recover.models import (
     Account,
+    Attempt,
     AuditLogHead,
     Ending,
     EndingStatus,
@@ -65,6 +66,7 @@ def _account_notices(session: Session, account: Account, now: datetime) -> list[
         _missing_webhooks(account),
         _parked_events(session, account),
         _uncertain_mails(session, account, now),
+        _refused_payments(session, account),
         _refused_endings(session, account),
         _unusable_model(session, account),
         _refused_version(session, account),
@@ -107,6 +109,30 @@ def _parked_events(session: Session, account: Account) -> Notice | None:
     events = "event waits" if count == 1 else "events wait"
     text = f"{count} Stripe {events} for you: handling failed again and again."
     return Notice("warn", text, "recover events parked")
+
+
+def _refused_payments(session: Session, account: Account) -> Notice | None:
+    """Open cases of which Stripe refused a payment without asking the bank."""
+    query = (
+        select(Attempt.case_id, Attempt.error_code)
+        .join(RecoveryCase, RecoveryCase.id == Attempt.case_id)
+        .where(
+            Attempt.account_id == account.id,
+            Attempt.outcome == Outcome.REFUSED,
+            RecoveryCase.state == CaseState.OPEN,
+        )
+        .order_by(Attempt.id.desc())
+    )
+    refused = session.execute(query).all()
+    if not refused:
+        return None
+    count = len({row.case_id for row in refused})
+    cases = "one open case" if count == 1 else f"{count} open cases"
+    codes = ", ".join(sorted({row.error_code for row in refused if row.error_code}))
+    why = f" ({codes})" if codes else ""
+    text = f"Stripe refuses to charge {cases}{why}: it asked no bank, and no retry mends that."
+    path = url_for("web.case_page.show", case_id=refused[0].case_id)
+    return Notice("warn", text, path=path, link="Look at the latest")
 
 
 def _refused_endings(session: Session, account: Account) -> Notice | None:

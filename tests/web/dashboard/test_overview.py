@@ -11,6 +11,7 @@ from sqlalchemy import insert
 
 from recover.models import (
     Account,
+    Attempt,
     Company,
     LedgerLine,
     Message,
@@ -237,3 +238,29 @@ def test_live_mode_reloads_without_a_script_and_only_when_asked(scene):
     client = scene.sign_in()
     assert 'http-equiv="refresh"' in client.get("/?live=1").text
     assert 'http-equiv="refresh"' not in client.get("/").text
+
+
+def test_payments_that_stripe_refuses_are_told_with_the_way_to_the_case(scene):
+    case = scene.failed()
+    with scene.services.db.begin() as session:
+        session.add(
+            Attempt(
+                account_id=case.account_id,
+                case_id=case.id,
+                trigger="schedule",
+                outcome="refused",
+                error_code="amount_too_small",
+                amount_minor=30,
+                currency="usd",
+                attempted_at=scene.services.now(),
+            )
+        )
+    client = scene.sign_in()
+    page = unescape(client.get("/").text)
+    assert "Stripe refuses to charge one open case (amount_too_small)" in page
+    assert f'href="/cases/{case.id}"' in page
+    assert "Refused by Stripe, no bank was asked" in client.get(f"/cases/{case.id}").text
+
+    with scene.services.db.begin() as session:
+        session.get(RecoveryCase, case.id).state = "recovered"
+    assert "Stripe refuses to charge" not in client.get("/").text
