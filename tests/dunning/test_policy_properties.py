@@ -14,6 +14,7 @@ from recover.dunning import (
     CardUse,
     CaseState,
     Decline,
+    DeclineCategory,
     Facts,
     FixedTiming,
     IssuerAnswer,
@@ -142,7 +143,7 @@ class World:
     now: datetime
     answers: st.DataObject
     timing: object
-    uses: list[tuple[Card, datetime]] = field(default_factory=list)
+    uses: list[CardUse] = field(default_factory=list)  # for any invoice
     ours: list[PastAttempt] = field(default_factory=list)
     gossip: tuple[IssuerAnswer, ...] = ()
     ends: list[datetime] = field(default_factory=list)  # of outages that moved a try
@@ -175,7 +176,7 @@ class World:
         past = PastAttempt(at, trigger, Outcome.FAILED, card, self.answers.draw(self.declines))
         if trigger is not Trigger.STRIPE:
             self.ours.append(past)
-        self.uses.append((card, at))
+        self.uses.append(CardUse(at, 100, succeeded=False, card=card, decline=past.decline))
         self.tell(attempts=(*self.facts.attempts, past))
 
     def pass_time(self, until):
@@ -194,26 +195,37 @@ class World:
     def tell(self, **changes):
         self.facts = replace(self.facts, **changes)
         card = self.facts.card
-        used = sorted(at for other, at in self.uses if card and same_number(card, other))
-        told = tuple(CardUse(at, 100, succeeded=False) for at in used)
+        used = [use for use in self.uses if card and same_number(card, use.card)]
+        told = tuple(sorted(used, key=lambda use: use.at))
         self.facts = replace(self.facts, card_uses=told)
 
     def check(self, decision):
         card, past = self.facts.card, self.facts.attempts
         assert card is not None
         self.check_caps(card)
+        self.check_bars(card)
         on_this = [p for p in past if p.card is not None and card.same_credentials(p.card)]
         if decision.trigger is Trigger.CARD_UPDATE:
             assert not on_this
             return
         assert self.facts.mode is not RetryMode.STRIPE
-        assert not [p for p in on_this if rule_of(p).bars_card]
         self.check_outage(decision)
         self.check_gaps(card, on_this)
 
+    def check_bars(self, card):
+        """Nothing met on any invoice forbids the card."""
+        for use in self.uses:
+            rule = rule_of(
+                PastAttempt(use.at, Trigger.STRIPE, Outcome.FAILED, use.card, use.decline)
+            )
+            if rule.category is DeclineCategory.NEVER:
+                assert not same_number(card, use.card)
+            elif rule.bars_card:
+                assert not card.same_credentials(use.card)
+
     def check_caps(self, card):
         rules = rules_for(card.brand, self.now.date())
-        times = [at for other, at in self.uses if same_number(card, other)]
+        times = [use.at for use in self.uses if same_number(card, use.card)]
         assert sum(at > self.now - rules.window for at in times) < rules.max_attempts
         if rules.max_per_day:
             assert sum(at > self.now - days(1) for at in times) < rules.max_per_day
@@ -221,7 +233,8 @@ class World:
     def check_gaps(self, card, on_this):
         technical = on_this and rule_of(on_this[-1]).pace is Pace.SOON
         gap = hours(2) if technical or not on_this else DEFAULT.min_gap
-        assert all(self.now - at >= gap for other, at in self.uses if same_number(card, other))
+        times = [use.at for use in self.uses if same_number(card, use.card)]
+        assert all(self.now - at >= gap for at in times)
         stripe_at = self.facts.next_stripe_attempt_at
         if stripe_at is not None and stripe_at > self.now:
             assert stripe_at - self.now >= DEFAULT.min_gap
@@ -246,17 +259,33 @@ class World:
 def test_no_life_of_a_case_breaks_a_rule(data, renewal, timing, earlier, said):
     card = renewal.card
     world = World(renewal, START, data, timing, gossip=said)
-    world.uses = [(card, START), *((card, START - timedelta(hours=ago)) for ago in earlier)]
+    world.uses = [*used_by(renewal), *(on_another_invoice(data, card, ago) for ago in earlier)]
     assert end_of(world).state is CaseState.EXHAUSTED
+
+
+def used_by(renewal):
+    return [
+        CardUse(p.at, 100, succeeded=False, card=p.card, decline=p.decline)
+        for p in renewal.attempts
+    ]
+
+
+def on_another_invoice(data, card, hours_ago):
+    """What the card was answered for another of the customer's invoices: seldom for good."""
+    soft = st.just(Decline(decline_code="insufficient_funds"))
+    decline = data.draw(st.one_of(soft, soft, soft, declines))
+    at = START - timedelta(hours=hours_ago)
+    return CardUse(at, 100, succeeded=False, card=card, decline=decline)
 
 
 @settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data(), timings, outages, used_before)
 def test_no_outage_makes_a_case_break_a_rule(data, timing, said, earlier):
     card = Card("pm_a", fingerprint="fp_a", brand="visa", country="ES")
-    world = World(failed(card, DOWN), START, data, timing, gossip=said)
+    renewal = failed(card, DOWN)
+    world = World(renewal, START, data, timing, gossip=said)
     world.declines = st.just(DOWN) | declines
-    world.uses = [(card, START), *((card, START - timedelta(hours=ago)) for ago in earlier)]
+    world.uses = [*used_by(renewal), *(on_another_invoice(data, card, ago) for ago in earlier)]
     assert end_of(world).state is CaseState.EXHAUSTED
 
 
@@ -291,7 +320,14 @@ any_facts = st.builds(
     card=st.none() | cards,
     next_stripe_attempt_at=st.none() | instants,
     attempts=any_attempts.map(tuple),
-    card_uses=st.lists(st.builds(CardUse, instants, st.just(1), st.booleans())).map(tuple),
+    card_uses=st.lists(
+        st.builds(
+            CardUse, instants, st.just(1), st.booleans(), st.none() | cards, st.none() | declines
+        )
+    ).map(tuple),
+    left_out_by_subscriber=st.booleans(),
+    card_saved_for_others=st.booleans(),
+    leaving=st.booleans(),
     issuer_answers=gossip
     | st.lists(st.builds(IssuerAnswer, instants, st.text(max_size=1), st.booleans())).map(tuple),
     messages=st.lists(
@@ -310,6 +346,8 @@ def test_decide_answers_for_any_facts_and_waits_only_for_the_future(told, now, t
         assert decision.until > now
     if told.invoice_status != "open" or told.subscription_status == "canceled":
         assert not isinstance(decision, RetryPayment | SendMessage)
+    if told.left_out_by_subscriber or told.leaving:
+        assert not isinstance(decision, RetryPayment)
 
 
 @settings(deadline=None, derandomize=True, max_examples=60)
