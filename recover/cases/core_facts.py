@@ -68,7 +68,7 @@ def facts_of(
         card_saved_for_others=consent.card_saved_for_others(session, case, card),
         next_stripe_attempt_at=invoice.next_payment_attempt_at if invoice else None,
         attempts=tuple(past_attempt(row) for row in rows),
-        card_uses=_card_uses(session, account, card, evidence),
+        card_uses=_card_uses(session, case, card, evidence),
         issuer_answers=_issuer_answers(session, card, rows, evidence.at),
         messages=_messages(session, case, evidence.at),
         has_email=bool(case.customer_email),
@@ -80,18 +80,24 @@ def facts_of(
 
 
 def _card_uses(
-    session: Session, account: Account, card: Card | None, evidence: Evidence
+    session: Session, case: RecoveryCase, card: Card | None, evidence: Evidence
 ) -> tuple[CardUse, ...]:
     """Every authorisation on this card, from our rows and from Stripe's charges, each once.
 
-    However old: a code that forbids the card for good holds for good.
+    However old: a code that forbids the card for good holds for good. In test mode many customers
+    share Stripe's test cards; those on a test clock share no budget with those in real time.
     """
     if card is None or not card.fingerprint:
         return ()
-    query = select(Attempt).where(
-        Attempt.account_id == account.id,
-        Attempt.card_fingerprint == card.fingerprint,
-        Attempt.outcome.not_in(NOT_AUTHORISED),
+    query = (
+        select(Attempt)
+        .join(RecoveryCase, RecoveryCase.id == Attempt.case_id)
+        .where(
+            Attempt.account_id == case.account_id,
+            Attempt.card_fingerprint == card.fingerprint,
+            Attempt.outcome.not_in(NOT_AUTHORISED),
+            RecoveryCase.stripe_test_clock_id == case.stripe_test_clock_id,
+        )
     )
     rows = list(session.scalars(query))
     recorded = {row.stripe_charge_id for row in rows}

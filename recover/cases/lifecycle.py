@@ -92,6 +92,7 @@ def open_case(
         "stripe_invoice_id": invoice.id,
         "stripe_subscription_id": subscription.id,
         "stripe_customer_id": subscription.customer.id,
+        "stripe_test_clock_id": subscription.customer.test_clock_id,
         "currency": invoice.currency,
         "amount_minor": failed.amount_remaining_minor,
         "amount_remaining_minor": invoice.amount_remaining_minor,

@@ -41,6 +41,8 @@ class RecoveryCase(Base):
     product: Mapped[Short]
     invoice_number: Mapped[Short]
     hosted_invoice_url: Mapped[Long]
+    # Of a test-mode customer who lives on one; their time is not ours. "" for everybody else.
+    stripe_test_clock_id: Mapped[str] = mapped_column(String(255), default="", server_default="")
     currency: Mapped[Short]
     amount_minor: Mapped[int] = mapped_column(BigInteger)  # owed when the case opened
     amount_remaining_minor: Mapped[int] = mapped_column(BigInteger)

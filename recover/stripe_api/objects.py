@@ -51,6 +51,7 @@ class Customer:
     default_method: PaymentMethod | None = None  # invoice_settings.default_payment_method
     default_source: PaymentMethod | None = None  # legacy card or source
     deleted: bool = False
+    test_clock_id: str = ""  # in test mode, where they live on simulated time
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,7 @@ def customer(value: object) -> Customer:
         ),
         default_source=payment_method(json.get("default_source")),
         deleted=bool(json.get("deleted")),
+        test_clock_id=id_of(json.get("test_clock")),
     )
 
 
