@@ -36,4 +36,4 @@ class Chance:
 
     def _digest(self, name: tuple[object, ...]) -> bytes:
         text = "\x1f".join(str(part) for part in (self.seed, *name))
-        return hashlib.sha256(text.encode()).digest()
+        return hashlib.sha256(text.encode(errors="backslashreplace")).digest()

@@ -11,6 +11,7 @@ class Fault(StrEnum):
     RATE_LIMIT = "rate_limit"  # 429, nothing executed
     OUTAGE = "outage"  # 500, nothing executed
     LOCKED = "locked"  # 429 lock_timeout, nothing executed
+    PROXY = "proxy"  # a page of HTML from something in between, with any status; nothing executed
     DROP = "drop"  # executed, then the connection is cut without an answer
 
 
@@ -25,6 +26,7 @@ class _Order:
 class Faults:
     """Each order spoils the next ``n`` requests whose "METHOD /path" contains ``match``."""
 
+    proxy_status: int = 404  # of what a proxy answers
     retry_after: int | None = None  # seconds that a 429 asks to wait, in its header
     _orders: list[_Order] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -37,6 +39,10 @@ class Faults:
 
     def lock_next(self, n: int, match: str = "") -> None:
         self._order(Fault.LOCKED, n, match)
+
+    def proxy_next(self, n: int, match: str = "", *, status: int = 404) -> None:
+        self.proxy_status = status
+        self._order(Fault.PROXY, n, match)
 
     def drop_response_after_execution(self, n: int, match: str = "") -> None:
         self._order(Fault.DROP, n, match)

@@ -14,12 +14,16 @@ from sqlalchemy import (
     Engine,
     Enum,
     MetaData,
+    String,
+    Text,
     TypeDecorator,
     create_engine,
     event,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+from recover.foundation.texts import SHORT, fit, storable
 
 SQLITE_BUSY_MS = 15_000
 READING = "recover_reading"
@@ -43,6 +47,28 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class ShortText(TypeDecorator[str]):
+    """A text of at most `texts.SHORT` characters. What is longer is cut, on either database, and
+    compared as it was stored: no text from outside can make a row fail.
+    """
+
+    impl = String(SHORT)
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
+        return None if value is None else fit(value)
+
+
+class LongText(TypeDecorator[str]):
+    """A text of any length, without what a database cannot store."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
+        return None if value is None else storable(value)
 
 
 def _values_of(enum: type[StrEnum]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from recover.foundation.errors import RecoverError, StripeAccessLost, StripeRejected
 from recover.stripe_api import parsing as parse
+from recover.stripe_api import parsing_accounts
 from recover.stripe_api import results as answers
 from recover.stripe_api.json_fields import NOTHING, Json, child, id_of
 from recover.stripe_api.key_permissions import Probe
@@ -95,7 +96,7 @@ class StripeAccount(StripeLists):
     def account_info(self) -> StripeAccountInfo:
         with errors():
             json = self._v1.accounts.retrieve_current().to_dict()
-        return parse.account_info(json, livemode=self._livemode)
+        return parsing_accounts.account_info(json, livemode=self._livemode)
 
     # Writing
 

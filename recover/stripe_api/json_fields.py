@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from recover.foundation.texts import SHORT, fit, storable
+
 Json = Mapping[str, Any]
 NOTHING: Json = {}
 
@@ -19,7 +21,23 @@ def id_of(value: object) -> str:
     """The id of a field that Stripe gives as an id, or expanded, or null."""
     if isinstance(value, Mapping):
         value = value.get("id")
-    return value if isinstance(value, str) else ""
+    return text(value)
+
+
+def text(value: object) -> str:
+    """A text of Stripe's, cut to what is stored of it; "" where there is none."""
+    return fit(value) if isinstance(value, str) else ""
+
+
+def whole(value: object) -> str:
+    """A text of Stripe's that is useless when cut, such as an address; "" where there is none."""
+    return storable(value) if isinstance(value, str) else ""
+
+
+def mail_address(value: object) -> str:
+    """A mail address; "" for one that is too long, which cut would be somebody else's."""
+    address = whole(value)
+    return address if len(address) <= SHORT else ""
 
 
 def items_of(value: object) -> list[Json]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
 from recover.stripe_api import parsing as parse
+from recover.stripe_api import parsing_accounts
 from recover.stripe_api.json_fields import Json, id_of, items_of
 from recover.stripe_api.objects import Charge, Invoice, Subscription, WebhookEndpoint
 from recover.stripe_api.sdk import (
@@ -33,6 +34,10 @@ LISTED_CARDS = [f"data.{card}" for card in SUBSCRIPTION_CARDS]
 
 
 Listed = TypeVar("Listed", Invoice, Charge)
+Read = TypeVar("Read", Invoice, Subscription)
+NOT_AS_EXPECTED = (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
+Unreadable = Callable[[str, str], object]
+"""Told the id of an object that cannot be read, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ class StripeLists:
         status: str = "",
         created_since: datetime | None = None,
         created_until: datetime | None = None,
+        unreadable: Unreadable | None = None,
     ) -> Iterator[Invoice]:
         """The account's invoices, newest first, streamed; without `payment_intent_status`.
 
@@ -96,7 +102,8 @@ class StripeLists:
         if created_since and created_until:
             since, until = int(created_since.timestamp()), int(created_until.timestamp())
             params["created"] = {"gte": since, "lte": until}
-        return map(parse.invoice, stream(lambda: self._v1.invoices.list(params)))
+        listed = stream(lambda: self._v1.invoices.list(params))
+        return _read_each(parse.invoice, listed, unreadable)
 
     def invoice_page(self, since: datetime, until: datetime, after: str = "") -> Page[Invoice]:
         """The invoices created from ``since`` to ``until``, both included; those ``after`` an id.
@@ -119,12 +126,15 @@ class StripeLists:
         items, more = page(lambda: self._v1.charges.list(params))
         return Page(tuple(map(parse.charge, items)), more)
 
-    def subscriptions(self, *, status: str = "") -> Iterator[Subscription]:
+    def subscriptions(
+        self, *, status: str = "", unreadable: Unreadable | None = None
+    ) -> Iterator[Subscription]:
         """Subscriptions with their cards, streamed: all that have not ended, or of one status."""
         params: SubscriptionListParams = {"limit": PAGE, "expand": LISTED_CARDS}
         if status:
             params["status"] = status
-        return map(parse.subscription, stream(lambda: self._v1.subscriptions.list(params)))
+        listed = stream(lambda: self._v1.subscriptions.list(params))
+        return _read_each(parse.subscription, listed, unreadable)
 
     def customer_subscriptions(self, customer_id: str) -> tuple[Subscription, ...]:
         """A customer's subscriptions that have not ended, with their cards."""
@@ -146,7 +156,22 @@ class StripeLists:
 
     def list_webhook_endpoints(self) -> tuple[WebhookEndpoint, ...]:
         pages = stream(lambda: self._v1.webhook_endpoints.list({"limit": PAGE}))
-        return tuple(map(parse.webhook_endpoint, pages))
+        return tuple(map(parsing_accounts.webhook_endpoint, pages))
+
+
+def _read_each(
+    read: Callable[[Json], Read], listed: Iterator[Json], unreadable: Unreadable | None
+) -> Iterator[Read]:
+    """Each object of a list; one that cannot be read is told to ``unreadable`` and left out."""
+    for json in listed:
+        try:
+            found = read(json)
+        except NOT_AS_EXPECTED as error:
+            if unreadable is None:
+                raise
+            unreadable(id_of(json), f"Stripe shows it in a form that cannot be read: {error!r}")
+        else:
+            yield found
 
 
 def _oldest_first(newest_first: Iterator[Json]) -> tuple[Charge, ...]:

@@ -10,16 +10,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from recover.stripe_api.json_fields import NOTHING, Json, child, id_of, items_of, moment
+from recover.stripe_api.json_fields import (
+    NOTHING,
+    Json,
+    child,
+    id_of,
+    items_of,
+    mail_address,
+    moment,
+    text,
+    whole,
+)
 from recover.stripe_api.objects import (
     CardSetup,
     Charge,
     Customer,
     Invoice,
     PaymentMethod,
-    StripeAccountInfo,
     Subscription,
-    WebhookEndpoint,
 )
 
 # Legacy cards and sources spell brands out; payment methods have one word for each.
@@ -34,23 +42,23 @@ def payment_method(value: object) -> PaymentMethod | None:
     kind = value.get("object")
     if kind in {"card", "bank_account"}:
         return _method(value, "card" if kind == "card" else BANK_ACCOUNT, value)
-    kind = value.get("type") or ""
+    kind = text(value.get("type"))
     return _method(value, kind, child(value, kind))
 
 
 def _method(json: Json, kind: str, details: Json) -> PaymentMethod:
-    brand = str(details.get("brand") or "").lower()
+    brand = text(details.get("brand")).lower()
     return PaymentMethod(
         id=id_of(json),
         type=kind,
-        fingerprint=details.get("fingerprint") or "",
+        fingerprint=text(details.get("fingerprint")),
         brand=BRANDS.get(brand, brand),
-        funding=details.get("funding") or "",
-        country=(details.get("country") or "").upper(),
-        last4=details.get("last4") or "",
+        funding=text(details.get("funding")),
+        country=text(details.get("country")).upper(),
+        last4=text(details.get("last4")),
         exp_month=details.get("exp_month"),
         exp_year=details.get("exp_year"),
-        issuer=details.get("issuer") or "",
+        issuer=text(details.get("issuer")),
         customer_id=id_of(json.get("customer")),
     )
 
@@ -60,11 +68,11 @@ def customer(value: object) -> Customer:
     json = value if isinstance(value, Mapping) else {"id": id_of(value)}
     return Customer(
         id=id_of(json),
-        email=json.get("email") or "",
-        name=json.get("name") or "",
-        locale=next(iter(json.get("preferred_locales") or ()), ""),
-        country=(child(json, "address").get("country") or "").upper(),
-        timezone=child(json, "metadata").get("timezone") or "",
+        email=mail_address(json.get("email")),
+        name=text(json.get("name")),
+        locale=text(next(iter(json.get("preferred_locales") or ()), "")),
+        country=text(child(json, "address").get("country")).upper(),
+        timezone=text(child(json, "metadata").get("timezone")),
         default_method=payment_method(
             child(json, "invoice_settings").get("default_payment_method")
         ),
@@ -80,17 +88,17 @@ def subscription(json: Json) -> Subscription:
     ends = [end for one in (*items, json) if (end := one.get("current_period_end"))]
     return Subscription(
         id=id_of(json),
-        status=json.get("status") or "",
+        status=text(json.get("status")),
         customer=customer(json.get("customer")),
         cancel_at_period_end=bool(json.get("cancel_at_period_end")),
         cancel_at=moment(json.get("cancel_at")),
-        cancellation_reason=child(json, "cancellation_details").get("reason") or "",
+        cancellation_reason=text(child(json, "cancellation_details").get("reason")),
         current_period_end=moment(min(ends, default=None)),
         default_method=payment_method(json.get("default_payment_method")),
         default_source=payment_method(json.get("default_source")),
         collection_method=json.get("collection_method") or "charge_automatically",
         pause_collection=bool(json.get("pause_collection")),
-        pause_reason=child(json, "status_details", "paused", "subscription").get("type") or "",
+        pause_reason=text(child(json, "status_details", "paused", "subscription").get("type")),
         amount_minor=_amount_of(items),
         product_name=_product_name(json, items),
         latest_invoice_id=id_of(json.get("latest_invoice")),
@@ -116,7 +124,7 @@ def _product_name(json: Json, items: list[Json]) -> str:
     """Description, then product, then price: as Stripe chooses the name for customers."""
     price = child(items[0], "price") if items else NOTHING
     words = (json.get("description"), child(price, "product").get("name"), price.get("nickname"))
-    return next((word for word in words if word), "")
+    return text(next((word for word in words if word), ""))
 
 
 def subscription_id_of(json: Json) -> str:
@@ -142,12 +150,12 @@ def invoice(json: Json) -> Invoice:
     lines = items_of(json.get("lines"))
     return Invoice(
         id=id_of(json),
-        status=json.get("status") or "",
+        status=text(json.get("status")),
         customer_id=id_of(json.get("customer")),
         subscription_id=subscription_id_of(json),
-        billing_reason=json.get("billing_reason") or "",
+        billing_reason=text(json.get("billing_reason")),
         collection_method=json.get("collection_method") or "charge_automatically",
-        currency=(json.get("currency") or "").lower(),
+        currency=text(json.get("currency")).lower(),
         amount_due_minor=json.get("amount_due") or 0,
         amount_remaining_minor=json.get("amount_remaining") or 0,
         attempted=bool(json.get("attempted")),
@@ -155,12 +163,12 @@ def invoice(json: Json) -> Invoice:
         next_payment_attempt_at=moment(json.get("next_payment_attempt")),
         created_at=datetime.fromtimestamp(json.get("created") or 0, UTC),
         paid_at=moment(child(json, "status_transitions").get("paid_at")),
-        number=json.get("number") or "",
-        hosted_invoice_url=json.get("hosted_invoice_url") or "",
+        number=text(json.get("number")),
+        hosted_invoice_url=whole(json.get("hosted_invoice_url")),
         payment_intent_ids=_intent_ids(json),
-        payment_intent_status=default_intent(json).get("status") or "",
+        payment_intent_status=text(default_intent(json).get("status")),
         paid_out_of_band=_paid_out_of_band(json),
-        description=(lines[0].get("description") if lines else json.get("description")) or "",
+        description=text(lines[0].get("description") if lines else json.get("description")),
         ended_at=_ended_at(json),
         default_method=payment_method(json.get("default_payment_method")),
         default_source=payment_method(json.get("default_source")),
@@ -203,19 +211,19 @@ def charge(json: Json) -> Charge:
     return Charge(
         id=id_of(json),
         payment_intent_id=id_of(json.get("payment_intent")),
-        status=json.get("status") or "",
+        status=text(json.get("status")),
         amount_minor=json.get("amount") or 0,
-        currency=(json.get("currency") or "").lower(),
+        currency=text(json.get("currency")).lower(),
         created_at=datetime.fromtimestamp(json.get("created") or 0, UTC),
         method=_charged_method(json),
-        failure_code=json.get("failure_code") or "",
+        failure_code=text(json.get("failure_code")),
         # On a charge that went through, the reason only says how risky Radar found it.
-        decline_code=(outcome.get("reason") or "") if failed else "",
-        advice_code=outcome.get("advice_code") or "",
-        network_decline_code=outcome.get("network_decline_code") or "",
-        network_advice_code=outcome.get("network_advice_code") or "",
-        outcome_type=outcome.get("type") or "",
-        network_status=outcome.get("network_status") or "",
+        decline_code=text(outcome.get("reason")) if failed else "",
+        advice_code=text(outcome.get("advice_code")),
+        network_decline_code=text(outcome.get("network_decline_code")),
+        network_advice_code=text(outcome.get("network_advice_code")),
+        outcome_type=text(outcome.get("type")),
+        network_status=text(outcome.get("network_status")),
         amount_refunded_minor=json.get("amount_refunded") or 0,
         disputed=bool(json.get("disputed")),
         customer_id=id_of(json.get("customer")),
@@ -233,11 +241,11 @@ def _charged_method(json: Json) -> PaymentMethod | None:
 def setup_intent(json: Json) -> CardSetup:
     return CardSetup(
         id=id_of(json),
-        status=json.get("status") or "",
-        client_secret=json.get("client_secret") or "",
+        status=text(json.get("status")),
+        client_secret=whole(json.get("client_secret")),
         payment_method_id=id_of(json.get("payment_method")),
         customer_id=id_of(json.get("customer")),
-        error_message=child(json, "last_setup_error").get("message") or "",
+        error_message=text(child(json, "last_setup_error").get("message")),
     )
 
 
@@ -258,31 +266,6 @@ def checkout_session(json: Json) -> CardSetup:
         payment_method_id=setup.payment_method_id,
         customer_id=id_of(json.get("customer")) or setup.customer_id,
         error_message=setup.error_message,
-        url=json.get("url") or "",
+        url=whole(json.get("url")),
         session_id=id_of(json),
-    )
-
-
-def account_info(json: Json, *, livemode: bool) -> StripeAccountInfo:
-    """``livemode`` belongs to the key that asked: an account has both modes."""
-    dashboard = child(json, "settings", "dashboard")
-    profile = child(json, "business_profile")
-    return StripeAccountInfo(
-        id=id_of(json),
-        name=profile.get("name") or dashboard.get("display_name") or "",
-        country=json.get("country") or "",
-        default_currency=json.get("default_currency") or "",
-        timezone=dashboard.get("timezone") or "UTC",
-        support_email=profile.get("support_email") or json.get("email") or "",
-        livemode=livemode,
-    )
-
-
-def webhook_endpoint(json: Json) -> WebhookEndpoint:
-    return WebhookEndpoint(
-        id=id_of(json),
-        url=json.get("url") or "",
-        status=json.get("status") or "",
-        events=tuple(json.get("enabled_events") or ()),
-        api_version=json.get("api_version") or "",
     )

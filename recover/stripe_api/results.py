@@ -18,7 +18,7 @@ from recover.foundation.errors import (
     StripeRejected,
     StripeUnavailable,
 )
-from recover.stripe_api.json_fields import NOTHING, Json, child, id_of
+from recover.stripe_api.json_fields import NOTHING, Json, child, id_of, text, whole
 from recover.stripe_api.objects import Payment, WebhookEvent
 from recover.stripe_api.parsing import default_intent, subscription_id_of
 
@@ -86,13 +86,13 @@ def _payment(status: str, error: Json, intent: Json, invoice_status: str) -> Pay
         invoice_status=invoice_status,
         payment_intent_id=id_of(intent),
         charge_id=id_of(error.get("charge")) or id_of(intent.get("latest_charge")),
-        client_secret=intent.get("client_secret") or "",
-        error_code=error.get("code") or "",
-        decline_code=error.get("decline_code") or "",
-        advice_code=error.get("advice_code") or "",
-        network_decline_code=error.get("network_decline_code") or "",
-        network_advice_code=error.get("network_advice_code") or "",
-        message=redacted(error.get("message") or ""),
+        client_secret=whole(intent.get("client_secret")),
+        error_code=text(error.get("code")),
+        decline_code=text(error.get("decline_code")),
+        advice_code=text(error.get("advice_code")),
+        network_decline_code=text(error.get("network_decline_code")),
+        network_advice_code=text(error.get("network_advice_code")),
+        message=redacted(text(error.get("message"))),
     )
 
 
@@ -102,17 +102,23 @@ def redacted(text: str) -> str:
 
 
 def refusal(status: int | None, error: Json, headers: Mapping[str, str]) -> RecoverError:
-    """The error to raise for an HTTP ``status``; ``status`` is None if there was no answer."""
-    code = error.get("code") or ("resource_missing" if status == 404 else "")  # noqa: PLR2004
-    text = _text(status, error, headers)
-    if status is not None and status in {401, 403}:
-        return StripeAccessLost(text, status=status, code=code)
+    """The error to raise for an HTTP ``status``; ``status`` is None if there was no answer.
+
+    An answer without Stripe's ``error`` object is not Stripe's: a proxy's 404 does not mean that an
+    invoice is gone, nor its 403 that our key was revoked.
+    """
+    code = text(error.get("code")) or ("resource_missing" if status == 404 else "")  # noqa: PLR2004
+    said = _text(status, error, headers)
+    if status is None or not error:
+        return StripeUnavailable(said, retry_after=_retry_after(headers))
+    if status in {401, 403}:
+        return StripeAccessLost(said, status=status, code=code)
     # A 2xx here is an answer that could not be read, such as a proxy's page.
-    if status is None or status >= 500 or status < 400 or status in {409, 429} or code in BUSY:  # noqa: PLR2004
-        return StripeUnavailable(text, retry_after=_retry_after(headers))
+    if status >= 500 or status < 400 or status in {409, 429} or code in BUSY:  # noqa: PLR2004
+        return StripeUnavailable(said, retry_after=_retry_after(headers))
     if status == 402 or code in NEEDS_CUSTOMER:  # noqa: PLR2004
-        return Declined(text, code=code, error=error)
-    return StripeRejected(text, code=code)
+        return Declined(said, code=code, error=error)
+    return StripeRejected(said, code=code)
 
 
 def _text(status: int | None, error: Json, headers: Mapping[str, str]) -> str:
@@ -176,19 +182,19 @@ def _event_of(body: Json, about: Json) -> WebhookEvent:
     created = body.get("created")
     return WebhookEvent(
         id=id_of(body),
-        type=body["type"],
+        type=text(body["type"]),
         created_at=datetime.fromtimestamp(created if isinstance(created, int) else 0, UTC),
         livemode=bool(body.get("livemode")),
         account_id=id_of(body.get("account")),
         object_type=object_type,
         object_id=object_id,
         customer_id=_customer_id(body, about),
-        api_version=body.get("api_version") or "",
+        api_version=text(body.get("api_version")),
     )
 
 
 def _subject(event_type: str, about: Json) -> tuple[str, str]:
-    kind = str(about.get("object") or "")
+    kind = text(about.get("object"))
     parent = PART_OF.get(kind)
     if parent and id_of(about.get(parent)):
         return parent, id_of(about[parent])

@@ -26,15 +26,17 @@ LOOK_BACK = timedelta(days=35)  # longer than any campaign's window
 def reconcile(services: Services, account: Account) -> ReconciliationReport:
     """Compare one account with Stripe and apply every fix. The stored report.
 
-    A fix that fails is named in the report, and the others are still applied. Raises
-    StripeUnavailable where Stripe's invoices cannot be listed, and StripeAccessLost.
+    An invoice that cannot be read, or whose fix fails for whatever reason, is named in the report,
+    and the others are still mended. Raises StripeUnavailable where Stripe's invoices cannot be
+    listed, and StripeAccessLost.
     """
     report = ReconciliationReport(account_id=account.id, started_at=services.now(), fixes=[])
-    listed = list(_listed(services, account))
+    broken: list[dict[str, str]] = []
+    listed = list(_listed(services, account, broken))
     snapshots = _case_snapshots(services, account, {state.invoice_id for state in listed})
     wanted = fixes(listed, snapshots)
     applied = [_apply(services, account, fix.invoice_id, fix.reason) for fix in wanted]
-    report.fixes = [fix for fix in applied if fix]
+    report.fixes = [*broken, *(fix for fix in applied if fix)]
     report.seen, report.finished_at = len(listed), services.now()
     with services.db.begin() as session:
         session.add(report)
@@ -44,13 +46,23 @@ def reconcile(services: Services, account: Account) -> ReconciliationReport:
     return report
 
 
-def _listed(services: Services, account: Account) -> Iterator[InvoiceState]:
-    """All open invoices, and those made since `LOOK_BACK` that are paid, void or given up."""
+def _listed(
+    services: Services, account: Account, broken: list[dict[str, str]]
+) -> Iterator[InvoiceState]:
+    """All open invoices, and those made since `LOOK_BACK` that are paid, void or given up.
+
+    Those that cannot be read are added to ``broken``.
+    """
     stripe = services.stripe(account)
     since = services.now() - LOOK_BACK
-    yield from map(invoice_state, stripe.invoices(status="open"))
+
+    def note(invoice_id: str, why: str) -> None:
+        broken.append({"invoice": invoice_id, "reason": "It was left out.", "error": why})
+
+    yield from map(invoice_state, stripe.invoices(status="open", unreadable=note))
     for status in ("paid", "void", "uncollectible"):
-        yield from map(invoice_state, stripe.invoices(status=status, created_since=since))
+        listed = stripe.invoices(status=status, created_since=since, unreadable=note)
+        yield from map(invoice_state, listed)
 
 
 def _case_snapshots(
@@ -90,4 +102,8 @@ def _apply(
         raise
     except RecoverError as error:
         return fix | {"error": str(error)}
+    except Exception as error:
+        # One invoice that nobody foresaw must not hide what is wrong with all the others.
+        log.exception("account %s: invoice %s could not be reconciled", account.id, invoice_id)
+        return fix | {"error": f"Recover failed at it: {type(error).__name__}."}
     return fix

@@ -59,6 +59,9 @@ class _Front:
     def answer(self, entry: Route, **ids: str) -> Response:
         self.sandbox.state.base_url = self.sandbox.state.base_url or request.host_url.rstrip("/")
         fault = self.sandbox.faults.take(f"{request.method} {request.path}")
+        if fault is Fault.PROXY:
+            page = "<html><body><h1>Not what you asked for</h1></body></html>"
+            return Response(page, self.sandbox.faults.proxy_status, content_type="text/html")
         try:
             _spoil(fault)
             status, body, replayed = self._handle(entry, ids)

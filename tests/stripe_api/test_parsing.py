@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from recover.stripe_api import parsing as parse
+from recover.stripe_api import parsing_accounts
 from recover.stripe_api.objects import CardField, PaymentMethod
 
 CREATED = 1_795_000_000
@@ -296,7 +297,7 @@ def test_a_failed_setup_says_why():
 
 
 def test_an_account_falls_back_to_what_it_has():
-    read = parse.account_info({"id": "acct_1", "email": "a@example.com"}, livemode=True)
+    read = parsing_accounts.account_info({"id": "acct_1", "email": "a@example.com"}, livemode=True)
     assert (read.support_email, read.timezone, read.name) == ("a@example.com", "UTC", "")
     assert read.livemode
     full = {
@@ -304,7 +305,7 @@ def test_an_account_falls_back_to_what_it_has():
         "settings": {"dashboard": {"display_name": "Acme", "timezone": "America/New_York"}},
         "business_profile": {"name": None, "support_email": "help@acme.example"},
     }
-    read = parse.account_info(full, livemode=False)
+    read = parsing_accounts.account_info(full, livemode=False)
     assert (read.name, read.timezone, read.support_email) == (
         "Acme",
         "America/New_York",

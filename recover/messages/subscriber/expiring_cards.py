@@ -12,6 +12,7 @@ from recover.cases import collection
 from recover.cases.collection import RENEWING
 from recover.cases.core_values import card_of
 from recover.dunning.card_expiry import notice_due
+from recover.foundation.errors import RecoverError
 from recover.messages.subscriber import queue, rendering
 from recover.models import Account, Message
 from recover.services import Services
@@ -30,11 +31,21 @@ def scan(services: Services, account: Account) -> int:
     """
     written = 0
     for status in RENEWING:
-        for subscription in services.stripe(account).subscriptions(status=status):
-            written += check(services, account, subscription)
+        listed = services.stripe(account).subscriptions(status=status, unreadable=_leave_out)
+        for subscription in listed:
+            try:
+                written += check(services, account, subscription)
+            except RecoverError:
+                raise
+            except Exception:  # one that nobody foresaw must not keep the others from their notice
+                log.exception("subscription %s could not be checked", subscription.id)
     if written:
         services.enqueue("send_messages", once_for=30)
     return written
+
+
+def _leave_out(subscription_id: str, why: str) -> None:
+    log.warning("subscription %s is left out: %s", subscription_id, why)
 
 
 def check_customer(services: Services, account: Account, customer_id: str) -> None:
