@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 _OK: Final = 250
 _GO_AHEAD: Final = 354
 _PERMANENT: Final = range(500, 600)
+_ENHANCED: Final = re.compile(rb"\s*5\.(\d{1,3})\.(\d{1,3})\b")
+_SENDERS_ADDRESS: Final = (7, 8)
+_MAILBOX_CODES: Final = (550, 551, 553)  # RFC 5321: mailbox unavailable, elsewhere, not allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,20 @@ class _Spoken:
 
     code: int
     text: bytes
+
+    def is_about_the_recipient(self) -> bool:
+        """Whether a refusal of the recipient means them, and not us, our message or the server.
+
+        By the enhanced status code (RFC 3463) where there is one: 5.1.x the address, but not the
+        sender's (5.1.7, 5.1.8), 5.2.x the mailbox. 5.7.x is the server's policy.
+        """
+        enhanced = _ENHANCED.match(self.text)
+        if enhanced is None:
+            return self.code in _MAILBOX_CODES
+        subject, detail = int(enhanced[1]), int(enhanced[2])
+        if subject == 1:
+            return detail not in _SENDERS_ADDRESS
+        return subject in (0, 2)
 
     def __str__(self) -> str:
         said = self.text.decode("utf-8", "replace")
@@ -128,7 +145,8 @@ def _say_from_and_to(smtp: smtplib.SMTP, sender: str, recipient: str) -> None:
             _raise(answer, f"the sender {sender}")
         answer = _Spoken(*smtp.rcpt(recipient))
         if answer.code not in (_OK, 251):
-            _raise(answer, f"the address {recipient}", recipient_refused=True)
+            about_them = answer.is_about_the_recipient()
+            _raise(answer, f"the address {recipient}", recipient_refused=about_them)
 
 
 def _hand_over(smtp: smtplib.SMTP, content: bytes) -> None:

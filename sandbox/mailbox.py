@@ -45,7 +45,7 @@ class Mailbox:
         self._now = now or (lambda: datetime.now(UTC))
         self._kept: deque[MailMessage] = deque(maxlen=keep)
         self._received = 0
-        self._failures: deque[tuple[Stage, int]] = deque()
+        self._failures: deque[tuple[Stage, str]] = deque()
         self._hang_ups: deque[bool] = deque()
         self._lock = threading.Lock()
         self._loop = asyncio.new_event_loop()
@@ -95,10 +95,14 @@ class Mailbox:
         with self._lock:
             self._kept.clear()
 
-    def fail_next(self, code: int, n: int = 1, *, at: Stage = "rcpt") -> None:
-        """Answer ``code`` (such as 421 or 550) to the next ``n`` mails at this command."""
+    def fail_next(self, code: int, n: int = 1, *, at: Stage = "rcpt", words: str = "") -> None:
+        """Answer ``code`` (such as 421 or 550) to the next ``n`` mails at this command.
+
+        ``words`` may begin with an enhanced status code (RFC 3463), such as 5.1.1.
+        """
+        words = words or ("Come back later" if code < 500 else "Not here")
         with self._lock:
-            self._failures.extend([(at, code)] * n)
+            self._failures.extend([(at, f"{code} {words}")] * n)
 
     def hang_up_next(self, n: int = 1, *, keep: bool = True) -> None:
         """Take the next ``n`` mails in full, then close the connection without an answer.
@@ -144,8 +148,7 @@ class Mailbox:
         with self._lock:
             if not self._failures or self._failures[0][0] != stage:
                 return ""
-            _, code = self._failures.popleft()
-        return f"{code} {'Come back later' if code < 500 else 'Not here'}"
+            return self._failures.popleft()[1]
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)

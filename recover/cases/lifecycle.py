@@ -208,6 +208,19 @@ def plan_anew(session: Session, account_id: int, now: datetime) -> None:
     )
 
 
+def plan_case_anew(session: Session, case: RecoveryCase, now: datetime) -> None:
+    """Make a case due now, if it is open, so that its next step is planned again."""
+    session.execute(
+        update(RecoveryCase)
+        .where(
+            RecoveryCase.account_id == case.account_id,
+            RecoveryCase.id == case.id,
+            RecoveryCase.state == CaseState.OPEN,
+        )
+        .values(next_step_at=now)
+    )
+
+
 def close_all(session: Session, account_id: int, stop: Stop, now: datetime, *, actor: str) -> None:
     """End every open case of an account, whatever Stripe shows about the invoices."""
     open_cases = select(RecoveryCase).where(

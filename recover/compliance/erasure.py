@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from recover.compliance import anonymization, audit_log
@@ -135,7 +135,14 @@ def _suppress_mail(session: Session, services: Services, person: Person) -> None
         hashed = address_hash(services.vault, company, address)
         row = {"company_id": company.id, "address_hash": hashed, "created_at": now}
         session.execute(insert(ErasedAddress.__table__).values(row))
+    of_address = select(Account.id).where(Account.company_id == company.id)
+    session.execute(
+        delete(Suppression).where(
+            Suppression.account_id.in_(of_address), Suppression.email.in_(person.addresses)
+        )
+    )
     for one in person.customers:
+        session.execute(delete(Suppression).where(_belongs_to(Suppression, one)))
         session.execute(
             insert(Suppression.__table__).values(
                 account_id=one.account_id,
@@ -144,8 +151,6 @@ def _suppress_mail(session: Session, services: Services, person: Person) -> None
                 created_at=now,
             )
         )
-        permanent = update(Suppression).where(_belongs_to(Suppression, one))
-        session.execute(permanent.values(reason=SuppressionReason.ERASED))
 
 
 LEFT_OUT = {

@@ -117,13 +117,21 @@ class SuppressionReason(StrEnum):
 
 
 class Suppression(Base):
-    """A customer who asked for no more mail, or whose address refuses it."""
+    """A customer who asked for no more mail, or whose address refuses it.
+
+    It counts for the address, whoever has it; what a person asked for counts for them as well,
+    whatever address they have later.
+    """
 
     __tablename__ = "suppressions"
-    __table_args__ = (UniqueConstraint("account_id", "stripe_customer_id"),)
+    __table_args__ = (
+        UniqueConstraint("account_id", "stripe_customer_id", "reason", "email"),
+        Index("ix_suppressions_email", "account_id", "email"),
+    )
     id: Mapped[Id]
     account_id: Mapped[AccountId]
     stripe_customer_id: Mapped[Short]
+    email: Mapped[str] = mapped_column(String(255), default="", server_default="")  # normalised
     reason: Mapped[SuppressionReason]
     created_at: Mapped[datetime]
 

@@ -228,8 +228,12 @@ def _may_charge(
 
 
 def _tried_just_now(facts: Facts, now: datetime) -> bool:
-    """Whether this card was tried a moment ago. A button pressed twice means one payment."""
-    lately = [past for past in attempts_made(facts) if past.at > now - ONE_PRESS]
+    """Whether somebody had this card tried a moment ago: pressed twice, a button means once."""
+    lately = [
+        past
+        for past in attempts_made(facts)
+        if past.trigger is Trigger.FOUNDER and past.at > now - ONE_PRESS
+    ]
     return any(
         past.card is None or (facts.card is not None and facts.card.same_credentials(past.card))
         for past in lately
@@ -248,7 +252,9 @@ def load_facts(session: Session, account: Account, case: RecoveryCase, evidence:
 
     Loaded once for each decision, and handed on to what carries it out.
     """
-    suppressed = suppression.is_suppressed(session, account.id, case.stripe_customer_id)
+    suppressed = suppression.is_suppressed(
+        session, account.id, case.stripe_customer_id, case.customer_email
+    )
     return facts_of(session, account, case, evidence, suppressed=suppressed)
 
 

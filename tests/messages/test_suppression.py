@@ -1,4 +1,4 @@
-"""The suppression list: each customer on it once, with the reason that came first."""
+"""The suppression list: each reason of a customer on it once, and the one that came first told."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ def listed(services, account):
         acts = {
             "stop": lambda: suppression.stop_mail(services, account.id, "cus_1"),
             "resume": lambda: suppression.resume_mail(services, account.id, "cus_1"),
-            "refuse": lambda: suppression.note_refusal(services, account.id, "cus_1", None),
+            "refuse": lambda: suppression.note_refusal(services, account.id, "cus_1", "", None),
         }
         for step in steps:
             acts[step]()
         with services.db.read() as session:
-            reason = suppression.suppression_reason(session, account.id, customer)
+            entry = suppression.suppression_of(session, account.id, customer)
+            reason = entry.reason if entry else None
             assert suppression.is_suppressed(session, account.id, customer) is (reason is not None)
             verbs = session.scalars(select(AuditLogEntry.verb).order_by(AuditLogEntry.id))
             return reason, list(verbs)
@@ -43,11 +44,12 @@ def listed(services, account):
         (("resume",), None, []),
         (("refuse",), "refused", ["suppress"]),
         (("refuse", "resume"), "refused", ["suppress"]),
-        (("refuse", "stop"), "refused", ["suppress"]),
-        (("stop", "refuse"), "asked", ["suppress"]),
+        (("refuse", "stop"), "refused", ["suppress", "suppress"]),
+        (("stop", "refuse"), "asked", ["suppress", "suppress"]),
+        (("stop", "refuse", "resume"), "refused", ["suppress", "suppress", "resume"]),
     ],
 )
-def test_a_customer_is_listed_once_and_only_their_own_wish_can_be_taken_back(
+def test_each_reason_is_listed_once_and_only_their_own_wish_can_be_taken_back(
     listed, steps, reason, verbs
 ):
     assert listed(*steps) == (reason, verbs)

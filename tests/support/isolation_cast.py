@@ -40,7 +40,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from table_copies import TableCopies
 
 from app import create_app
-from recover.foundation.database import READING, Base
+from recover.foundation.database import READING, Base, LongText, ShortText
 from recover.foundation.signed_links import Purpose
 from recover.models import Account, SignIn
 from recover.services import Services
@@ -265,6 +265,8 @@ def _value(services: Services, side: Side, column: Column[Any], which: int) -> A
 
 def _by_type(services: Services, side: Side, column: Column[Any], which: int) -> Any:
     kind = column.type
+    if isinstance(kind, ShortText | LongText):
+        kind = kind.impl_instance
     if isinstance(kind, Boolean):
         return True
     if isinstance(kind, Integer | Float):

@@ -14,6 +14,7 @@ from recover.models import (
     LedgerLine,
     Message,
     RecoveryCase,
+    Suppression,
 )
 
 CUSTOMERS = (
@@ -44,6 +45,14 @@ def cases(town: Town, account: Any) -> None:
         town.rows[f"case {case.state} {number}"] = case
     town.change(made[4], warnings=[DOUBT], stripe_next_attempt_at=town.now + timedelta(days=2))
     town.change(made[3], erased_at=town.ago(hours=1), customer_name="", customer_email="")
+    town.add(
+        Suppression(
+            account_id=account.id,
+            stripe_customer_id=made[4].stripe_customer_id,
+            reason="asked",
+            created_at=town.ago(days=2),
+        )
+    )
     town.add(
         Ending(
             account_id=account.id,

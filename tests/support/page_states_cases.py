@@ -23,7 +23,7 @@ def cases() -> Iterator[State]:
     page = "web.case_page.show"
     yield State(page, "recovered", "ada", "/cases/{case recovered 1}")
     yield State(page, "open", "mia", "/cases/{case open 0}")
-    yield State(page, "open, distrusted", "ada", "/cases/{case open 4}")
+    yield State(page, "open, distrusted, no mail", "ada", "/cases/{case open 4}")
     yield State(page, "exhausted", "vera", "/cases/{case exhausted 2}")
     yield State(page, "erased", "ada", "/cases/{case closed 3}")
     yield State(page, "what comes next", "olaf", "/cases/{one case}?preview=1")

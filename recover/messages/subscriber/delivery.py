@@ -98,7 +98,7 @@ def _deliver(services: Services, message: Message, outgoing: Outgoing) -> str:
     except MailRefused as error:
         if error.recipient_refused:
             customer = message.account_id, message.stripe_customer_id
-            suppression.note_refusal(services, *customer, message.case_id)
+            suppression.note_refusal(services, *customer, message.to_email, message.case_id)
         return _settle(services, message, MessageStatus.REFUSED, error=str(error))
     except DeliveryUncertain as error:
         return _settle(services, message, MessageStatus.UNCERTAIN, error=str(error))
@@ -210,7 +210,9 @@ def _still_wanted(services: Services, message: Message) -> bool:
     with services.db.read() as session:
         account = session.get_one(Account, message.account_id)
         case = session.get(RecoveryCase, message.case_id) if message.case_id else None
-        suppressed = suppression.is_suppressed(session, account.id, message.stripe_customer_id)
+        suppressed = suppression.is_suppressed(
+            session, account.id, message.stripe_customer_id, message.to_email
+        )
     observing = account.mode == RetryMode.OBSERVE  # it may have begun after the mail was written
     if account.disconnected_at or ((suppressed or observing) and message.template != ASKED_FOR):
         return False

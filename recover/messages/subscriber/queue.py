@@ -102,7 +102,7 @@ def add(session: Session, services: Services, account: Account, draft: Draft) ->
 
 def _is_suppressed(session: Session, services: Services, account: Account, draft: Draft) -> bool:
     return draft.template != ASKED_FOR and (
-        suppression.is_suppressed(session, account.id, draft.customer_id)
+        suppression.is_suppressed(session, account.id, draft.customer_id, draft.to_email)
         or address_erased(session, services.vault, account, draft.to_email)
     )
 

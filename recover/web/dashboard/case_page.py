@@ -6,11 +6,13 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
+from recover.cases import lifecycle
 from recover.cases.core_values import decline_of
 from recover.cases.evidence import fetch_evidence
 from recover.compliance import access_log
 from recover.dunning import Trigger, classify, plan
 from recover.learning import timing_in_force
+from recover.messages import suppression
 from recover.models import Account, RecoveryCase
 from recover.services import Services
 from recover.stripe_api.objects import Payment
@@ -34,11 +36,16 @@ def blueprint(services: Services) -> Blueprint:
         access_log.note_view(services, actor(), case)
         with services.db.read() as session:
             history = case_history(session, case)
+            stopped = suppression.suppression_of(
+                session, account.id, case.stripe_customer_id, case.customer_email
+            )
         return render_template(
             "dashboard/case.html",
             case=case,
             account=account,
             history=history,
+            stopped=stopped,
+            why_stopped=suppression.REASONS[stopped.reason] if stopped else "",
             preview=preview,
             timezone=account.timezone or "UTC",
             stripe_url=stripe_url(services, account, case),
@@ -67,6 +74,23 @@ def blueprint(services: Services) -> Blueprint:
             services, account, case.stripe_invoice_id, Trigger.FOUNDER, reason, actor=actor()
         )
         flash(outcome(payment))
+        return redirect(url_for("web.case_page.show", case_id=case_id), 303)
+
+    @routes.post("/cases/<int:case_id>/write-again")
+    def write_again(case_id: int) -> Response:
+        """Take the customer and their address off the suppression list."""
+        account, case = _find(services, case_id)
+        lifted = suppression.lift(
+            services,
+            account.id,
+            case.stripe_customer_id,
+            case.customer_email,
+            actor=actor(),
+            by=current_user().email,
+        )
+        flash("They are written to again." if lifted else "Nothing kept mail from them.")
+        with services.db.begin() as session:
+            lifecycle.plan_case_anew(session, case, services.now())
         return redirect(url_for("web.case_page.show", case_id=case_id), 303)
 
     @routes.post("/cases/<int:case_id>/revoke")

@@ -80,4 +80,5 @@ def _customer_of_link(services: Services, token: str) -> Customer:
 
 def _suppression_reason(services: Services, customer: Customer) -> SuppressionReason | None:
     with services.db.read() as session:
-        return suppression.suppression_reason(session, *customer.key)
+        entry = suppression.suppression_of(session, *customer.key)
+    return entry.reason if entry else None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 
-from recover.models import Account, Message, RecoveryCase
+from recover.messages import suppression
+from recover.models import Account, AuditLogEntry, Message, RecoveryCase, Suppression
 
 pytest_plugins = ("web_cast",)
 
@@ -159,3 +161,41 @@ def test_in_observe_mode_a_retry_by_hand_charges_nothing_either(scene, client):
     scene.post(client, f"/cases/{case.id}/retry", f"/cases/{case.id}/retry")
     assert scene.sandbox.report()["authorisations"] == before
     assert "Not charged" in client.get(f"/cases/{case.id}").text
+
+
+def test_why_nobody_is_written_to_is_said_and_can_be_lifted(scene, client):
+    case = scene.failed()
+    suppression.note_refusal(
+        scene.services, scene.account.id, "cus_other", case.customer_email.upper(), None
+    )
+    html = client.get(f"/cases/{case.id}").text
+    assert "No mail to them since" in html
+    assert "Their address refuses mail" in html
+
+    page = f"/cases/{case.id}"
+    scene.post(client, f"{page}/write-again", page)
+
+    html = client.get(page).text
+    assert "No mail to them since" not in html
+    assert "They are written to again" in html
+    with scene.services.db.read() as session:
+        [entry] = session.scalars(select(AuditLogEntry).where(AuditLogEntry.verb == "resume"))
+    assert entry.actor.startswith("user:")
+    assert scene.case(case.id).next_step_at == scene.services.now()
+
+
+def test_who_was_erased_stays_unwritten(scene, client):
+    case = scene.failed()
+    with scene.services.db.begin() as session:
+        session.add(
+            Suppression(
+                account_id=case.account_id,
+                stripe_customer_id=case.stripe_customer_id,
+                reason="erased",
+                created_at=scene.services.now(),
+            )
+        )
+    assert "Write to them again" not in client.get(f"/cases/{case.id}").text
+    assert not suppression.lift(
+        scene.services, case.account_id, case.stripe_customer_id, "", actor="user:1", by="Ada"
+    )
