@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from recover.stripe_api.json_fields import NOTHING, Json, child, id_of, items_of, moment
+from recover.stripe_api.money_parsing import invoice_payment, refunded
 from recover.stripe_api.objects import (
     CardSetup,
     Charge,
@@ -160,6 +161,10 @@ def invoice(json: Json) -> Invoice:
         payment_intent_status=default_intent(json).get("status") or "",
         paid_out_of_band=_paid_out_of_band(json),
         description=(lines[0].get("description") if lines else json.get("description")) or "",
+        amount_paid_minor=json.get("amount_paid") or 0,
+        credited_minor=json.get("pre_payment_credit_notes_amount") or 0,
+        payments=tuple(map(invoice_payment, _payments(json))),
+        more_payments=bool(child(json, "payments").get("has_more")),
         ended_at=_ended_at(json),
         default_method=payment_method(json.get("default_payment_method")),
         default_source=payment_method(json.get("default_source")),
@@ -215,7 +220,7 @@ def charge(json: Json) -> Charge:
         network_advice_code=outcome.get("network_advice_code") or "",
         outcome_type=outcome.get("type") or "",
         network_status=outcome.get("network_status") or "",
-        amount_refunded_minor=json.get("amount_refunded") or 0,
+        amount_refunded_minor=refunded(json),
         disputed=bool(json.get("disputed")),
         customer_id=id_of(json.get("customer")),
     )

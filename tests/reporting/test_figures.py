@@ -124,7 +124,9 @@ def test_a_case_is_lost_when_the_money_is(book, state, reason):
     assert seen.cohort == Cohort(lost=1)
 
 
-@pytest.mark.parametrize("reason", ["voided", "deleted", "paused", "not_automatic", "nothing_owed"])
+@pytest.mark.parametrize(
+    "reason", ["voided", "deleted", "paused", "not_automatic", "nothing_owed", "credited"]
+)
 def test_a_case_the_company_ended_itself_is_neither_won_nor_lost(book, reason):
     book.case("closed", reason=reason, ended=1)
     seen = book.overview()
