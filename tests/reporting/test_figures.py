@@ -180,6 +180,33 @@ def test_the_sources_add_up_to_what_was_recovered(book):
         assert sum(one.invoices for one in parts) == total.invoices
 
 
+def test_an_invoice_paid_in_parts_is_counted_once_and_each_part_for_its_source(book):
+    case = book.won("elsewhere", amount=500, days=3)
+    book.line(case, source="our_retry", amount=400, days=1)
+    seen = book.overview()
+    assert seen.recovered == (Sum("usd", 1, 900),)
+    assert seen.sources == (
+        SourceSum(Source.OUR_RETRY, "usd", 1, 400),
+        SourceSum(Source.ELSEWHERE, "usd", 0, 500),
+    )
+    assert book.overview(NOW - timedelta(days=2)).recovered == (Sum("usd", 1, 400),)
+
+
+def test_a_line_corrected_to_nothing_is_no_invoice_won_and_nothing_given_back(book):
+    case = book.won("card_page", amount=2900)
+    book.line(case, "corrected", source="card_page", amount=-2900)
+    seen = book.overview()
+    assert seen.recovered == (Sum("usd", 0, 0),)
+    assert seen.sources == (SourceSum(Source.CARD_PAGE, "usd", 0, 0),)
+    assert seen.given_back == ()
+
+
+def test_a_refund_that_failed_counts_as_nothing_given_back(book):
+    case = book.won(amount=1000)
+    book.line(case, "refunded", amount=0)
+    assert book.overview().given_back == ()
+
+
 def test_a_refund_whose_case_was_reopened_belongs_to_no_known_source(book):
     case = book.case("open")
     book.line(case, "refunded", amount=-200)
