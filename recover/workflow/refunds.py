@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from recover.foundation.errors import RecoverError, StripeAccessLost
 from recover.models import Account, Attempt, LedgerKind, LedgerLine, RecoveryCase
 from recover.services import Services
 from recover.stripe_api.objects import Refund
@@ -26,14 +27,27 @@ def book_missed(services: Services, account: Account, since: datetime) -> list[d
     for refund in services.stripe(account).refunds(since):
         shown[refund.charge_id].append(refund)
     missed = _missed(services, account, shown)
-    for charge_id in missed:
-        sync.sync_charge(services, account, charge_id)
+    errors = {charge_id: _book(services, account, charge_id) for charge_id in missed}
     still = _missed(services, account, {charge_id: shown[charge_id] for charge_id in missed})
-    return [
-        {"invoice": invoice, "reason": "A refund was not booked as Stripe shows it."}
-        for charge_id, invoice in missed.items()
-        if charge_id not in still  # older refunds of the same charge are counted there too
-    ]
+    fixes = []
+    for charge_id, invoice in missed.items():
+        fix = {"invoice": invoice, "reason": "A refund was not booked as Stripe shows it."}
+        if errors[charge_id]:
+            fixes.append(fix | {"error": errors[charge_id]})
+        elif charge_id not in still:  # older refunds of the same charge are counted there too
+            fixes.append(fix)
+    return fixes
+
+
+def _book(services: Services, account: Account, charge_id: str) -> str:
+    """Book what went back of one charge; the error where that failed, which stops no other's."""
+    try:
+        sync.sync_charge(services, account, charge_id)
+    except StripeAccessLost:
+        raise
+    except RecoverError as error:
+        return str(error)
+    return ""
 
 
 def _missed(
