@@ -17,6 +17,7 @@ class Source(StrEnum):
     API_PAY = "api_pay"
     AUTHENTICATED = "authenticated"  # the subscriber passed 3-D Secure in a browser
     HOSTED_PAGE = "hosted_page"  # the subscriber, on Stripe's own invoice page
+    PART = "part"  # a payment intent that the company attached
     OUT_OF_BAND = "out_of_band"  # marked as paid by the company; no charge
 
 
@@ -54,9 +55,20 @@ class Try:
     after_cancel: bool  # the subscription had ended
 
 
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Money that came in for an invoice, or went back."""
+
+    at: datetime
+    invoice: str
+    payment: str  # what it came by: a charge, a payment record, or the invoice itself
+    amount_minor: int  # negative: it went back
+    source: Source | None = None  # None of money that went back
+
+
 @dataclass(slots=True)
 class FailedInvoice:
-    """A renewal whose first automatic charge failed."""
+    """A renewal whose first automatic charge failed. Money is what came in since."""
 
     invoice: str
     account: str
@@ -66,9 +78,11 @@ class FailedInvoice:
     currency: str
     failed_at: datetime
     cause: str  # the latent cause; "" where the failure was scripted
-    recovered_at: datetime | None = None
-    recovered_minor: int = 0
-    source: Source | None = None
+    settled_at: datetime | None = None  # Stripe shows it paid: with money, or by credit notes
+    recovered_at: datetime | None = None  # the same, where money came in
+    recovered_minor: int = 0  # what came in
+    given_back_minor: int = 0  # what went back of it
+    source: Source | None = None  # of the latest payment
     closed: str = ""  # void or uncollectible
 
 
@@ -79,22 +93,54 @@ class Books:
     refused_requests: Counter[str] = field(default_factory=Counter)  # pay, by invoice: a 400
     refused_after_end: Counter[str] = field(default_factory=Counter)  # pay on paid or void, asked
 
-    def record_paid(self, invoice: str, at: datetime, amount_minor: int, source: Source) -> None:
+    money: list[Money] = field(default_factory=list)
+
+    def record_paid(
+        self, invoice: str, at: datetime, amount_minor: int, source: Source, payment: str
+    ) -> None:
+        """Money came in for an invoice; `record_settled` follows once it is paid in full."""
+        self.money.append(Money(at, invoice, payment, amount_minor, source))
         case = self.failed.get(invoice)
-        if case and case.recovered_at is None:
-            case.recovered_at, case.recovered_minor, case.source = at, amount_minor, source
+        if case:
+            case.recovered_minor += amount_minor
+            case.source = source
+
+    def record_settled(self, invoice: str, at: datetime) -> None:
+        case = self.failed.get(invoice)
+        if case and case.settled_at is None:
+            case.settled_at = at
+            case.recovered_at = at if case.recovered_minor else None
+
+    def record_back(self, payment: str, at: datetime, amount_minor: int) -> None:
+        """Money of a payment went back: a refund, or a dispute. Negative: it is here again.
+
+        A dispute takes the whole charge, also where part of it was refunded: no more is counted as
+        gone than came in for the invoice.
+        """
+        came = next((one for one in self.money if one.payment == payment and one.source), None)
+        if came is None:
+            return
+        held = sum(one.amount_minor for one in self.money if one.payment == payment)
+        back = min(amount_minor, held)
+        self.money.append(Money(at, came.invoice, payment, -back))
+        case = self.failed.get(came.invoice)
+        if case and came.at >= case.failed_at:
+            case.given_back_minor += back
 
     def report(self, account: str | None = None) -> dict[str, Any]:
         """Everything in numbers, for one account or all; amounts in minor units by currency."""
         cases = [c for c in self.failed.values() if account in (None, c.account)]
         tries = [t for t in self.tries if account in (None, t.account)]
-        won = [case for case in cases if case.recovered_at]
+        won = [case for case in cases if case.recovered_minor]
         ours = [t for t in tries if t.source not in AUTOMATIC]
         return {
             "failed_invoices": len(cases),
             "failed_minor": _by_currency((c.currency, c.amount_minor) for c in cases),
             "recovered_invoices": len(won),
             "recovered_minor": _by_currency((c.currency, c.recovered_minor) for c in won),
+            "given_back_minor": _by_currency(
+                (c.currency, c.given_back_minor) for c in cases if c.given_back_minor
+            ),
             "by_source": dict(sorted(Counter(str(c.source) for c in won).items())),
             "by_cause": dict(sorted(Counter(c.cause for c in cases).items())),
             "recovered_by_cause": dict(sorted(Counter(c.cause for c in won).items())),

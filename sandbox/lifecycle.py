@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sandbox.books import Source
-from sandbox.objects import charges
+from sandbox.objects import charges, parts
 from sandbox.objects.subscriptions import subscription_id
-from sandbox.payments import Attempt, release, settle
+from sandbox.payments import Attempt, release, settle, take
 from sandbox.state import Obj, Store
 
 
@@ -51,12 +51,17 @@ def mark_past_due(store: Store, invoice: Obj) -> None:
 
 
 def pay_out_of_band(store: Store, invoice: Obj) -> None:
-    release(store, invoice)
-    invoice["amount_paid_off_stripe"] = invoice["amount_remaining"]
-    store.state.books.record_paid(
-        invoice["id"], store.now(), invoice["amount_remaining"], Source.OUT_OF_BAND
-    )
-    settle(store, invoice)
+    """The company says that all of it was paid elsewhere: Stripe keeps that as a payment record."""
+    record = parts.payment_record(store, invoice["amount_remaining"], invoice["currency"])
+    take_off_stripe(store, invoice, record)
+
+
+def take_off_stripe(store: Store, invoice: Obj, record: Obj) -> None:
+    """Attach a payment record: what was paid of the invoice outside Stripe."""
+    amount = record["amount_guaranteed"]["value"]
+    payment = parts.invoice_payment(store, invoice, amount, "payment_record", record["id"])
+    invoice["amount_paid_off_stripe"] += min(amount, invoice["amount_remaining"])
+    take(store, invoice, payment, amount, Source.OUT_OF_BAND, record["id"])
 
 
 def void(store: Store, invoice: Obj) -> None:
@@ -100,13 +105,26 @@ def refund(store: Store, charge: Obj, amount_minor: int) -> Obj:
     previous = {"amount_refunded": charge["amount_refunded"], "refunded": charge["refunded"]}
     charge["amount_refunded"] += amount_minor
     charge["refunded"] = charge["amount_refunded"] == charge["amount"]
+    store.state.books.record_back(charge["id"], store.now(), amount_minor)
     store.emit("refund.created", made)
     store.emit("charge.refunded", charge, previous)
     return made
 
 
+def fail_refund(store: Store, refund: Obj) -> None:
+    """The bank sends a refund back, days after it seemed done: the company has the money again."""
+    charge = store.get(refund["charge"])
+    refund["status"] = "failed"
+    charge["amount_refunded"] -= refund["amount"]
+    charge["refunded"] = False
+    store.state.books.record_back(charge["id"], store.now(), -refund["amount"])
+    store.emit("refund.failed", refund)
+    store.emit("refund.updated", refund, {"status": "succeeded"})
+
+
 def dispute(store: Store, charge: Obj) -> Obj:
     made = charges.dispute(store, charge)
     charge["disputed"] = True
+    store.state.books.record_back(charge["id"], store.now(), charge["amount"])
     store.emit("charge.dispute.created", made)
     return made

@@ -134,28 +134,53 @@ def _succeed(store: Store, invoice: Obj, intent: Obj, charge: Obj, source: Sourc
     )
     store.emit("charge.succeeded", charge)
     store.emit("payment_intent.succeeded", intent)
-    for payment in store.owned("invoice_payment", invoice["id"]):
-        payment.update(status="paid", amount_paid=intent["amount"])
-        payment["status_transitions"]["paid_at"] = store.epoch()
-    store.state.books.record_paid(invoice["id"], store.now(), intent["amount"], source)
-    settle(store, invoice)
+    [payment] = store.owned("invoice_payment", intent["id"])
+    take(store, invoice, payment, intent["amount"], source, charge["id"])
+
+
+def take(
+    store: Store, invoice: Obj, payment: Obj, amount_minor: int, source: Source, behind: str
+) -> None:
+    """Money came in for the invoice: ``payment`` is paid, ``behind`` it a charge or a record.
+
+    What is more than remains goes to the customer's balance, as Stripe has it.
+    """
+    taken = min(amount_minor, invoice["amount_remaining"])
+    payment.update(status="paid", amount_paid=taken)
+    payment["status_transitions"]["paid_at"] = store.epoch()
+    before = {key: invoice[key] for key in ("amount_paid", "amount_remaining")}
+    invoice["amount_paid"] += taken
+    invoice["amount_remaining"] -= taken
+    invoice["amount_overpaid"] += amount_minor - taken
+    customer = store.get(invoice["customer"])
+    if amount_minor > taken and "deleted" not in customer:
+        customer["balance"] -= amount_minor - taken
+    store.state.books.record_paid(invoice["id"], store.now(), taken, source, behind)
+    if invoice["amount_remaining"] == 0:
+        settle(store, invoice)
+    else:
+        follow(store, invoice)
+        store.emit("invoice.updated", invoice, before)
+    store.emit("invoice_payment.paid", payment)
+
+
+def follow(store: Store, invoice: Obj) -> None:
+    """The default payment's amount follows what remains."""
+    intent = charges.default_intent(store, invoice)
+    if intent is not None and intent["status"] not in ("succeeded", "canceled"):
+        intent["amount"] = invoice["amount_remaining"]
+        for payment in store.owned("invoice_payment", intent["id"]):
+            payment["amount_requested"] = invoice["amount_remaining"]
 
 
 def settle(store: Store, invoice: Obj) -> None:
-    """The invoice is paid, by a charge or outside Stripe: say so everywhere."""
-    invoice.update(
-        status="paid",
-        amount_paid=invoice["amount_due"],
-        amount_remaining=0,
-        attempted=True,
-        next_payment_attempt=None,
-    )
+    """Nothing remains to be paid, by money or by credit notes: say so everywhere."""
+    release(store, invoice)
+    invoice.update(status="paid", attempted=True, next_payment_attempt=None)
     invoice["status_transitions"]["paid_at"] = store.epoch()
+    store.state.books.record_settled(invoice["id"], store.now())
     store.emit("invoice.paid", invoice)
     store.emit("invoice.payment_succeeded", invoice)
-    for payment in store.owned("invoice_payment", invoice["id"]):
-        if payment["status"] == "paid":
-            store.emit("invoice_payment.paid", payment)
     store.set_delinquent(invoice["customer"], delinquent=False)
     sub = store.objects.get(subscription_id(invoice))
     waiting = sub and sub["status"] in ("past_due", "unpaid")
@@ -180,13 +205,13 @@ def _fail(store: Store, intent: Obj, charge: Obj, answer: Answer) -> None:
 
 
 def release(store: Store, invoice: Obj) -> None:
-    """The invoice will not be collected through Stripe any more: cancel its payment intent."""
-    intent = charges.default_intent(store, invoice)
-    if intent is None:
-        return
-    intent.update(status="canceled", canceled_at=store.epoch(), next_action=None)
-    intent["cancellation_reason"] = "void_invoice"
+    """The invoice is not collected any more: cancel the payments of it that are still open."""
     for payment in store.owned("invoice_payment", invoice["id"]):
+        if payment["status"] != "open":
+            continue
         payment["status"] = "canceled"
         payment["status_transitions"]["canceled_at"] = store.epoch()
-    store.emit("payment_intent.canceled", intent)
+        intent = store.get(payment["payment"]["payment_intent"])
+        intent.update(status="canceled", canceled_at=store.epoch(), next_action=None)
+        intent["cancellation_reason"] = "void_invoice"
+        store.emit("payment_intent.canceled", intent)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sandbox import company as company_acts
 from sandbox import population, weather
 from sandbox.clock import Clock
 from sandbox.consent import Consent
@@ -62,7 +63,7 @@ class Sandbox(Seeding):
         self.consent = Consent(self.state)
         self.platform = customers.account(self.state, "Recover")
         self.store = customers.account(self.state, company, timezone=timezone)
-        self.state.listeners += [self.webhooks.listen, weather.listen]
+        self.state.listeners += [self.webhooks.listen, weather.listen, company_acts.listen]
         self._issue_keys()
         if subscribers:
             self.populate(subscribers, days=days)

@@ -39,6 +39,8 @@ KINDS = {
     "we": "webhook_endpoint",
     "evt": "event",
     "re": "refund",
+    "cn": "credit_note",
+    "pr": "payment_record",
     "dp": "dispute",
     "price": "price",
     "prod": "product",
@@ -179,6 +181,7 @@ class State:
         self.keys: dict[str, Key] = {}
         self.truths: dict[str, CardTruth] = {}  # by payment method or card id
         self.people: set[str] = set()  # customers who act by themselves; those set by hand do not
+        self.partial_payments = False  # on automatically charged invoices, which Stripe refuses
         self.base_url = ""  # where this Stripe is served, for the addresses it hands out
         self.listeners: list[Listener] = []
         self._minted: Counter[tuple[object, ...]] = Counter()

@@ -13,6 +13,7 @@ from recover.models import LedgerKind, LedgerLine, Message, MessageStatus, Recov
 from sandbox.sandbox import Sandbox
 
 AFTERWARDS = ("thank_you", "fresh_link", "card_expiring")  # mails that rightly follow a payment
+NOTHING = (0, "")
 RULES = ("after_cancel", "hard_code_tries", "over_network_cap", "too_close")
 
 
@@ -21,8 +22,8 @@ class Verdict:
     agree: bool
     failed_invoices: int
     recovered_invoices: int
-    recovered_minor: dict[str, int]  # by our ledger
-    books_minor: dict[str, int]  # by the sandbox's books
+    recovered_minor: dict[str, int]  # by our ledger, less what was given back
+    books_minor: dict[str, int]  # the same by the sandbox's books
     by_source: dict[str, int]
     charges: int  # authorisations after the first failure, by anyone
     charges_doubled: int
@@ -52,9 +53,9 @@ def judge(sandbox: Sandbox, database: Database, mails: list[Any]) -> Verdict:
     books, report = sandbox.books, sandbox.report()
     ours = _ledger(database)
     theirs = {
-        invoice: (case.recovered_minor, case.currency)
+        invoice: (case.recovered_minor - case.given_back_minor, case.currency)
         for invoice, case in books.failed.items()
-        if case.recovered_at
+        if case.recovered_minor
     }
     opened = _cases(database)
     differences = _differences(ours, theirs, opened, set(books.failed))
@@ -64,7 +65,7 @@ def judge(sandbox: Sandbox, database: Database, mails: list[Any]) -> Verdict:
         failed_invoices=len(opened),
         recovered_invoices=len(ours),
         recovered_minor=_by_currency(ours.values()),
-        books_minor=report["recovered_minor"],
+        books_minor=_by_currency(theirs.values()),
         by_source=_sources(database),
         charges=report["authorisations_after_failure"],
         charges_doubled=faults["charged_twice"],
@@ -77,13 +78,16 @@ def judge(sandbox: Sandbox, database: Database, mails: list[Any]) -> Verdict:
 
 
 def _ledger(database: Database) -> dict[str, tuple[int, str]]:
+    """The money of each invoice that has any line: what came in, less what went back."""
+    net = func.sum(LedgerLine.amount_minor)
     query = (
-        select(RecoveryCase.stripe_invoice_id, LedgerLine.amount_minor, LedgerLine.currency)
+        select(RecoveryCase.stripe_invoice_id, net, LedgerLine.currency)
         .join(RecoveryCase, RecoveryCase.id == LedgerLine.case_id)
-        .where(LedgerLine.kind == LedgerKind.RECOVERED)
+        .group_by(RecoveryCase.stripe_invoice_id, LedgerLine.currency)
     )
     with database.read() as session:
-        return {invoice: (amount, currency) for invoice, amount, currency in session.execute(query)}
+        rows = session.execute(query).all()
+    return {invoice: (int(amount), currency) for invoice, amount, currency in rows}
 
 
 def _cases(database: Database) -> set[str]:
@@ -93,7 +97,7 @@ def _cases(database: Database) -> set[str]:
 
 def _sources(database: Database) -> dict[str, int]:
     query = (
-        select(LedgerLine.source, func.count())
+        select(LedgerLine.source, func.count(LedgerLine.case_id.distinct()))
         .where(LedgerLine.kind == LedgerKind.RECOVERED)
         .group_by(LedgerLine.source)
     )
@@ -110,7 +114,8 @@ def _differences(
     found = [f"{i}: failed on Stripe, no case here" for i in sorted(failed - opened)]
     found += [f"{i}: a case here, no failed renewal on Stripe" for i in sorted(opened - failed)]
     for invoice in sorted(ours.keys() | theirs.keys()):
-        if ours.get(invoice) != theirs.get(invoice):
+        sides = ours.get(invoice, NOTHING), theirs.get(invoice, NOTHING)
+        if sides[0] != sides[1] and any(amount for amount, _ in sides):
             found.append(f"{invoice}: ours {ours.get(invoice)}, theirs {theirs.get(invoice)}")
     return found
 
@@ -136,7 +141,7 @@ def _plain(text: str) -> str:
 
 
 def _mails_after_payment(sandbox: Sandbox, database: Database) -> int:
-    """Reminders that left although the invoice had been paid by then, by the sandbox's books."""
+    """Reminders that left although nothing was owed by then, by the sandbox's books."""
     query = (
         select(RecoveryCase.stripe_invoice_id, Message.sent_at)
         .join(RecoveryCase, RecoveryCase.id == Message.case_id)
@@ -149,7 +154,7 @@ def _mails_after_payment(sandbox: Sandbox, database: Database) -> int:
         1
         for invoice, at in sent
         if invoice in failed
-        and (paid_at := failed[invoice].recovered_at) is not None
+        and (paid_at := failed[invoice].settled_at) is not None
         and at is not None
         and at > paid_at
     )

@@ -92,6 +92,16 @@ class Subscribers:
 
 
 @dataclass(frozen=True, slots=True)
+class Company:
+    """What the company does by itself about renewals that failed, as shares of them."""
+
+    credit_share: float = 0.0  # forgiven wholly
+    part_credit_share: float = 0.0  # by a third
+    elsewhere_share: float = 0.0  # paid outside Stripe
+    refund_fails_share: float = 0.0  # of refunds
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     name: str
     billing: Billing
@@ -100,6 +110,7 @@ class World:
     causes: Mapping[str, float]
     recovery: Recovery
     subscribers: Subscribers
+    company: Company = field(default_factory=Company)
     calm: Mapping[str, float] = field(default_factory=dict)  # empty: a world with weather
     funds: Funds = field(default_factory=Funds)
     codes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # by cause, if unusual
@@ -124,6 +135,7 @@ class World:
             causes=data["causes"],
             recovery=Recovery(**data["recovery"]),
             subscribers=Subscribers(**data["subscribers"]),
+            company=Company(**data.get("company", {})),
             calm=data.get("calm", {}),
             funds=Funds(**_tuples(data.get("funds", {}))),
             codes=data.get("codes", {}),

@@ -17,6 +17,7 @@ from recover.cases.core_values import (
     past_attempt,
 )
 from recover.cases.evidence import Evidence
+from recover.cases.money_in import paid_without_money
 from recover.dunning import (
     Card,
     CardUse,
@@ -73,6 +74,7 @@ def facts_of(
         messages=_messages(session, case, evidence.at),
         has_email=bool(case.customer_email),
         suppressed=suppressed,
+        credited=paid_without_money(evidence, case.failed_at),
         disputed=any(charge.disputed for charge in evidence.invoice_charges()),
         timezone=case.timezone or account.timezone or "UTC",
         paid_hours=tuple(map(datetime.fromisoformat, case.paid_hours or ())),

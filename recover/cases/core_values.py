@@ -29,6 +29,7 @@ def invoice_state(invoice: Invoice) -> InvoiceState:
         collection_method=invoice.collection_method,
         subscription_id=invoice.subscription_id,
         paid_at=invoice.paid_at,
+        credited=invoice.status == "paid" and not invoice.amount_paid_minor,
         payment_status=invoice.payment_intent_status,
     )
 

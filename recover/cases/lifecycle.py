@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from recover.cases import charge_import, ledger, subscriber_timezone
+from recover.cases import charge_import, ledger, ledger_corrections, subscriber_timezone
 from recover.cases.collection import ENDED
 from recover.cases.core_values import invoice_state, past_attempt
 from recover.cases.evidence import Evidence, paid_until
@@ -155,6 +155,8 @@ def update_from_evidence(
     case.paid_hours = [at.isoformat() for at in evidence.paid_hours(case.failed_at)]
     rows = charge_import.import_charges(session, case, evidence)
     _describe_latest_failure(case, rows)
+    if invoice and invoice.amount_paid_minor and invoice.status != "paid":  # a part is money too
+        ledger.book_recovery(session, case, evidence)
 
 
 def _update_customer(account: Account, case: RecoveryCase, evidence: Evidence) -> None:
@@ -192,7 +194,8 @@ def reopen(
     actor: str = RECOVER,
 ) -> None:
     """Open a case again that had ended, because its invoice is open and owed."""
-    ledger.undo_recovery(session, case)
+    if case.state == CaseState.RECOVERED:
+        ledger.undo_recovery(session, case)
     case.state, case.close_reason, case.closed_at = CaseState.OPEN, "", None
     if case.erased_at and not customer_erased(session, case.account_id, case.stripe_customer_id):
         case.erased_at = None  # emptied for its age alone; going on needs the address
@@ -243,7 +246,10 @@ def finish(session: Session, case: RecoveryCase, evidence: Evidence, stop: Stop)
         return False
     if case.state == CaseState.EXHAUSTED and _done_by_end_of_dunning(session, case, stop):
         return False
+    was_recovered = case.state == CaseState.RECOVERED
     _end(case, stop, evidence.at)
+    if was_recovered:  # and is not: what was booked had never come in
+        ledger_corrections.correct(session, case, evidence, actor=RECOVER)
     if stop.state == CaseState.RECOVERED:
         ledger.book_recovery(session, case, evidence)
         note(session, case, "recover", stop.reason, evidence.at)

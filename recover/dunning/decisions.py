@@ -26,6 +26,7 @@ class CloseReason(StrEnum):
     SUBSCRIPTION_ENDED = "subscription_ended"
     PAUSED = "paused"
     NOTHING_OWED = "nothing_owed"
+    CREDITED = "credited"  # Stripe shows it paid, by credit notes: no money came in
     NOT_AUTOMATIC = "not_automatic"  # collection_method is send_invoice
     DISPUTED = "disputed"
     DISCONNECTED = "disconnected"

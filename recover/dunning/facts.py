@@ -141,6 +141,7 @@ class Facts:
     messages: tuple[PastMessage, ...] = ()  # to this customer, last 60 days, oldest first
     has_email: bool = True
     suppressed: bool = False  # the customer asked for no more mail, or their address bounces
+    credited: bool = False  # paid on Stripe, though no money came in since it failed
     disputed: bool = False  # a charge of this customer's subscription is disputed
     timezone: str = "UTC"  # the subscriber's, else the account's
     stripe_retries_left: int | None = None  # None: unknown

@@ -25,6 +25,7 @@ class InvoiceState:
     collection_method: str
     subscription_id: str
     paid_at: datetime | None = None
+    credited: bool = False  # paid, though no money ever came in
     payment_status: str = ""  # of the default PaymentIntent; "processing": a debit under way
 
 
@@ -84,6 +85,7 @@ _REFUTED_BY_OPEN = frozenset(
         CloseReason.UNCOLLECTIBLE,
         CloseReason.DELETED,
         CloseReason.NOTHING_OWED,
+        CloseReason.CREDITED,
         CloseReason.DISCONNECTED,  # reconciliation runs for connected accounts only
     }
 )
@@ -145,12 +147,22 @@ def _disagreement(invoice: InvoiceState, case: CaseSnapshot) -> str:
     owed = invoice.status == "open" and invoice.amount_remaining_minor > 0
     if case.state is CaseState.OPEN:
         return _open_case_disagreement(invoice, case, owed=owed)
-    if invoice.status == "paid" and case.state is not CaseState.RECOVERED:
-        return f"Stripe says paid; the case is {case.state}."
-    if case.state is CaseState.RECOVERED and invoice.status != "paid":
+    if invoice.status == "paid":
+        return _paid_disagreement(invoice, case)
+    if case.state is CaseState.RECOVERED:
         return f"The case is recovered; Stripe says {invoice.status}."
     if owed and case.close_reason in _REFUTED_BY_OPEN:
         return f"The case was closed as {case.close_reason}; Stripe says open."
+    return ""
+
+
+def _paid_disagreement(invoice: InvoiceState, case: CaseSnapshot) -> str:
+    if case.close_reason is CloseReason.CREDITED:
+        return ""
+    if invoice.credited:
+        return f"Stripe says credited, with nothing paid; the case is {case.state}."
+    if case.state is not CaseState.RECOVERED:
+        return f"Stripe says paid; the case is {case.state}."
     return ""
 
 

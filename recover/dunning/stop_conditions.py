@@ -17,6 +17,9 @@ _SUBSCRIPTION_OVER = frozenset({"canceled", "incomplete_expired", "ended"})
 
 def stop_by_stripe(facts: Facts) -> Stop | None:
     """The end of the case, by what Stripe says of it; None while it goes on."""
+    if facts.invoice_status == "paid" and facts.credited:
+        text = "The invoice was credited: nothing was paid, and nothing is owed any more."
+        return _closed(CloseReason.CREDITED, text)
     if facts.invoice_status == "paid":
         return Stop(CaseState.RECOVERED, "The invoice is paid.")
     if over := _INVOICE_OVER.get(facts.invoice_status):

@@ -130,6 +130,7 @@ class LedgerKind(StrEnum):
     RECOVERED = "recovered"
     REFUNDED = "refunded"
     DISPUTED = "disputed"
+    CORRECTED = "corrected"  # of a line that was wrong: by how much, either way
 
 
 class LedgerLine(Base):
@@ -144,7 +145,7 @@ class LedgerLine(Base):
     account_id: Mapped[AccountId]
     case_id: Mapped[CaseId]
     kind: Mapped[LedgerKind]
-    reference: Mapped[Short]  # the charge behind it, or the invoice
+    reference: Mapped[Short]  # the charge or payment record behind it; once, the invoice
     source: Mapped[Short]  # the `Source` it is credited to; "" of money given back
     reason: Mapped[Long]
     amount_minor: Mapped[int] = mapped_column(BigInteger)  # negative when given back

@@ -9,11 +9,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, and_, case, cast, extract, func, select, true
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    and_,
+    cast,
+    extract,
+    func,
+    select,
+    true,
+)
+from sqlalchemy.orm import Session
 
 from recover.dunning import CaseState, CloseReason, Source
-from recover.models import Account, LedgerKind, LedgerLine, RecoveryCase
+from recover.models import Account, LedgerLine, RecoveryCase
+from recover.reporting.won_lines import WON, source_of_line, won_cases
 
 SOURCE_NAMES = {
     Source.OUR_RETRY: "Scheduled retry",
@@ -130,9 +140,10 @@ def _in_period(account_ids: list[int], period: Period) -> ColumnElement[bool]:
 
 
 def _recovered(session: Session, account_ids: list[int], period: Period) -> tuple[Sum, ...]:
-    won = func.sum(case((LedgerLine.kind == LedgerKind.RECOVERED, 1), else_=0))
+    won = won_cases(account_ids)
     query = (
-        select(LedgerLine.currency, won, func.sum(LedgerLine.amount_minor))
+        select(LedgerLine.currency, func.count(won.c.line_id), func.sum(LedgerLine.amount_minor))
+        .outerjoin(won, won.c.line_id == LedgerLine.id)
         .where(_in_period(account_ids, period))
         .group_by(LedgerLine.currency)
     )
@@ -146,7 +157,11 @@ def _given_back(session: Session, account_ids: list[int], period: Period) -> tup
             func.count(func.distinct(LedgerLine.case_id)),
             -func.sum(LedgerLine.amount_minor),
         )
-        .where(_in_period(account_ids, period), LedgerLine.kind != LedgerKind.RECOVERED)
+        .where(
+            _in_period(account_ids, period),
+            LedgerLine.kind.not_in(WON),
+            LedgerLine.amount_minor != 0,  # of a refund that did not go through
+        )
         .group_by(LedgerLine.currency)
     )
     return _sums(session.execute(query).all())
@@ -190,17 +205,25 @@ def _sums(rows: object) -> tuple[Sum, ...]:
 
 
 def _sources(session: Session, account_ids: list[int], period: Period) -> tuple[SourceSum, ...]:
-    """A refund is subtracted from the source that had recovered the invoice."""
-    won = aliased(LedgerLine)
-    credited = func.coalesce(won.source, Source.UNKNOWN)
-    invoices = func.sum(case((LedgerLine.kind == LedgerKind.RECOVERED, 1), else_=0))
-    same_case = and_(won.case_id == LedgerLine.case_id, won.kind == LedgerKind.RECOVERED)
-    query = (
-        select(credited, LedgerLine.currency, invoices, func.sum(LedgerLine.amount_minor))
-        .outerjoin(won, same_case)
+    """A refund is subtracted from the source that had won that payment."""
+    won = won_cases(account_ids)
+    lines = (
+        select(
+            source_of_line().label("source"),
+            LedgerLine.currency,
+            LedgerLine.amount_minor,
+            won.c.line_id,
+        )
+        .outerjoin(won, won.c.line_id == LedgerLine.id)
         .where(_in_period(account_ids, period))
-        .group_by(credited, LedgerLine.currency)
+        .subquery()
     )
+    query = select(
+        lines.c.source,
+        lines.c.currency,
+        func.count(lines.c.line_id),
+        func.sum(lines.c.amount_minor),
+    ).group_by(lines.c.source, lines.c.currency)
     found = [SourceSum(Source(s), c, int(n), int(a)) for s, c, n, a in session.execute(query)]
     return tuple(sorted(found, key=lambda one: (-one.invoices, one.source, one.currency)))
 

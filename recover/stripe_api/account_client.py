@@ -74,7 +74,9 @@ class StripeAccount(StripeLists):
         return parse.payment_method(json)
 
     def charge(self, charge_id: str) -> Charge | None:
-        json = fetch_or_none(lambda: self._v1.charges.retrieve(charge_id))
+        """With its refunds looked at one by one: a failed one is none."""
+        expand: list[str] = ["refunds"]
+        json = fetch_or_none(lambda: self._v1.charges.retrieve(charge_id, {"expand": expand}))
         return parse.charge(json) if json else None
 
     def payment_intent(self, payment_intent_id: str) -> Payment | None:

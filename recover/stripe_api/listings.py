@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from recover.stripe_api import money_parsing, parsing_accounts
 from recover.stripe_api import parsing as parse
-from recover.stripe_api import parsing_accounts
 from recover.stripe_api.json_fields import Json, id_of, items_of
-from recover.stripe_api.objects import Charge, Invoice, Subscription, WebhookEndpoint
+from recover.stripe_api.objects import Charge, Invoice, Refund, Subscription, WebhookEndpoint
 from recover.stripe_api.sdk import (
     ChargeListParams,
     Client,
     InvoiceListParams,
+    RefundListParams,
     SubscriptionListParams,
     fetch_or_none,
     page,
@@ -75,6 +76,11 @@ class StripeLists:
         params: ChargeListParams = {"limit": PAGE}
         params["created"] = {"gte": int(since.timestamp()), "lte": int(until.timestamp())}
         return map(parse.charge, stream(lambda: self._v1.charges.list(params)))
+
+    def refunds(self, since: datetime) -> Iterator[Refund]:
+        """Every refund created since then, newest first, streamed."""
+        params: RefundListParams = {"limit": PAGE, "created": {"gte": int(since.timestamp())}}
+        return map(money_parsing.refund, stream(lambda: self._v1.refunds.list(params)))
 
     def open_invoices(self, customer_id: str) -> tuple[Invoice, ...]:
         """A customer's open invoices, newest first, without `payment_intent_status`."""

@@ -87,6 +87,18 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
+class InvoicePayment:
+    """One payment of an invoice: its default one, a part, or one made outside Stripe."""
+
+    id: str
+    kind: str  # payment_intent, charge, payment_record (made outside Stripe)
+    behind: str  # the id of that payment intent, charge or record
+    status: str  # open, paid, canceled
+    amount_paid_minor: int  # what of the payment went to this invoice
+    paid_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Invoice:
     id: str
     status: str  # draft, open, paid, void, uncollectible
@@ -108,6 +120,10 @@ class Invoice:
     payment_intent_status: str = ""  # of the default payment
     paid_out_of_band: bool = False  # paid, but by no payment through Stripe
     description: str = ""  # the first line's text
+    amount_paid_minor: int = 0  # by all payments, those outside Stripe included
+    credited_minor: int = 0  # forgiven by credit notes before it was paid
+    payments: tuple[InvoicePayment, ...] = ()  # default payment first
+    more_payments: bool = False  # than `payments` lists
     ended_at: datetime | None = None  # when it was voided or marked uncollectible
     default_method: PaymentMethod | None = None  # its own, before the subscription's
     default_source: PaymentMethod | None = None
@@ -134,6 +150,20 @@ class Charge:
     amount_refunded_minor: int = 0
     disputed: bool = False
     customer_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money on its way back; a refund that failed stays in the account after all."""
+
+    id: str
+    charge_id: str
+    amount_minor: int
+    status: str  # pending, requires_action, succeeded, failed, canceled
+
+    @property
+    def holds(self) -> bool:
+        return self.status not in {"failed", "canceled"}
 
 
 @dataclass(frozen=True, slots=True)

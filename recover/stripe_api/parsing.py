@@ -21,6 +21,7 @@ from recover.stripe_api.json_fields import (
     text,
     whole,
 )
+from recover.stripe_api.money_parsing import invoice_payment, refunded
 from recover.stripe_api.objects import (
     CardSetup,
     Charge,
@@ -169,6 +170,10 @@ def invoice(json: Json) -> Invoice:
         payment_intent_status=text(default_intent(json).get("status")),
         paid_out_of_band=_paid_out_of_band(json),
         description=text(lines[0].get("description") if lines else json.get("description")),
+        amount_paid_minor=json.get("amount_paid") or 0,
+        credited_minor=json.get("pre_payment_credit_notes_amount") or 0,
+        payments=tuple(map(invoice_payment, _payments(json))),
+        more_payments=bool(child(json, "payments").get("has_more")),
         ended_at=_ended_at(json),
         default_method=payment_method(json.get("default_payment_method")),
         default_source=payment_method(json.get("default_source")),
@@ -224,7 +229,7 @@ def charge(json: Json) -> Charge:
         network_advice_code=text(outcome.get("network_advice_code")),
         outcome_type=text(outcome.get("type")),
         network_status=text(outcome.get("network_status")),
-        amount_refunded_minor=json.get("amount_refunded") or 0,
+        amount_refunded_minor=refunded(json),
         disputed=bool(json.get("disputed")),
         customer_id=id_of(json.get("customer")),
     )

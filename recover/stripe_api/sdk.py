@@ -20,6 +20,7 @@ from stripe.params import (
     ChargeListParams,
     InvoiceListParams,
     InvoicePayParams,
+    RefundListParams,
     SubscriptionCancelParams,
     SubscriptionListParams,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "Connections",
     "InvoiceListParams",
     "InvoicePayParams",
+    "RefundListParams",
     "RequestOptions",
     "SubscriptionCancelParams",
     "SubscriptionListParams",

@@ -26,6 +26,7 @@ CLOSE_REASONS = {
     CloseReason.SUBSCRIPTION_ENDED: "Subscription ended",
     CloseReason.PAUSED: "Collection paused",
     CloseReason.NOTHING_OWED: "Nothing owed",
+    CloseReason.CREDITED: "Credited",
     CloseReason.NOT_AUTOMATIC: "Invoiced by hand",
     CloseReason.DISPUTED: "Disputed",
     CloseReason.DISCONNECTED: "Stripe disconnected",
@@ -91,6 +92,8 @@ VERBS = {
     "reopen": "Reopened",
     "refunded": "Refunded",
     "disputed": "Disputed",
+    "returned": "Money is here again",
+    "corrected": "Ledger corrected",
     "revoke": "Links switched off",
     "ask": "Asked by API",
     "seen": "Seen at Stripe",
@@ -149,6 +152,8 @@ TONES = {
     "attempt": "warn",
     "refunded": "bad",
     "disputed": "bad",
+    "returned": "good",
+    "corrected": "warn",
 }
 
 VERDICTS = {

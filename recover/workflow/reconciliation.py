@@ -16,7 +16,7 @@ from recover.dunning import CaseSnapshot, CaseState, CloseReason, InvoiceState, 
 from recover.foundation.errors import RecoverError, StripeAccessLost
 from recover.models import Account, ReconciliationReport, RecoveryCase
 from recover.services import Services
-from recover.workflow import sync
+from recover.workflow import refunds, sync
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,7 @@ def reconcile(services: Services, account: Account) -> ReconciliationReport:
     wanted = fixes(listed, snapshots)
     applied = [_apply(services, account, fix.invoice_id, fix.reason) for fix in wanted]
     report.fixes = [*broken, *(fix for fix in applied if fix)]
+    report.fixes += refunds.book_missed(services, account, services.now() - LOOK_BACK)
     report.seen, report.finished_at = len(listed), services.now()
     with services.db.begin() as session:
         session.add(report)

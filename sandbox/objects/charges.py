@@ -5,6 +5,7 @@ from __future__ import annotations
 from sandbox.answers import Answer, message
 from sandbox.cards import CardTruth
 from sandbox.objects.customers import expiry
+from sandbox.objects.parts import invoice_payment
 from sandbox.shapes import shape
 from sandbox.state import Obj, Store
 
@@ -22,21 +23,9 @@ def payment_intent(store: Store, invoice: Obj) -> Obj:
         created=store.epoch(),
         description="Subscription update" if invoice["parent"] else "Payment for Invoice",
     )
-    payment = store.put(
-        shape(
-            "invoice_payment",
-            id=store.mint("inpay", invoice["id"]),
-            invoice=invoice["id"],
-            amount_requested=invoice["amount_remaining"],
-            currency=invoice["currency"],
-            created=store.epoch(),
-            livemode=False,
-            is_default=True,
-            status="open",
-            payment={"type": "payment_intent", "payment_intent": intent_id},
-        )
+    invoice_payment(
+        store, invoice, invoice["amount_remaining"], "payment_intent", intent_id, default=True
     )
-    store.link(payment, intent_id)
     store.link(intent, invoice["id"])
     return store.put(intent)
 

@@ -51,6 +51,7 @@ def mail(step, after):
     ("change", "state", "why"),
     [
         ({"invoice_status": "paid"}, CaseState.RECOVERED, None),
+        ({"invoice_status": "paid", "credited": True}, CaseState.CLOSED, CloseReason.CREDITED),
         ({"invoice_status": "void"}, CaseState.CLOSED, CloseReason.VOIDED),
         ({"invoice_status": "uncollectible"}, CaseState.CLOSED, CloseReason.UNCOLLECTIBLE),
         ({"invoice_status": "deleted"}, CaseState.CLOSED, CloseReason.DELETED),

@@ -26,6 +26,7 @@ FAILED = InvoiceState(
     subscription_id="sub_1",
 )
 PAID = replace(FAILED, status="paid", amount_remaining_minor=0)
+CREDITED = replace(PAID, credited=True)
 
 
 def case(state, close_reason=None, amount=1900):
@@ -81,6 +82,7 @@ def test_a_paid_invoice_without_a_case_is_none_of_our_business():
         (FAILED, case(CaseState.CLOSED, CloseReason.SUBSCRIPTION_ENDED)),
         (FAILED, case(CaseState.CLOSED, CloseReason.DISPUTED)),
         (PAID, case(CaseState.RECOVERED)),
+        (CREDITED, case(CaseState.CLOSED, CloseReason.CREDITED)),
     ],
 )
 def test_sides_that_agree_need_no_fix(invoice, ours):
@@ -93,6 +95,9 @@ def test_sides_that_agree_need_no_fix(invoice, ours):
         (PAID, case(CaseState.OPEN)),
         (PAID, case(CaseState.EXHAUSTED, CloseReason.WINDOW_OVER)),
         (PAID, case(CaseState.CLOSED, CloseReason.UNCOLLECTIBLE)),
+        (CREDITED, case(CaseState.RECOVERED)),
+        (CREDITED, case(CaseState.OPEN)),
+        (FAILED, case(CaseState.CLOSED, CloseReason.CREDITED)),
         (FAILED, case(CaseState.RECOVERED)),
         (FAILED, case(CaseState.CLOSED, CloseReason.VOIDED)),
         (FAILED, case(CaseState.CLOSED, CloseReason.DELETED)),

@@ -24,7 +24,7 @@ STORED = {
     models.EventStatus: ["received", "done", "parked"],
     models.ImportStage: ["invoices", "charges", "sorting", "done"],
     models.ImportState: ["running", "done", "refused", "disconnected"],
-    models.LedgerKind: ["recovered", "refunded", "disputed"],
+    models.LedgerKind: ["recovered", "refunded", "disputed", "corrected"],
     models.MessageStatus: [
         "pending",
         "sending",
@@ -69,6 +69,7 @@ STORED_AS_TEXT = {
         "subscription_ended",
         "paused",
         "nothing_owed",
+        "credited",
         "not_automatic",
         "disputed",
         "disconnected",

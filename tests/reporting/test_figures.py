@@ -124,7 +124,9 @@ def test_a_case_is_lost_when_the_money_is(book, state, reason):
     assert seen.cohort == Cohort(lost=1)
 
 
-@pytest.mark.parametrize("reason", ["voided", "deleted", "paused", "not_automatic", "nothing_owed"])
+@pytest.mark.parametrize(
+    "reason", ["voided", "deleted", "paused", "not_automatic", "nothing_owed", "credited"]
+)
 def test_a_case_the_company_ended_itself_is_neither_won_nor_lost(book, reason):
     book.case("closed", reason=reason, ended=1)
     seen = book.overview()
@@ -176,6 +178,33 @@ def test_the_sources_add_up_to_what_was_recovered(book):
         parts = [one for one in seen.sources if one.currency == total.currency]
         assert sum(one.amount_minor for one in parts) == total.amount_minor
         assert sum(one.invoices for one in parts) == total.invoices
+
+
+def test_an_invoice_paid_in_parts_is_counted_once_and_each_part_for_its_source(book):
+    case = book.won("elsewhere", amount=500, days=3)
+    book.line(case, source="our_retry", amount=400, days=1)
+    seen = book.overview()
+    assert seen.recovered == (Sum("usd", 1, 900),)
+    assert seen.sources == (
+        SourceSum(Source.OUR_RETRY, "usd", 1, 400),
+        SourceSum(Source.ELSEWHERE, "usd", 0, 500),
+    )
+    assert book.overview(NOW - timedelta(days=2)).recovered == (Sum("usd", 1, 400),)
+
+
+def test_a_line_corrected_to_nothing_is_no_invoice_won_and_nothing_given_back(book):
+    case = book.won("card_page", amount=2900)
+    book.line(case, "corrected", source="card_page", amount=-2900)
+    seen = book.overview()
+    assert seen.recovered == (Sum("usd", 0, 0),)
+    assert seen.sources == (SourceSum(Source.CARD_PAGE, "usd", 0, 0),)
+    assert seen.given_back == ()
+
+
+def test_a_refund_that_failed_counts_as_nothing_given_back(book):
+    case = book.won(amount=1000)
+    book.line(case, "refunded", amount=0)
+    assert book.overview().given_back == ()
 
 
 def test_a_refund_whose_case_was_reopened_belongs_to_no_known_source(book):

@@ -21,8 +21,9 @@ def events(desk, *ids):
 
 def intent_of(desk, invoice):
     payments = desk.client.v1.invoice_payments.list({"invoice": invoice}).data
+    [default] = [one for one in payments if one.is_default]
     return desk.client.v1.payment_intents.retrieve(
-        payments[0].payment.payment_intent, {"expand": ["latest_charge"]}
+        default.payment.payment_intent, {"expand": ["latest_charge"]}
     )
 
 

@@ -57,7 +57,7 @@ def test_where_both_sides_agree_there_is_nothing_to_fix(world, fail):
 def test_a_payment_whose_webhook_was_lost_ends_the_case_once(world, fail):
     invoice_id = fail()
     sync.sync(world.services, world.account, invoice_id)
-    world.sandbox.store.get(invoice_id).update(status="paid", amount_remaining=0)
+    world.sandbox.pay_on_hosted_page(invoice_id)
 
     assert invoices(reconcile(world)) == [invoice_id]
     assert states(world) == {invoice_id: "recovered"}

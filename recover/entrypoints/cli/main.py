@@ -24,6 +24,7 @@ from recover.entrypoints.cli import (
     context,
     dry_run,
     history_import,
+    ledger,
     privacy,
     retries,
     switchover,
@@ -192,6 +193,7 @@ cli.add_command(dry_run.command)
 cli.add_command(retries.group)
 account_commands.account.add_command(retries.account_set)
 cli.add_command(audit_log.group)
+cli.add_command(ledger.group)
 cli.add_command(privacy.group)
 keys.add_command(keys_commands.rotate)
 

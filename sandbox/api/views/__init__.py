@@ -8,6 +8,7 @@ _MODULES = (
     "accounts",
     "charges",
     "checkout",
+    "credit_notes",
     "customers",
     "events",
     "intents",

@@ -27,6 +27,8 @@ def refund(call: Call) -> Obj:
         charge = call.find("charge", intent["latest_charge"] or "", "payment_intent")
     else:
         charge = call.named("charge", "charge")
+    if charge["disputed"]:
+        raise refused("This charge is disputed.", "charge_disputed")
     left = charge["amount"] - charge["amount_refunded"] if charge["paid"] else 0
     amount = call.integer("amount", left)
     if left == 0:
@@ -41,6 +43,11 @@ def refund(call: Call) -> Obj:
 @route("GET", "/v1/refunds", "page charge payment_intent created")
 def refunds(call: Call) -> Obj:
     return call.page(call.newest("refund", "charge", "payment_intent", owner="-"))
+
+
+@route("GET", "/v1/refunds/<refund_id>")
+def retrieve_refund(call: Call, refund_id: str) -> Obj:
+    return call.find("refund", refund_id)
 
 
 @route("GET", "/v1/disputes", "page charge payment_intent created")

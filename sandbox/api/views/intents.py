@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox import lifecycle, setups
+from sandbox import installments, lifecycle, setups
 from sandbox.api.call import Call, route
 from sandbox.api.errors import ApiError, missing, refused
 from sandbox.api.views.invoices import declined
@@ -39,14 +39,27 @@ def confirm_payment(call: Call, intent_id: str) -> Obj:
     intent = guarded(call, "payment_intent", intent_id)
     if intent["status"] == "requires_action" and "payment_method" not in call.params:
         return intent
-    if intent["status"] not in ("requires_action", "requires_payment_method"):
+    if intent["status"] not in (
+        "requires_action",
+        "requires_payment_method",
+        "requires_confirmation",
+    ):
         raise _unexpected(intent)
     method = _method(call, intent)
+    if installments.stands_alone(call.store, intent):
+        return _confirm_alone(call, intent, method)
     invoice = _invoice(call, intent)
     made = attempt(call.store, invoice, method, Source.AUTHENTICATED, off_session=False)
     if made.status == "declined":
         lifecycle.announce_failure(call.store, invoice, made, counted=False)
-        raise declined(made)
+        raise declined(made.intent)
+    return intent
+
+
+def _confirm_alone(call: Call, intent: Obj, method: Obj) -> Obj:
+    intent["payment_method"] = method["id"]
+    if not installments.confirm(call.store, intent):
+        raise declined(intent)
     return intent
 
 
@@ -197,5 +210,5 @@ def _authenticate_payment(call: Call, intent: Obj, *, passed: bool) -> Obj:
     )
     if made.status == "declined":
         lifecycle.announce_failure(call.store, invoice, made, counted=False)
-        raise declined(made)
+        raise declined(made.intent)
     return intent

@@ -98,7 +98,7 @@ def pay(call: Call, invoice_id: str) -> Obj:
     if made.status == "requires_action":
         raise _requires_action(made)
     lifecycle.announce_failure(store, invoice, made, counted=first)
-    raise declined(made)
+    raise declined(made.intent)
 
 
 def _require_payable(call: Call, invoice: Obj) -> None:
@@ -146,14 +146,12 @@ def _method(call: Call, invoice: Obj) -> Obj:
     return method
 
 
-def declined(made: Attempt) -> ApiError:
+def declined(intent: Obj) -> ApiError:
     """402, with the payment intent and everything the issuer let on."""
-    error = dict(made.intent["last_payment_error"])
+    error = dict(intent["last_payment_error"])
     text = error.pop("message")
     error.pop("type")
-    return ApiError(
-        402, text, type_="card_error", executed=True, payment_intent=made.intent, **error
-    )
+    return ApiError(402, text, type_="card_error", executed=True, payment_intent=intent, **error)
 
 
 def _requires_action(made: Attempt) -> ApiError:
@@ -173,8 +171,16 @@ def void(call: Call, invoice_id: str) -> Obj:
     invoice = call.find("invoice", invoice_id)
     if invoice["status"] not in ("open", "uncollectible"):
         raise refused("You can only void open invoices. This invoice isn't open.")
+    if _attached(call, invoice, "open", "paid"):
+        raise refused("You cannot void an invoice with an attached payment that is open or paid.")
     lifecycle.void(call.store, invoice)
     return invoice
+
+
+def _attached(call: Call, invoice: Obj, *statuses: str) -> bool:
+    """A payment beside the default one has one of these statuses."""
+    payments = call.store.owned("invoice_payment", invoice["id"])
+    return any(one["status"] in statuses and not one["is_default"] for one in payments)
 
 
 @route("POST", "/v1/invoices/<invoice_id>/mark_uncollectible")
@@ -182,6 +188,8 @@ def mark_uncollectible(call: Call, invoice_id: str) -> Obj:
     invoice = call.find("invoice", invoice_id)
     if invoice["status"] != "open":
         raise refused("You can only mark open invoices uncollectible. This invoice isn't open.")
+    if _attached(call, invoice, "open"):
+        raise refused("An open payment is attached to this invoice; cancel it first.")
     lifecycle.mark_uncollectible(call.store, invoice)
     return invoice
 
