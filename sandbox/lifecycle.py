@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sandbox import disputes
 from sandbox.books import Source
 from sandbox.objects import charges
 from sandbox.objects.subscriptions import subscription_id
@@ -102,11 +103,20 @@ def refund(store: Store, charge: Obj, amount_minor: int) -> Obj:
     charge["refunded"] = charge["amount_refunded"] == charge["amount"]
     store.emit("refund.created", made)
     store.emit("charge.refunded", charge, previous)
+    if charge["refunded"]:
+        disputes.settle_warnings(store, charge)
     return made
+
+
+def fail_refund(store: Store, made: Obj) -> None:
+    """The customer's bank sends a refund back, days later: the money is the company's again."""
+    charge = store.get(made["charge"])
+    charge["amount_refunded"] -= made["amount"]
+    charge["refunded"] = False
+    made["failure_reason"] = "lost_or_stolen_card"
+    store.change(made, "refund.updated", status="failed")
+    store.emit("refund.failed", made)
 
 
 def dispute(store: Store, charge: Obj) -> Obj:
-    made = charges.dispute(store, charge)
-    charge["disputed"] = True
-    store.emit("charge.dispute.created", made)
-    return made
+    return disputes.begin(store, charge)

@@ -40,6 +40,7 @@ KINDS = {
     "evt": "event",
     "re": "refund",
     "dp": "dispute",
+    "issfr": "radar.early_fraud_warning",
     "price": "price",
     "prod": "product",
 }

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from recover.cases import disputes
 from recover.cases.core_facts import attempts_of
 from recover.cases.core_values import past_attempt
 from recover.cases.evidence import Evidence
@@ -19,6 +20,11 @@ from recover.models import Attempt, CardUpdate, LedgerKind, LedgerLine, Recovery
 from recover.stripe_api.objects import Charge
 
 STRIPE_EARLY = timedelta(hours=1)
+# Why a line of money given back is zero again.
+MONEY_BACK = {
+    LedgerKind.REFUNDED: "The refund failed at the bank, so the money came back.",
+    LedgerKind.DISPUTED: "The dispute is over, and the money was not taken or came back.",
+}
 
 
 def book_recovery(session: Session, case: RecoveryCase, evidence: Evidence) -> None:
@@ -79,7 +85,8 @@ def book_given_back(session: Session, account_id: int, charge: Charge, now: date
     """Book a refund or a dispute of a charge that had recovered an invoice.
 
     Stripe's amount is the total refunded so far. A second, partial refund therefore replaces the
-    amount of the first one's line.
+    amount of the first one's line. A refund that failed, a dispute that was won or an inquiry that
+    was withdrawn leaves a line of zero: the money is the company's again.
     """
     attempt = session.scalar(
         select(Attempt).where(
@@ -91,8 +98,8 @@ def book_given_back(session: Session, account_id: int, charge: Charge, now: date
     case = session.get_one(RecoveryCase, attempt.case_id)
     refunded = charge.amount_refunded_minor
     _set_amount(session, case, charge, LedgerKind.REFUNDED, refunded, now)
-    if charge.disputed:
-        _set_amount(session, case, charge, LedgerKind.DISPUTED, charge.amount_minor - refunded, now)
+    taken = disputes.money_taken(session, account_id, charge)
+    _set_amount(session, case, charge, LedgerKind.DISPUTED, taken, now)
 
 
 def _set_amount(
@@ -123,9 +130,9 @@ def _set_amount(
             currency=charge.currency,
             at=now,
             amount_minor=0,
-            reason=f"The payment was {kind} afterwards.",
         )
         session.add(line)
     if line.amount_minor != -amount:
         line.amount_minor = -amount
-        note(session, case, kind, line.reason, now, actor=STRIPE)
+        line.reason = f"The payment was {kind} afterwards." if amount else MONEY_BACK[kind]
+        note(session, case, kind if amount else "returned", line.reason, now, actor=STRIPE)

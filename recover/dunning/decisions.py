@@ -28,6 +28,7 @@ class CloseReason(StrEnum):
     NOTHING_OWED = "nothing_owed"
     NOT_AUTOMATIC = "not_automatic"  # collection_method is send_invoice
     DISPUTED = "disputed"
+    FRAUD_WARNING = "fraud_warning"  # the bank calls a payment of the customer's fraud
     DISCONNECTED = "disconnected"
     WINDOW_OVER = "window_over"  # exhausted: the campaign ran its course
 

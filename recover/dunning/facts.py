@@ -141,7 +141,8 @@ class Facts:
     messages: tuple[PastMessage, ...] = ()  # to this customer, last 60 days, oldest first
     has_email: bool = True
     suppressed: bool = False  # the customer asked for no more mail, or their address bounces
-    disputed: bool = False  # a charge of this customer's subscription is disputed
+    disputed: bool = False  # a payment of this customer's is, and nobody let it go on
+    fraud_warned: bool = False  # the same of a bank's early fraud warning
     timezone: str = "UTC"  # the subscriber's, else the account's
     stripe_retries_left: int | None = None  # None: unknown
     paid_hours: tuple[datetime, ...] = field(default=())  # this customer's past successful renewals

@@ -37,6 +37,9 @@ def _stop_by_subscription(facts: Facts) -> Stop | None:
     if facts.disputed:
         text = "The customer disputes a payment; a person should look before anything is charged."
         return _closed(CloseReason.DISPUTED, text)
+    if facts.fraud_warned:
+        text = "The bank calls a payment of the customer's fraud; a person should look before"
+        return _closed(CloseReason.FRAUD_WARNING, f"{text} anything is charged.")
     return None
 
 

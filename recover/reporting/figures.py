@@ -146,7 +146,11 @@ def _given_back(session: Session, account_ids: list[int], period: Period) -> tup
             func.count(func.distinct(LedgerLine.case_id)),
             -func.sum(LedgerLine.amount_minor),
         )
-        .where(_in_period(account_ids, period), LedgerLine.kind != LedgerKind.RECOVERED)
+        .where(
+            _in_period(account_ids, period),
+            LedgerLine.kind != LedgerKind.RECOVERED,
+            LedgerLine.amount_minor != 0,  # a line whose money came back, as of a won dispute
+        )
         .group_by(LedgerLine.currency)
     )
     return _sums(session.execute(query).all())

@@ -18,11 +18,13 @@ import stripe
 from stripe import RequestOptions
 from stripe.params import (
     ChargeListParams,
+    DisputeListParams,
     InvoiceListParams,
     InvoicePayParams,
     SubscriptionCancelParams,
     SubscriptionListParams,
 )
+from stripe.params.radar import EarlyFraudWarningListParams
 
 from recover.foundation.errors import StripeRejected, StripeUnavailable
 from recover.stripe_api.json_fields import NOTHING, Json, child
@@ -35,6 +37,8 @@ __all__ = [
     "ChargeListParams",
     "Client",
     "Connections",
+    "DisputeListParams",
+    "EarlyFraudWarningListParams",
     "InvoiceListParams",
     "InvoicePayParams",
     "RequestOptions",

@@ -28,6 +28,7 @@ CLOSE_REASONS = {
     CloseReason.NOTHING_OWED: "Nothing owed",
     CloseReason.NOT_AUTOMATIC: "Invoiced by hand",
     CloseReason.DISPUTED: "Disputed",
+    CloseReason.FRAUD_WARNING: "Bank warns of fraud",
     CloseReason.DISCONNECTED: "Stripe disconnected",
     CloseReason.WINDOW_OVER: "All retries used",
 }
@@ -91,6 +92,8 @@ VERBS = {
     "reopen": "Reopened",
     "refunded": "Refunded",
     "disputed": "Disputed",
+    "returned": "Money came back",
+    "release": "Let go on",
     "revoke": "Links switched off",
     "ask": "Asked by API",
     "seen": "Seen at Stripe",
@@ -149,6 +152,7 @@ TONES = {
     "attempt": "warn",
     "refunded": "bad",
     "disputed": "bad",
+    "returned": "good",
 }
 
 VERDICTS = {

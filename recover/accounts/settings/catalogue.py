@@ -254,6 +254,12 @@ NOTIFICATIONS = SettingsPage(
             Toggle(), default=True,
         ),
         AccountSetting(
+            "notify_disputes", "Disputes and fraud warnings", "When a payment is disputed or a bank"
+            " reports it as fraud: its customer is neither charged nor written to until somebody"
+            " looks. At once, and at most one mail a day.",
+            Toggle(), default=True,
+        ),
+        AccountSetting(
             "notify_exhausted", "Cases exhausted", "One mail in the morning that lists the cases"
             " whose retries were used up since the morning before. None without any.",
             Toggle(), default=False,
