@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from recover.models import Account, Message, RecoveryCase
+from sandbox import disputes
 
 pytest_plugins = ("web_cast",)
 
@@ -159,3 +160,24 @@ def test_in_observe_mode_a_retry_by_hand_charges_nothing_either(scene, client):
     scene.post(client, f"/cases/{case.id}/retry", f"/cases/{case.id}/retry")
     assert scene.sandbox.report()["authorisations"] == before
     assert "Not charged" in client.get(f"/cases/{case.id}").text
+
+
+def test_what_is_disputed_is_shown_and_a_person_who_looked_lets_it_go_on(scene, client):
+    case = scene.failed("insufficient_funds")
+    sandbox = scene.sandbox
+    charge = sandbox.store.owned("charge", case.stripe_customer_id)[0]
+    paid = {**charge, "id": "ch_1Earlier", "status": "succeeded", "paid": True, "amount": 4200}
+    sandbox.store.put(paid)
+    disputes.begin(sandbox.store, paid)
+    scene.post(client, f"/cases/{case.id}/refresh", f"/cases/{case.id}")
+    assert scene.case(case.id).close_reason == "disputed"
+    html = client.get(f"/cases/{case.id}").text
+    assert "$42.00, charged on" in html
+    assert "disputed, and not answered yet." in html
+
+    scene.post(client, f"/cases/{case.id}/release", f"/cases/{case.id}")
+
+    assert scene.case(case.id).state == "open"
+    html = client.get(f"/cases/{case.id}").text
+    assert "Let go on" in html
+    assert "Left alone" not in html
