@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recover.dunning import disputes as rule
+from recover.dunning import stop_conditions as rule
 from recover.dunning.local_time import local
 from recover.foundation.locales import english_day
 from recover.foundation.money import format_money

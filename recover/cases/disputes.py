@@ -14,7 +14,7 @@ from typing import TypeVar
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
-from recover.dunning import disputes as rule
+from recover.dunning import stop_conditions as rule
 from recover.foundation.database import Database
 from recover.foundation.errors import StripeAccessLost
 from recover.models import DisputeKind, KnownDispute

@@ -35,7 +35,7 @@ class KnownDispute(Base):
     stripe_charge_id: Mapped[Short]
     kind: Mapped[DisputeKind]
     stripe_id: Mapped[Short]
-    status: Mapped[Short]  # Stripe's, or one of `recover.dunning.disputes`
+    status: Mapped[Short]  # Stripe's, or one of `recover.dunning.stop_conditions`
     reason: Mapped[Short]  # Stripe's word: fraudulent, product_not_received, ...
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[Short]

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from recover.cases import disputes, ledger
 from recover.cases.disputes import Objection
 from recover.cases.timeline import note
-from recover.dunning import disputes as rule
+from recover.dunning import stop_conditions as rule
 from recover.models import Account, DisputeKind, KnownDispute, RecoveryCase
 from recover.services import Services
 from recover.stripe_api.objects import Charge, Dispute, FraudWarning

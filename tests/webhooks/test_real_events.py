@@ -1,4 +1,4 @@
-"""Events as Stripe sent them to others, cut to what matters; each names the repository it is from."""
+"""Events as Stripe sent them to others, cut to what matters; each names its repository."""
 
 import pytest
 from flask import Flask

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from recover.cases import dispute_wording
-from recover.dunning import disputes as rule
+from recover.dunning import stop_conditions as rule
 from recover.models import Account, KnownDispute, RecoveryCase
 
 LISTED = 25  # payments in one mail
