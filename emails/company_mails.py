@@ -65,6 +65,20 @@ def company_exhausted(
     return _render("company_exhausted", account, link, settings_link, about)
 
 
+def company_disputes(
+    *, account: str, count: int, rows: Rows, link: str, settings_link: str
+) -> Rendered:
+    """Payments that are disputed, or reported as fraud; ``rows`` lists some, ``count`` all."""
+    payments = "One payment is" if count == 1 else f"{count} payments are"
+    about = {
+        "headline": f"{payments} disputed or reported as fraud",
+        "details": _rows(rows),
+        "more": count - len(rows),
+        "button": "Look at the cases",
+    }
+    return _render("company_disputes", account, link, settings_link, about)
+
+
 def company_weekly(
     *,
     account: str,

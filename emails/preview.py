@@ -169,6 +169,9 @@ def _to_the_company() -> Iterator[tuple[str, Brand, Rendered]]:
         **common, since="Tuesday, 8:00", count=4, rows=rows, ending="Nothing is done on Stripe."
     )
     yield "company_exhausted", _product(), ended
+    disputed = [("Priya Raman", "£29.00, charged on 5 Nov 2026: disputed, and not answered yet.")]
+    contested = company_mails.company_disputes(**common, count=3, rows=disputed)
+    yield "company_disputes", _product(), contested
     sums = [
         ("Won back", "£1,319.00 (2 invoices)"),
         ("of it: Scheduled retry", "£29.00 (1 invoice)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sandbox import disputes
 from sandbox.books import Source
 from sandbox.objects import charges, parts
 from sandbox.objects.subscriptions import subscription_id
@@ -108,23 +109,21 @@ def refund(store: Store, charge: Obj, amount_minor: int) -> Obj:
     store.state.books.record_back(charge["id"], store.now(), amount_minor)
     store.emit("refund.created", made)
     store.emit("charge.refunded", charge, previous)
+    if charge["refunded"]:
+        disputes.settle_warnings(store, charge)
     return made
 
 
-def fail_refund(store: Store, refund: Obj) -> None:
-    """The bank sends a refund back, days after it seemed done: the company has the money again."""
-    charge = store.get(refund["charge"])
-    refund["status"] = "failed"
-    charge["amount_refunded"] -= refund["amount"]
+def fail_refund(store: Store, made: Obj) -> None:
+    """The customer's bank sends a refund back, days later: the money is the company's again."""
+    charge = store.get(made["charge"])
+    charge["amount_refunded"] -= made["amount"]
     charge["refunded"] = False
-    store.state.books.record_back(charge["id"], store.now(), -refund["amount"])
-    store.emit("refund.failed", refund)
-    store.emit("refund.updated", refund, {"status": "succeeded"})
+    store.state.books.record_back(charge["id"], store.now(), -made["amount"])
+    made["failure_reason"] = "lost_or_stolen_card"
+    store.change(made, "refund.updated", status="failed")
+    store.emit("refund.failed", made)
 
 
 def dispute(store: Store, charge: Obj) -> Obj:
-    made = charges.dispute(store, charge)
-    charge["disputed"] = True
-    store.state.books.record_back(charge["id"], store.now(), charge["amount"])
-    store.emit("charge.dispute.created", made)
-    return made
+    return disputes.begin(store, charge)

@@ -25,7 +25,7 @@ CAREFUL = {
     ),
     "webhook_endpoints": "write",
     **dict.fromkeys(
-        ("payment_intents", "payment_methods", "charges", "products", "account"), "read"
+        ("payment_intents", "payment_methods", "charges", "products", "account", "disputes"), "read"
     ),
 }
 START = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)

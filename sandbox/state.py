@@ -42,6 +42,7 @@ KINDS = {
     "cn": "credit_note",
     "pr": "payment_record",
     "dp": "dispute",
+    "issfr": "radar.early_fraud_warning",
     "price": "price",
     "prod": "product",
 }

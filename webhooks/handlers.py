@@ -14,7 +14,7 @@ from recover.messages.subscriber import expiring_cards
 from recover.models import Account
 from recover.services import Services
 from recover.stripe_api.objects import WebhookEvent
-from recover.workflow import sync
+from recover.workflow import disputes, sync
 
 Key = Callable[[WebhookEvent], str]
 Handler = Callable[[Services, Account, str], object]
@@ -32,6 +32,7 @@ class Route:
 
 
 def invoice(event: WebhookEvent) -> str:
+    """The invoice itself; the gateway files a credit note under the invoice it lowers."""
     return event.object_id
 
 
@@ -40,8 +41,11 @@ def subscription(event: WebhookEvent) -> str:
 
 
 def charge(event: WebhookEvent) -> str:
-    """The charge itself; the gateway files a dispute under the charge it disputes."""
-    return event.object_id
+    """The charge itself, to which the gateway files its disputes, refunds and fraud warnings.
+
+    "" for one without a charge, such as a refund of a payment made elsewhere.
+    """
+    return event.object_id if event.object_type == "charge" else ""
 
 
 def customer(event: WebhookEvent) -> str:
@@ -74,6 +78,14 @@ def sync_customer(services: Services, account: Account, customer_id: str) -> Non
 
 def sync_charge(services: Services, account: Account, charge_id: str) -> None:
     sync.sync_charge(services, account, charge_id)
+
+
+def sync_disputes(services: Services, account: Account, charge_id: str) -> None:
+    disputes.sync_disputes(services, account, charge_id)
+
+
+def sync_warnings(services: Services, account: Account, charge_id: str) -> None:
+    disputes.sync_warnings(services, account, charge_id)
 
 
 def check_cards(services: Services, account: Account, customer_id: str) -> None:
@@ -113,9 +125,24 @@ ROUTES: dict[str, Route] = {
     # Another default card, name, address or language; or the customer is gone.
     "customer.updated": Route(customer, sync_customer),
     "customer.deleted": Route(customer, sync_customer),
-    # Money was given back: the ledger gets a negative line.
+    # Money was given back, or a refund failed and came back: the ledger's negative line follows.
     "charge.refunded": Route(charge, sync_charge),
-    "charge.dispute.created": Route(charge, sync_charge),
+    "refund.created": Route(charge, sync_charge),
+    "refund.updated": Route(charge, sync_charge),
+    "refund.failed": Route(charge, sync_charge),
+    # A credit note lowers what is owed, or gives back what was paid.
+    "credit_note.created": Route(invoice, sync_known_invoice),
+    "credit_note.updated": Route(invoice, sync_known_invoice),
+    "credit_note.voided": Route(invoice, sync_known_invoice),
+    # A payment is disputed: its customer's cases wait, and go on once it is won or withdrawn.
+    "charge.dispute.created": Route(charge, sync_disputes),
+    "charge.dispute.updated": Route(charge, sync_disputes),
+    "charge.dispute.closed": Route(charge, sync_disputes),
+    "charge.dispute.funds_withdrawn": Route(charge, sync_disputes),
+    "charge.dispute.funds_reinstated": Route(charge, sync_disputes),
+    # The bank calls a payment fraud, most often weeks before a dispute.
+    "radar.early_fraud_warning.created": Route(charge, sync_warnings),
+    "radar.early_fraud_warning.updated": Route(charge, sync_warnings),
     # The company revoked our access (Connect only).
     "account.application.deauthorized": Route(account, disconnect),
 }

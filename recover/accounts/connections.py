@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from secrets import token_urlsafe
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
@@ -75,14 +76,16 @@ def connect(
         return _store(services, info, company_id, new, access, actor)
 
 
-def _connection_columns(services: Services, keys: Keys) -> dict[str, str | None]:
+def _connection_columns(services: Services, keys: Keys) -> dict[str, Any]:
     """The columns that say how an account is reached; those not known now are left out."""
     shared = "" if keys.secret else services.settings.stripe_publishable_key
-    access: dict[str, str | None] = {
+    access: dict[str, Any] = {
         "connection": Connection.KEY if keys.secret else Connection.PLATFORM,
         "secret_key_sealed": services.vault.seal(keys.secret),
         "disconnected_at": None,
         "leaving_at": None,
+        "permissions": {},  # of another key, perhaps: asked again within the hour
+        "permissions_asked_at": None,
         "problem": "",
     }
     if shown := keys.publishable or shared:
@@ -97,7 +100,7 @@ def _store(
     info: StripeAccountInfo,
     company_id: int | None,
     new: Mapping[str, str],
-    access: Mapping[str, str | None],
+    access: Mapping[str, Any],
     actor: str,
 ) -> Account:
     query = select(Account).where(

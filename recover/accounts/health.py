@@ -84,17 +84,36 @@ def endpoint_faults(services: Services, account: Account) -> tuple[str, ...]:
     ours = [one for one in stripe.list_webhook_endpoints() if one.url == url]
     if not ours:
         return (f"Stripe has no webhook endpoint with the address {url}.",)
-    return _faults(ours, wanted)
+    faults = _faults(ours, wanted)
+    if account.connection == Connection.PLATFORM and (lacking := _lacking(ours[0], wanted)):
+        return (*faults, _platform_step(ours[0], lacking))
+    return faults
+
+
+def _lacking(endpoint: WebhookEndpoint, wanted: set[str]) -> list[str]:
+    subscribed = set(endpoint.events)
+    return [] if "*" in subscribed else sorted(wanted - subscribed)
+
+
+def _platform_step(endpoint: WebhookEndpoint, lacking: list[str]) -> str:
+    """How the installation's operator adds events to the platform's endpoint; its secret stays."""
+    events = sorted({*endpoint.events, *lacking})
+    command = " ".join(f'-d "enabled_events[]={name}"' for name in events)
+    return (
+        f"To add them, with the platform's key: stripe webhook_endpoints update {endpoint.id}"
+        f" {command}"
+    )
 
 
 def _faults(ours: list[WebhookEndpoint], wanted: set[str]) -> tuple[str, ...]:
     faults = []
     endpoint, subscribed = ours[0], set(ours[0].events)
+    missing = _lacking(endpoint, wanted)
     if len(ours) > 1:
         faults.append(f"Stripe has {len(ours)} webhook endpoints with our address; one is enough.")
     if endpoint.status != "enabled":
         faults.append("The webhook endpoint is switched off at Stripe.")
-    if missing := sorted(wanted - subscribed if "*" not in subscribed else ()):
+    if missing:
         faults.append(f"The webhook endpoint does not send {', '.join(missing)}.")
     if extra := sorted(subscribed - set(event_types.OF_THE_PLATFORM)):
         faults.append(f"The webhook endpoint sends more than is needed: {', '.join(extra)}.")

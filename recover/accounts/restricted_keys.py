@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from recover.foundation.errors import PermanentError, StripeAccessLost
 from recover.services import Services
 from recover.stripe_api.gateway import StripeAccount
-from recover.stripe_api.key_permissions import NEEDED, NOT_NEEDED, Permission
+from recover.stripe_api.key_permissions import NEEDED, NOT_NEEDED, OPTIONAL, Permission
 
 KEY_FORMAT = re.compile(r"(sk|rk)_(live|test)_\w{8,}")
 PERMISSION_NAME = re.compile(r"'(?:rak_)?([a-z0-9_]+_(?:read|write))'")
@@ -46,6 +46,7 @@ class Fit:
     """Which permissions a key lacks or need not have. ``full``: an unrestricted key."""
 
     missing: tuple[Missing, ...]
+    off: tuple[Permission, ...] = ()  # lacking too, but Recover works on without
     excess: tuple[Permission, ...] = ()
     full: bool = False
 
@@ -66,10 +67,20 @@ def check(services: Services, key: str, *, livemode: bool | None = None) -> Fit:
         missing = tuple(found for one in NEEDED if (found := _missing(account, one)))
         if key.startswith("sk_"):
             return Fit(missing, full=True)
+        off = tuple(one for one in OPTIONAL if _missing(account, one))
         excess = tuple(one for one in NOT_NEEDED if not account.missing_permission(one.probe))
     except StripeAccessLost as refused:
         raise KeyRefused(_why_refused(refused)) from None
-    return Fit(missing, excess)
+    return Fit(missing, off, excess)
+
+
+def granted(account: StripeAccount) -> dict[str, bool]:
+    """By each permission's `key`, whether the account's key has it; needed and optional ones.
+
+    By requests that change nothing. Raises StripeAccessLost where the key itself is refused, and
+    StripeUnavailable.
+    """
+    return {one.key: _missing(account, one) is None for one in (*NEEDED, *OPTIONAL)}
 
 
 def _require_plausible(services: Services, key: str, livemode: bool | None) -> None:

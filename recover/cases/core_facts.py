@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from recover.cases import collection, consent
+from recover.cases import collection, consent, disputes
 from recover.cases.core_values import (
     card_of,
     card_of_attempt,
@@ -29,7 +29,7 @@ from recover.dunning import (
 )
 from recover.dunning.outages import MEMORY as OUTAGE_MEMORY
 from recover.dunning.outages import technical_failures
-from recover.models import Account, Attempt, Message, RecoveryCase
+from recover.models import Account, Attempt, DisputeKind, Message, RecoveryCase
 from recover.stripe_api.objects import Charge
 
 # Of mails: far longer than any cap on them looks back.
@@ -53,6 +53,7 @@ def facts_of(
     """All that `decide` may know about a case. ``suppressed``: the customer gets no mail."""
     invoice, subscription = evidence.invoice, evidence.subscription
     card, rows = card_of(evidence.method), attempts_of(session, case)
+    held_by = {one.kind for one in disputes.holding(session, account.id, case.stripe_customer_id)}
     return Facts(
         mode=RetryMode(account.mode),
         failed_at=case.failed_at,
@@ -75,7 +76,8 @@ def facts_of(
         has_email=bool(case.customer_email),
         suppressed=suppressed,
         credited=paid_without_money(evidence, case.failed_at),
-        disputed=any(charge.disputed for charge in evidence.invoice_charges()),
+        disputed=DisputeKind.DISPUTE in held_by,
+        fraud_warned=DisputeKind.WARNING in held_by,
         timezone=case.timezone or account.timezone or "UTC",
         paid_hours=tuple(map(datetime.fromisoformat, case.paid_hours or ())),
     )

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from recover.cases import collection
 from recover.cases.collection import ENDED
+from recover.cases.disputes import Objection, read_disputes
 from recover.stripe_api.gateway import StripeAccount
 from recover.stripe_api.objects import CardField, Charge, Invoice, PaymentMethod, Subscription
 
@@ -24,6 +25,7 @@ class Evidence:
     invoice: Invoice | None
     subscription: Subscription | None
     charges: tuple[Charge, ...]  # of the customer since `HISTORY` before the invoice, oldest first
+    disputes: tuple[Objection, ...] = ()  # of those charges that Stripe calls disputed
     chosen: PaymentMethod | None = None  # by the subscriber, and not yet saved as the default
 
     @property
@@ -54,6 +56,7 @@ class Evidence:
 def fetch_evidence(stripe: StripeAccount, invoice_id: str, now: datetime) -> Evidence:
     """Three requests: the invoice, its subscription with every card, the customer's charges.
 
+    One more for each charge that is disputed, to know how that stands.
     Raises StripeUnavailable, StripeAccessLost.
     """
     invoice = stripe.invoice(invoice_id)
@@ -64,7 +67,9 @@ def fetch_evidence(stripe: StripeAccount, invoice_id: str, now: datetime) -> Evi
     if invoice and invoice.customer_id:
         since = min(now, invoice.created_at) - HISTORY
         charges = stripe.customer_charges(invoice.customer_id, since)
-    return Evidence(now, invoice_id, invoice, subscription, charges)
+    disputed = [charge for charge in charges if charge.disputed]
+    disputes = tuple(found for one in disputed for found in read_disputes(stripe, one))
+    return Evidence(now, invoice_id, invoice, subscription, charges, disputes)
 
 
 def still_owed(evidence: Evidence) -> bool:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from recover.cases import disputes
 from recover.cases.core_facts import attempts_of
 from recover.cases.core_values import past_attempt
 from recover.cases.evidence import Evidence
@@ -30,7 +31,7 @@ GIVEN_BACK = {
 }
 HERE_AGAIN = {
     LedgerKind.REFUNDED: "A refund did not go through, and that money is here again.",
-    LedgerKind.DISPUTED: "The dispute was won, and the money is here again.",
+    LedgerKind.DISPUTED: "The dispute is over, and the money was not taken or is here again.",
 }
 
 
@@ -142,25 +143,20 @@ def book_given_back(
     account_id: int,
     charge: Charge,
     now: datetime,
-    *,
-    disputed: bool | None = None,
 ) -> None:
     """Book a refund or a dispute of a charge that had won money back.
 
     Stripe's amount is the total refunded so far. A second, partial refund therefore replaces the
-    amount of the first one's line, and a refund that failed lowers it again.
-
-    ``disputed``: whether a dispute holds the money now. Stripe leaves the charge marked as disputed
-    also where the dispute was won, so who knows better says so; None: as the charge is marked.
+    amount of the first one's line. A refund that failed, a dispute that was won or an inquiry that
+    was withdrawn lowers it again: the money is the company's.
     """
     case, won = won_by(session, account_id, charge)
     if case is None:
         return
     refunded = min(charge.amount_refunded_minor, won)
     _set_amount(session, case, charge, LedgerKind.REFUNDED, refunded, now)
-    held = charge.disputed if disputed is None else disputed
-    if held or disputed is False:
-        _set_amount(session, case, charge, LedgerKind.DISPUTED, won - refunded if held else 0, now)
+    taken = min(disputes.money_taken(session, account_id, charge), won - refunded)
+    _set_amount(session, case, charge, LedgerKind.DISPUTED, taken, now)
 
 
 def won_by(session: Session, account_id: int, charge: Charge) -> tuple[RecoveryCase | None, int]:

@@ -12,7 +12,13 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from recover.cases import charge_import, ledger, ledger_corrections, subscriber_timezone
+from recover.cases import (
+    charge_import,
+    disputes,
+    ledger,
+    ledger_corrections,
+    subscriber_timezone,
+)
 from recover.cases.collection import ENDED
 from recover.cases.core_values import invoice_state, past_attempt
 from recover.cases.evidence import Evidence, paid_until
@@ -41,6 +47,12 @@ ACTION_BEHIND = {
     CloseReason.UNCOLLECTIBLE: EndOfDunning.UNCOLLECTIBLE,
 }
 OPENED = "A renewal could not be charged."
+# Why a case goes on that was closed for this reason, where Stripe's invoice is still open.
+RESUMED = {
+    CloseReason.DISPUTED: "The payment is disputed no more, or somebody let the case go on.",
+    CloseReason.FRAUD_WARNING: "The bank's warning is settled, or somebody let the case go on.",
+}
+OPEN_AGAIN = "Stripe shows this invoice open again."
 
 
 def find_or_open(
@@ -55,6 +67,7 @@ def find_or_open(
     if case is None:
         case, created = open_case(session, services, account, evidence)
     if case:
+        disputes.store(session, services.db, account.id, evidence.disputes, evidence.at)
         update_from_evidence(session, account, case, evidence)
     if case and created:  # after the update, so that the event says why the payment failed
         webhook_events.announce(session, case, "open", OPENED, evidence.at)
@@ -190,10 +203,11 @@ def reopen(
     session: Session,
     case: RecoveryCase,
     now: datetime,
-    reason: str = "Stripe shows this invoice open again.",
+    reason: str = "",
     actor: str = RECOVER,
 ) -> None:
     """Open a case again that had ended, because its invoice is open and owed."""
+    reason = reason or RESUMED.get(case.close_reason, OPEN_AGAIN)  # type: ignore[call-overload]
     if case.state == CaseState.RECOVERED:
         ledger.undo_recovery(session, case)
     case.state, case.close_reason, case.closed_at = CaseState.OPEN, "", None
@@ -243,6 +257,7 @@ def _end(case: RecoveryCase, stop: Stop, at: datetime) -> None:
 def finish(session: Session, case: RecoveryCase, evidence: Evidence, stop: Stop) -> bool:
     """End the case as the core decided. False where it has already ended in that state."""
     if case.state == stop.state and case.closed_at is not None:
+        case.close_reason = stop.close_reason or ""  # such as a dispute after a warning
         return False
     if case.state == CaseState.EXHAUSTED and _done_by_end_of_dunning(session, case, stop):
         return False

@@ -24,6 +24,7 @@ from recover.models import (
     AuditLogEntry,
     Company,
     ErasedAddress,
+    KnownDispute,
     Link,
     Message,
     RecoveryCase,
@@ -197,6 +198,7 @@ def _customer_data(session: Session, one: Customer) -> dict[str, Any]:
         "cases": RecoveryCase,
         "messages": Message,
         "links": Link,
+        "disputes": KnownDispute,
         "suppressions": Suppression,
         "record": AuditLogEntry,
     }

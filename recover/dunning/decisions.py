@@ -29,6 +29,7 @@ class CloseReason(StrEnum):
     CREDITED = "credited"  # Stripe shows it paid, by credit notes: no money came in
     NOT_AUTOMATIC = "not_automatic"  # collection_method is send_invoice
     DISPUTED = "disputed"
+    FRAUD_WARNING = "fraud_warning"  # the bank calls a payment of the customer's fraud
     DISCONNECTED = "disconnected"
     WINDOW_OVER = "window_over"  # exhausted: the campaign ran its course
 

@@ -27,6 +27,7 @@ STILL_OWED = frozenset(
     {
         CloseReason.WINDOW_OVER,
         CloseReason.DISPUTED,
+        CloseReason.FRAUD_WARNING,
         CloseReason.UNCOLLECTIBLE,
         CloseReason.SUBSCRIPTION_ENDED,
     }

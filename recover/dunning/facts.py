@@ -142,7 +142,8 @@ class Facts:
     has_email: bool = True
     suppressed: bool = False  # the customer asked for no more mail, or their address bounces
     credited: bool = False  # paid on Stripe, though no money came in since it failed
-    disputed: bool = False  # a charge of this customer's subscription is disputed
+    disputed: bool = False  # a payment of this customer's is, and nobody let it go on
+    fraud_warned: bool = False  # the same of a bank's early fraud warning
     timezone: str = "UTC"  # the subscriber's, else the account's
     stripe_retries_left: int | None = None  # None: unknown
     paid_hours: tuple[datetime, ...] = field(default=())  # this customer's past successful renewals

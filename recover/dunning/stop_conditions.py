@@ -14,6 +14,15 @@ _INVOICE_OVER = {
 _PAUSED_BY_FAILURE = frozenset({"first_payment_failure", "final_payment_failure"})
 _SUBSCRIPTION_OVER = frozenset({"canceled", "incomplete_expired", "ended"})
 
+# The status of a dispute is Stripe's own word, or one of these three of ours: there is one, but the
+# key may not read how it stands; and what Stripe tells of a bank's early fraud warning by a flag.
+UNREADABLE = "unreadable"
+ACTIONABLE, NOT_ACTIONABLE = "actionable", "not_actionable"
+
+_DECIDED = frozenset({"won", "lost", "warning_closed", "prevented", NOT_ACTIONABLE})
+_OVER = frozenset({"won", "warning_closed", NOT_ACTIONABLE})
+_NO_MONEY_TAKEN = frozenset({"won", "prevented", ACTIONABLE, NOT_ACTIONABLE})
+
 
 def stop_by_stripe(facts: Facts) -> Stop | None:
     """The end of the case, by what Stripe says of it; None while it goes on."""
@@ -40,6 +49,9 @@ def _stop_by_subscription(facts: Facts) -> Stop | None:
     if facts.disputed:
         text = "The customer disputes a payment; a person should look before anything is charged."
         return _closed(CloseReason.DISPUTED, text)
+    if facts.fraud_warned:
+        text = "The bank calls a payment of the customer's fraud; a person should look before"
+        return _closed(CloseReason.FRAUD_WARNING, f"{text} anything is charged.")
     return None
 
 
@@ -50,3 +62,22 @@ def _paused_by_somebody(facts: Facts) -> bool:
 
 def _closed(reason: CloseReason, text: str) -> Stop:
     return Stop(CaseState.CLOSED, text, reason)
+
+
+def holds(status: str) -> bool:
+    """Whether a dispute's customer is neither charged nor written to before a person looked.
+
+    A lost one holds too: whoever was right at the bank does not want to be charged again. So does
+    one whose status is not known here.
+    """
+    return status not in _OVER
+
+
+def decided(status: str) -> bool:
+    """Whether nothing more is to be expected of it."""
+    return status in _DECIDED
+
+
+def money_taken(status: str) -> bool:
+    """Whether the bank has taken the money. An inquiry (``warning_...``) only asks about it."""
+    return status not in _NO_MONEY_TAKEN and not status.startswith("warning_")

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from functools import cache
 
-from recover.accounts import connections, disconnecting
+from recover.accounts import connections, disconnecting, upkeep
 from recover.compliance import audit_log, audit_verification, key_rotation, retention
 from recover.foundation import config
 from recover.foundation.errors import RecoverError, StripeAccessLost, TransientError
@@ -21,7 +21,7 @@ from recover.onboarding import dry_run, history_import
 from recover.onboarding.checklist import going_live, stripe_signs
 from recover.reporting import background_reports
 from recover.services import CHORES, Services, build
-from recover.workflow import end_of_dunning, reconciliation, steps
+from recover.workflow import disputes, end_of_dunning, reconciliation, steps
 from webhooks import inbox
 
 log = logging.getLogger(__name__)
@@ -111,6 +111,22 @@ def scan_all() -> None:
 
 def scan_account(account_id: int) -> None:
     _with_account(account_id, expiring_cards.scan)
+
+
+def watch_disputes_all() -> None:
+    _for_each_account("watch_disputes")
+
+
+def watch_disputes(account_id: int) -> None:
+    _with_account(account_id, disputes.watch)
+
+
+def look_after_all() -> None:
+    _for_each_account("look_after_account")
+
+
+def look_after_account(account_id: int) -> None:
+    _with_account(account_id, upkeep.look_after)
 
 
 def learn_all() -> None:

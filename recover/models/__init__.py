@@ -6,6 +6,7 @@ its plain value (`database.ENUM_COLUMN`).
 
 from recover.models.audit_log import AuditLogEntry, AuditLogHead
 from recover.models.cases import Attempt, Ending, EndingStatus, LedgerKind, LedgerLine, RecoveryCase
+from recover.models.disputes import DisputeKind, KnownDispute
 from recover.models.imported_history import (
     HistoryImport,
     ImportedCharge,
@@ -80,6 +81,7 @@ __all__ = [
     "Delivery",
     "DeliveryAttempt",
     "DeliveryStatus",
+    "DisputeKind",
     "Ending",
     "EndingStatus",
     "ErasedAddress",
@@ -92,6 +94,7 @@ __all__ = [
     "ImportedInvoice",
     "ImportedPayment",
     "Invitation",
+    "KnownDispute",
     "LedgerKind",
     "LedgerLine",
     "Link",

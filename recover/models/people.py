@@ -139,6 +139,7 @@ class NotificationKind(StrEnum):
     PARKED = "parked"  # events of Stripe's wait for a person
     EXHAUSTED = "exhausted"  # cases that ended unpaid
     WEEKLY = "weekly"  # the figures
+    DISPUTES = "disputes"  # customers left alone because of a dispute or a fraud warning
 
 
 class NotificationStatus(StrEnum):

@@ -62,6 +62,7 @@ class Account(Base):
     notify_parked: Mapped[bool] = mapped_column(default=True, server_default=true())
     notify_exhausted: Mapped[bool] = mapped_column(default=False, server_default=false())
     notify_weekly: Mapped[bool] = mapped_column(default=True, server_default=true())
+    notify_disputes: Mapped[bool] = mapped_column(default=True, server_default=true())
     name: Mapped[Short]
     timezone: Mapped[Short]
     sender_name: Mapped[Short]
@@ -73,6 +74,9 @@ class Account(Base):
     color: Mapped[Short]
     postal_address: Mapped[Long]
     problem: Mapped[Short]  # what Stripe said when it last refused our key; "" while all is well
+    # What our key may do, as last asked of Stripe: by a permission's key, whether it is granted.
+    permissions: Mapped[dict[str, bool]] = mapped_column(JSON, default=dict, server_default="{}")
+    permissions_asked_at: Mapped[datetime | None]
     # In test mode, who gets mail: a `TestMail` of the settings, a layer above this one.
     test_mail: Mapped[str] = mapped_column(String(255), default="everyone")
     connected_at: Mapped[datetime]

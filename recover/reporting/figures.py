@@ -160,7 +160,7 @@ def _given_back(session: Session, account_ids: list[int], period: Period) -> tup
         .where(
             _in_period(account_ids, period),
             LedgerLine.kind.not_in(WON),
-            LedgerLine.amount_minor != 0,  # of a refund that did not go through
+            LedgerLine.amount_minor != 0,  # a line whose money came back, as of a won dispute
         )
         .group_by(LedgerLine.currency)
     )

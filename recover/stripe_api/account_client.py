@@ -212,6 +212,12 @@ class StripeAccount(StripeLists):
             ).to_dict()
         return id_of(made), made.get("secret") or ""
 
+    def set_webhook_events(self, endpoint_id: str, events: Sequence[str]) -> None:
+        """Have an endpoint get ``events`` and no others. Its version and its secret stay."""
+        names: list[Any] = list(events)
+        with errors():
+            self._v1.webhook_endpoints.update(endpoint_id, {"enabled_events": names})
+
     def delete_webhook_endpoint(self, endpoint_id: str) -> None:
         """Delete an endpoint; one that is already gone is no error."""
         fetch_or_none(lambda: self._v1.webhook_endpoints.delete(endpoint_id))

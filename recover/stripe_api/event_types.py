@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+# Never `invoice.created`: while its endpoint fails, Stripe finalizes no invoice for up to 72 hours.
 CONNECT_ONLY = ("account.application.deauthorized",)  # sent to the platform, of its accounts
 
 OF_AN_ACCOUNT: tuple[str, ...] = (
+    "charge.dispute.closed",
     "charge.dispute.created",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.updated",
     "charge.refunded",
+    "credit_note.created",
+    "credit_note.updated",
+    "credit_note.voided",
     "customer.deleted",
     "customer.source.expiring",
     "customer.source.updated",
@@ -26,6 +34,11 @@ OF_AN_ACCOUNT: tuple[str, ...] = (
     "payment_method.automatically_updated",
     "payment_method.detached",
     "payment_method.updated",
+    "radar.early_fraud_warning.created",
+    "radar.early_fraud_warning.updated",
+    "refund.created",
+    "refund.failed",
+    "refund.updated",
 )
 
 OF_THE_PLATFORM: tuple[str, ...] = (*CONNECT_ONLY, *OF_AN_ACCOUNT)

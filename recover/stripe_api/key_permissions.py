@@ -39,10 +39,16 @@ class Permission:
     why: str
     probe: Probe
     also: tuple[Probe, ...] = ()  # other ways in which Recover uses it
+    without: str = ""  # what is off without it; "" where Recover cannot work then
 
     @property
     def probes(self) -> tuple[Probe, ...]:
         return (self.probe, *self.also)
+
+    @property
+    def key(self) -> str:
+        """What it is stored by: one slug may stand for several things that are asked."""
+        return f"{self.slug} {self.probe.path}"
 
     @property
     def title(self) -> str:
@@ -120,6 +126,24 @@ NEEDED: tuple[Permission, ...] = (
 """In the order of docs/connecting.md, which a test compares with this."""
 
 
+OPTIONAL: tuple[Permission, ...] = (
+    Permission(
+        "Core", "Disputes", READ, "dispute_read",
+        "know how a disputed payment ended, so that its customer's cases go on and the ledger is"
+        " right", _listing("/v1/disputes"),
+        without="Recover cannot see whether a dispute was won or withdrawn. Its customer is neither"
+        " charged nor written to until somebody lets the case go on, and money that came back is"
+        " not put back in the ledger.",
+    ),
+    Permission(
+        "Core", "Charges and Refunds", READ, "charge_read",
+        "see a bank's early fraud warnings", _listing("/v1/radar/early_fraud_warnings"),
+        without="Recover cannot read early fraud warnings. A warned customer is neither charged nor"
+        " written to until somebody lets the case go on, and one whose event was lost is missed.",
+    ),
+)  # fmt: skip
+"""Asked for as well; without one Recover works on, and the account's page says what is off."""
+
 NOT_NEEDED: tuple[Permission, ...] = (
     Permission(
         "Core", "Charges and Refunds", WRITE, "charge_write",
@@ -162,7 +186,8 @@ def create_key_url(*, livemode: bool) -> str:
 
     Stripe does not document its parameters; where it ignores them, the table is ticked by hand.
     """
-    ticked = [("permissions[]", f"rak_{one.slug}") for one in NEEDED]
+    slugs = dict.fromkeys(one.slug for one in (*NEEDED, *OPTIONAL))
+    ticked = [("permissions[]", f"rak_{slug}") for slug in slugs]
     mode = "" if livemode else "/test"
     query = urlencode([("name", "Recover"), *ticked])
     return f"https://dashboard.stripe.com{mode}/apikeys/create?{query}"

@@ -7,13 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from recover.stripe_api import money_parsing, parsing_accounts
+from recover.stripe_api import dispute_parsing, money_parsing, parsing_accounts
 from recover.stripe_api import parsing as parse
 from recover.stripe_api.json_fields import Json, id_of, items_of
-from recover.stripe_api.objects import Charge, Invoice, Refund, Subscription, WebhookEndpoint
+from recover.stripe_api.objects import (
+    Charge,
+    Dispute,
+    FraudWarning,
+    Invoice,
+    Refund,
+    Subscription,
+    WebhookEndpoint,
+)
 from recover.stripe_api.sdk import (
     ChargeListParams,
     Client,
+    DisputeListParams,
+    EarlyFraudWarningListParams,
     InvoiceListParams,
     RefundListParams,
     SubscriptionListParams,
@@ -81,6 +91,29 @@ class StripeLists:
         """Every refund created since then, newest first, streamed."""
         params: RefundListParams = {"limit": PAGE, "created": {"gte": int(since.timestamp())}}
         return map(money_parsing.refund, stream(lambda: self._v1.refunds.list(params)))
+
+    def charge_disputes(self, charge_id: str) -> tuple[Dispute, ...]:
+        """The disputes of one charge, inquiries included, newest first."""
+        params: DisputeListParams = {"charge": charge_id, "limit": PAGE}
+        return tuple(map(dispute_parsing.dispute, stream(lambda: self._v1.disputes.list(params))))
+
+    def charge_fraud_warnings(self, charge_id: str) -> tuple[FraudWarning, ...]:
+        """The early fraud warnings about one charge, newest first."""
+        params: EarlyFraudWarningListParams = {"charge": charge_id, "limit": PAGE}
+        found = stream(lambda: self._v1.radar.early_fraud_warnings.list(params))
+        return tuple(map(dispute_parsing.fraud_warning, found))
+
+    def disputes(self, since: datetime) -> Iterator[Dispute]:
+        """The account's disputes that began since then, newest first, streamed."""
+        params: DisputeListParams = {"limit": PAGE, "created": {"gte": int(since.timestamp())}}
+        return map(dispute_parsing.dispute, stream(lambda: self._v1.disputes.list(params)))
+
+    def fraud_warnings(self, since: datetime) -> Iterator[FraudWarning]:
+        """The account's early fraud warnings since then, newest first, streamed."""
+        params: EarlyFraudWarningListParams = {"limit": PAGE}
+        params["created"] = {"gte": int(since.timestamp())}
+        found = stream(lambda: self._v1.radar.early_fraud_warnings.list(params))
+        return map(dispute_parsing.fraud_warning, found)
 
     def open_invoices(self, customer_id: str) -> tuple[Invoice, ...]:
         """A customer's open invoices, newest first, without `payment_intent_status`."""

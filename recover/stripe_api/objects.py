@@ -167,6 +167,30 @@ class Refund:
 
 
 @dataclass(frozen=True, slots=True)
+class Dispute:
+    """A cardholder's dispute of one charge, or an inquiry before it (``warning_...``)."""
+
+    id: str
+    charge_id: str
+    status: str  # warning_needs_response, needs_response, under_review, won, lost, ...
+    amount_minor: int
+    currency: str
+    reason: str  # fraudulent, product_not_received, general, ...
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FraudWarning:
+    """A bank's early report that a charge was fraud; most become disputes if nothing is done."""
+
+    id: str
+    charge_id: str
+    actionable: bool  # neither disputed nor refunded in full
+    fraud_type: str  # made_with_stolen_card, unauthorized_use_of_card, ...
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Payment:
     """Stripe's answer to a request to pay an invoice. A decline is an answer, not an exception."""
 

@@ -37,7 +37,13 @@ BUSY = frozenset({"rate_limit", "lock_timeout", "idempotency_key_in_use"})
 SECRET = re.compile(r"\b([sr]k_(?:live|test)|whsec|(?:pi|seti|cs)_\w+?_secret)_[\w*]+")
 
 # An event about one of these is filed under the object that Recover fetches.
-PART_OF = {"dispute": "charge", "refund": "charge", "invoice_payment": "invoice"}
+PART_OF = {
+    "credit_note": "invoice",
+    "dispute": "charge",
+    "invoice_payment": "invoice",
+    "radar.early_fraud_warning": "charge",
+    "refund": "charge",
+}
 
 
 class Declined(StripeRejected):
@@ -161,8 +167,9 @@ def check_age(header: str, now: datetime, tolerance: int) -> None:
 def event(payload: bytes) -> WebhookEvent:
     """A webhook's body, reduced to ids. Raises BadEvent.
 
-    ``object_type`` and ``object_id`` name what can be fetched: a dispute or refund is filed under
-    its charge, an invoice payment under its invoice, and an upcoming invoice, which does not exist
+    ``object_type`` and ``object_id`` name what can be fetched: a dispute, a refund or an early
+    fraud warning is filed under its charge, a credit note or an invoice payment under its invoice,
+    and an upcoming invoice, which does not exist
     yet, under its subscription.
     """
     try:

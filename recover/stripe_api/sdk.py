@@ -18,12 +18,14 @@ import stripe
 from stripe import RequestOptions
 from stripe.params import (
     ChargeListParams,
+    DisputeListParams,
     InvoiceListParams,
     InvoicePayParams,
     RefundListParams,
     SubscriptionCancelParams,
     SubscriptionListParams,
 )
+from stripe.params.radar import EarlyFraudWarningListParams
 
 from recover.foundation.errors import StripeRejected, StripeUnavailable
 from recover.stripe_api.json_fields import NOTHING, Json, child
@@ -36,6 +38,8 @@ __all__ = [
     "ChargeListParams",
     "Client",
     "Connections",
+    "DisputeListParams",
+    "EarlyFraudWarningListParams",
     "InvoiceListParams",
     "InvoicePayParams",
     "RefundListParams",

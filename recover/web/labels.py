@@ -29,6 +29,7 @@ CLOSE_REASONS = {
     CloseReason.CREDITED: "Credited",
     CloseReason.NOT_AUTOMATIC: "Invoiced by hand",
     CloseReason.DISPUTED: "Disputed",
+    CloseReason.FRAUD_WARNING: "Bank warns of fraud",
     CloseReason.DISCONNECTED: "Stripe disconnected",
     CloseReason.WINDOW_OVER: "All retries used",
 }
@@ -94,6 +95,7 @@ VERBS = {
     "disputed": "Disputed",
     "returned": "Money is here again",
     "corrected": "Ledger corrected",
+    "release": "Let go on",
     "revoke": "Links switched off",
     "ask": "Asked by API",
     "seen": "Seen at Stripe",

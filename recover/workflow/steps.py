@@ -14,7 +14,7 @@ from functools import partial
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from recover.cases import attempts, lifecycle
+from recover.cases import attempts, disputes, lifecycle
 from recover.cases.attempts import PendingState
 from recover.cases.evidence import Evidence, fetch_evidence
 from recover.dunning import CaseState, Decision, Facts, RetryMode, SendMessage, Stop, Wait
@@ -79,6 +79,7 @@ def _next_act(services: Services, account: Account, invoice_id: str) -> Act | No
         case = lifecycle.locked(session, account, invoice_id)
         if case is None:
             return None
+        disputes.store(session, services.db, account.id, evidence.disputes, evidence.at)
         lifecycle.update_from_evidence(session, account, case, evidence)
         pending = attempts.pending(session, case)
         if pending:

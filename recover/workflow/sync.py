@@ -56,6 +56,10 @@ class Agreed:
         return self.amount_minor is not None and amount_minor > self.amount_minor
 
 
+# Closed for the time being: such a case goes on when the pause, the dispute or the warning is over.
+RESUMABLE = (CloseReason.PAUSED, CloseReason.DISPUTED, CloseReason.FRAUD_WARNING)
+
+
 def sync(services: Services, account: Account, invoice_id: str) -> RecoveryCase | None:
     """Update one invoice's case from Stripe, opening it where one is due, and plan its next step.
 
@@ -104,7 +108,7 @@ def sync_customer(services: Services, account: Account, customer_id: str) -> Non
 def _sync_where(services: Services, account: Account, condition: ColumnElement[bool]) -> None:
     unfinished = or_(
         RecoveryCase.state == CaseState.OPEN,
-        RecoveryCase.close_reason == CloseReason.PAUSED,  # it goes on when the pause ends
+        RecoveryCase.close_reason.in_(RESUMABLE),
     )
     query = select(RecoveryCase.stripe_invoice_id).where(
         RecoveryCase.account_id == account.id, unfinished, condition
@@ -131,14 +135,12 @@ def _try_to_sync(services: Services, account: Account, invoice_id: str) -> Excep
 
 
 def sync_charge(services: Services, account: Account, charge_id: str) -> None:
-    """Book a refund or a dispute of a charge in the ledger."""
+    """Book in the ledger what was given back of a charge: a refund, or one that failed since."""
     charge = services.stripe(account).charge(charge_id)
     if charge is None:
         return
     with services.db.begin() as session:
         ledger.book_given_back(session, account.id, charge, services.now())
-    if charge.disputed:
-        sync_customer(services, account, charge.customer_id)
 
 
 def pay_now(

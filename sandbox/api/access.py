@@ -60,7 +60,12 @@ _NAMES = {
     "transfers": ("Transfers", "transfer"),
     "webhook_endpoints": ("Webhook Endpoints, Event Destinations", "webhook"),
 }
-_UNDER = {"accounts": "account", "refunds": "charges", "invoice_payments": "invoices"}
+_UNDER = {
+    "accounts": "account",
+    "invoice_payments": "invoices",
+    "radar": "charges",  # early fraud warnings
+    "refunds": "charges",
+}
 
 
 def permit(key: Key, method: str, path: str, *, public: bool) -> None:

@@ -126,17 +126,19 @@ def refund(store: Store, of_charge: Obj, amount_minor: int) -> Obj:
     )
 
 
-def dispute(store: Store, of_charge: Obj) -> Obj:
+def dispute(store: Store, of_charge: Obj, amount_minor: int, *, inquiry: bool) -> Obj:
     made = shape(
         "dispute",
         id=store.mint("dp", of_charge["id"]),
-        amount=of_charge["amount"],
+        amount=amount_minor,
         charge=of_charge["id"],
         created=store.epoch(),
         currency=of_charge["currency"],
+        is_charge_refundable=inquiry,
         payment_intent=of_charge["payment_intent"],
-        reason="fraudulent",
-        status="needs_response",
+        reason="general" if inquiry else "fraudulent",
+        status="warning_needs_response" if inquiry else "needs_response",
     )
+    made["payment_method_details"]["card"]["case_type"] = "inquiry" if inquiry else "chargeback"
     made["evidence_details"]["due_by"] = store.epoch() + 7 * 86_400
     return store.put(made)

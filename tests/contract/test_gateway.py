@@ -13,12 +13,14 @@ import pytest
 from recover.foundation.errors import StripeRejected
 from recover.stripe_api import account_client
 from recover.stripe_api.gateway import StripeAccount, StripeGateway
-from recover.stripe_api.key_permissions import NEEDED, NOT_NEEDED
+from recover.stripe_api.key_permissions import NEEDED, NOT_NEEDED, OPTIONAL
 from recover.stripe_api.objects import (
     CardField,
     CardSetup,
     Charge,
     Customer,
+    Dispute,
+    FraudWarning,
     Invoice,
     Payment,
     PaymentMethod,
@@ -64,6 +66,10 @@ CALLS = {
     "refunds": [(lambda a: a.refunds(NOW), Refund)],
     "customer_charges": [(lambda a: a.customer_charges("cus_1", NOW), Charge)],
     "account_charges": [(lambda a: a.account_charges(NOW - timedelta(days=9), NOW), Charge)],
+    "charge_disputes": [(lambda a: a.charge_disputes("ch_1"), Dispute)],
+    "charge_fraud_warnings": [(lambda a: a.charge_fraud_warnings("ch_1"), FraudWarning)],
+    "disputes": [(lambda a: a.disputes(NOW), Dispute)],
+    "fraud_warnings": [(lambda a: a.fraud_warnings(NOW), FraudWarning)],
     "open_invoices": [(lambda a: a.open_invoices("cus_1"), Invoice)],
     "invoices": [
         (lambda a: a.invoices(), Invoice),
@@ -126,10 +132,11 @@ CALLS = {
     "cancel_subscription": [(lambda a: a.cancel_subscription("sub_1"), type(None))],
     "mark_uncollectible": [(lambda a: a.mark_uncollectible("in_1"), type(None))],
     "create_webhook_endpoint": [(create_webhook_endpoint, str)],
+    "set_webhook_events": [(lambda a: a.set_webhook_events("we_1", EVENTS), type(None))],
     "delete_webhook_endpoint": [(lambda a: a.delete_webhook_endpoint("we_1"), type(None))],
     "missing_permission": [
         (lambda a, probe=probe: a.missing_permission(probe), str)
-        for permission in (*NEEDED, *NOT_NEEDED)
+        for permission in (*NEEDED, *OPTIONAL, *NOT_NEEDED)
         for probe in permission.probes
     ],
 }

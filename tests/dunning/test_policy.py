@@ -62,6 +62,7 @@ def mail(step, after):
         ({"subscription_status": "paused"}, CaseState.CLOSED, CloseReason.PAUSED),
         ({"pause_collection": True}, CaseState.CLOSED, CloseReason.PAUSED),
         ({"disputed": True}, CaseState.CLOSED, CloseReason.DISPUTED),
+        ({"fraud_warned": True}, CaseState.CLOSED, CloseReason.FRAUD_WARNING),
     ],
 )
 @pytest.mark.parametrize("after", [days(0), days(1), days(30)])

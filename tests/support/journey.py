@@ -29,8 +29,9 @@ from recover.models import (
     Suppression,
 )
 from recover.services import Services
+from recover.workflow import disputes as watched
 from recover.workflow import reconciliation, steps
-from sandbox import lifecycle
+from sandbox import disputes
 from sandbox.mailbox import Mailbox
 from sandbox.sandbox import Sandbox
 from sandbox.visitor import Visitor, forms_of
@@ -294,10 +295,27 @@ class Journey:
         with self.services.db.begin() as session:
             session.add(row)
 
-    def dispute(self, charge_id: str) -> None:
-        """The cardholder disputes a payment at their bank."""
+    def dispute(self, charge_id: str, *, inquiry: bool = False) -> str:
+        """The cardholder disputes a payment at their bank, or their bank asks first; its id."""
         with self.sandbox.state.lock:
-            lifecycle.dispute(self.sandbox.store, self.sandbox.store.get(charge_id))
+            charge = self.sandbox.store.get(charge_id)
+            return disputes.begin(self.sandbox.store, charge, inquiry=inquiry)["id"]
+
+    def decide_dispute(self, dispute_id: str, status: str) -> None:
+        """The bank's verdict: won, lost, or warning_closed of an inquiry."""
+        with self.sandbox.state.lock:
+            disputes.close(self.sandbox.store, self.sandbox.store.get(dispute_id), status)
+
+    def warn_of_fraud(self, charge_id: str) -> str:
+        """The bank reports a payment as fraud, early; the warning's id."""
+        with self.sandbox.state.lock:
+            charge = self.sandbox.store.get(charge_id)
+            return disputes.warn(self.sandbox.store, charge)["id"]
+
+    def watch_disputes(self) -> None:
+        """The hourly look at what no event told."""
+        watched.watch(self.services, self.account)
+        self.settle()
 
     def one_click(self, mail) -> None:
         """What a mail program does when its reader presses "unsubscribe" (RFC 8058)."""

@@ -93,6 +93,13 @@ def about(world, kind, invoice_id):
         "payment_method": card,
         "charge": charge,
         "charge.dispute": {"id": "dp_1", "object": "dispute", "charge": charge["id"]},
+        "radar.early_fraud_warning": {
+            "id": "issfr_1",
+            "object": "radar.early_fraud_warning",
+            "charge": charge["id"],
+        },
+        "refund": {"id": "re_1", "object": "refund", "charge": charge["id"]},
+        "credit_note": {"id": "cn_1", "object": "credit_note", "invoice": invoice["id"]},
     }[family]
 
 
@@ -108,6 +115,8 @@ def test_every_type_is_stored_under_what_it_is_about_and_handled(world, stripe, 
         "sync_subscription": "sub_",
         "sync_customer": "cus_",
         "sync_charge": "ch_",
+        "sync_disputes": "ch_",
+        "sync_warnings": "ch_",
         "check_cards": "cus_",
     }
     assert row.object_id.startswith(prefixes[ROUTES[kind].handler.__name__])
@@ -169,3 +178,9 @@ def test_a_deauthorized_account_is_disconnected_and_hears_no_more(world, stripe,
     (case,) = stripe.rows(RecoveryCase)
     assert account.disconnected_at == world.clock.now()
     assert case.state == "closed"
+
+
+def test_a_refund_without_a_charge_concerns_nothing_here(world, stripe):
+    refund = {"id": "re_1", "object": "refund", "charge": None}
+    assert stripe.send(event("refund.created", refund)) == inbox.Drained(done=0)
+    assert stripe.rows(StripeEvent) == []

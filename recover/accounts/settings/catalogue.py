@@ -253,6 +253,8 @@ NOTIFICATIONS = SettingsPage(
             " five attempts and wait for somebody to look; at most once a day.",
             Toggle(), default=True,
         ),
+        AccountSetting("notify_disputes", "Disputes, fraud warnings", "Whom Recover leaves"
+            " alone for one until somebody looks; at most once a day.", Toggle(), default=True),
         AccountSetting(
             "notify_exhausted", "Cases exhausted", "One mail in the morning that lists the cases"
             " whose retries were used up since the morning before. None without any.",

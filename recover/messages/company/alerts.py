@@ -18,6 +18,7 @@ from recover.dunning import CaseState, EndOfDunning, RetryMode
 from recover.dunning.local_time import days_later, local
 from recover.foundation.locales import english_day
 from recover.foundation.money import format_money
+from recover.messages.company import dispute_alerts
 from recover.models import (
     Account,
     EventStatus,
@@ -109,6 +110,7 @@ def alerts_due(
     kinds: list[tuple[bool, Callable[[Session, Account, datetime], Alert | None]]] = [
         (account.notify_trouble, _trouble),
         (account.notify_parked, _parked),
+        (account.notify_disputes, _disputes),
         (account.notify_exhausted and digests, _exhausted),
         (account.notify_weekly and digests, _weekly),
     ]
@@ -172,6 +174,22 @@ def _parked(session: Session, account: Account, now: datetime) -> Alert | None:
         return None
     key = f"parked:after:{last.id if last else 0}"
     return Alert(NotificationKind.PARKED, key, {"count": count, "newest": newest})
+
+
+def _disputes(session: Session, account: Account, now: datetime) -> Alert | None:
+    """Disputes and fraud warnings that hold somebody and were not told yet, once a day at most."""
+    last = _latest(session, account, NotificationKind.DISPUTES)
+    if _too_soon(last, now):
+        return None
+    found = dispute_alerts.new_holds(session, account, last.details["newest"] if last else 0)
+    if not found:
+        return None
+    details = {
+        "count": len(found),
+        "newest": found[-1].id,
+        "rows": dispute_alerts.mail_rows(session, account, found),
+    }
+    return Alert(NotificationKind.DISPUTES, f"disputes:upto:{found[-1].id}", details)
 
 
 def _morning(account: Account, now: datetime) -> datetime:

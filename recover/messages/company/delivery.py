@@ -25,6 +25,7 @@ RENDERERS: dict[str, Callable[..., Rendered]] = {
     NotificationKind.PARKED: company_mails.company_parked,
     NotificationKind.EXHAUSTED: company_mails.company_exhausted,
     NotificationKind.WEEKLY: company_mails.company_weekly,
+    NotificationKind.DISPUTES: company_mails.company_disputes,
 }
 # Which of a row's ``details`` the mail takes.
 DETAIL_NAMES = {
@@ -32,6 +33,7 @@ DETAIL_NAMES = {
     NotificationKind.PARKED: ("count",),
     NotificationKind.EXHAUSTED: ("since", "count", "rows", "ending"),
     NotificationKind.WEEKLY: ("since", "until", "failed", "rows"),
+    NotificationKind.DISPUTES: ("count", "rows"),
 }
 # The page that a mail links to, where it is not the first one.
 PAGE_PATHS = {NotificationKind.EXHAUSTED: "/?state=lost"}

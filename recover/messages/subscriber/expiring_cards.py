@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from recover.cases import collection
+from recover.cases import collection, disputes
 from recover.cases.collection import RENEWING
 from recover.cases.core_values import card_of
 from recover.dunning.card_expiry import notice_due
@@ -59,6 +59,8 @@ def check(services: Services, account: Account, subscription: Subscription) -> b
     """Write the row of a notice. False where none is due, or it was written before."""
     if not is_due(services, subscription) or not subscription.customer.email:
         return False
+    if _held(services, account, subscription):
+        return False
     card = card_of(subscription.charged_method()[0])  # type: ignore[index]
     if card is None:
         return False
@@ -95,4 +97,12 @@ def still_due(services: Services, account: Account, message: Message) -> bool:
     if subscription is None or not is_due(services, subscription):
         return False
     charged = subscription.charged_method()
-    return charged is not None and charged[0].id == message.details["payment_method_id"]
+    if charged is None or _held(services, account, subscription):
+        return False
+    return bool(charged[0].id == message.details["payment_method_id"])
+
+
+def _held(services: Services, account: Account, subscription: Subscription) -> bool:
+    """Whether a dispute or a fraud warning is to be looked at before its customer gets mail."""
+    with services.db.read() as session:
+        return bool(disputes.holding(session, account.id, subscription.customer.id))

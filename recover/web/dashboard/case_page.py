@@ -6,7 +6,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
-from recover.cases import lifecycle
+from recover.cases import dispute_wording, disputes, lifecycle
 from recover.cases.core_values import decline_of
 from recover.cases.evidence import fetch_evidence
 from recover.compliance import access_log
@@ -21,8 +21,10 @@ from recover.web.access_control import actor, current_user
 from recover.web.dashboard.case_timeline import case_history
 from recover.web.dashboard.planned_steps import PlannedStep, planned_steps
 from recover.web.headers import STRIPE_API
+from recover.workflow import disputes as watched_disputes
 from recover.workflow import sync
 
+NOTHING_HELD = "Nothing disputed held this customer's cases any more."
 STRIPE_DASHBOARD = "https://dashboard.stripe.com"
 
 
@@ -39,6 +41,7 @@ def blueprint(services: Services) -> Blueprint:
             stopped = suppression.suppression_of(
                 session, account.id, case.stripe_customer_id, case.customer_email
             )
+            holds = disputes.holding(session, account.id, case.stripe_customer_id)
         return render_template(
             "dashboard/case.html",
             case=case,
@@ -46,6 +49,11 @@ def blueprint(services: Services) -> Blueprint:
             history=history,
             stopped=stopped,
             why_stopped=suppression.REASONS[stopped.reason] if stopped else "",
+            holds=[
+                f"{dispute_wording.payment(one, account.timezone or 'UTC')}:"
+                f" {dispute_wording.stands(one)}."
+                for one in holds
+            ],
             preview=preview,
             timezone=account.timezone or "UTC",
             stripe_url=stripe_url(services, account, case),
@@ -91,6 +99,15 @@ def blueprint(services: Services) -> Blueprint:
         flash("They are written to again." if lifted else "Nothing kept mail from them.")
         with services.db.begin() as session:
             lifecycle.plan_case_anew(session, case, services.now())
+        return redirect(url_for("web.case_page.show", case_id=case_id), 303)
+
+    @routes.post("/cases/<int:case_id>/release")
+    def release(case_id: int) -> Response:
+        """Let a customer's cases go on although they dispute a payment: somebody looked."""
+        account, case = _find(services, case_id)
+        reason = f"{current_user().email} looked at what is disputed and let the case go on."
+        count = watched_disputes.let_go_on(services, account, case, reason, actor=actor())
+        flash("Nothing disputed holds this customer's cases now." if count else NOTHING_HELD)
         return redirect(url_for("web.case_page.show", case_id=case_id), 303)
 
     @routes.post("/cases/<int:case_id>/revoke")

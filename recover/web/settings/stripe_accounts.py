@@ -6,7 +6,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from sqlalchemy import func, select
 from werkzeug.wrappers import Response
 
-from recover.accounts import connecting
+from recover.accounts import connecting, upkeep
 from recover.accounts.health import can_verify_events, health
 from recover.accounts.settings.catalogue import TestMail
 from recover.compliance.audit_log import Subject, write
@@ -50,6 +50,7 @@ def blueprint(services: Services) -> Blueprint:
             account=account,
             state=state(account),
             health=health(services, account),
+            missing=upkeep.missing_permissions(account),
             timezone=account.timezone or "UTC",
             may_connect=is_owner(),
             may_change=Role(current_user().role).may(Role.MEMBER),

@@ -10,7 +10,7 @@ from recover.accounts.connecting import NotConnected
 from recover.accounts.restricted_keys import Fit, KeyRefused
 from recover.foundation.errors import StripeAccessLost
 from recover.services import Services
-from recover.stripe_api.key_permissions import NEEDED, create_key_url
+from recover.stripe_api.key_permissions import NEEDED, OPTIONAL, create_key_url
 from recover.web.access_control import current_user
 
 
@@ -61,5 +61,6 @@ def _form(mode: str, public: str = "", *, fault: str = "", fit: Fit | None = Non
         fault=fault,
         fit=fit,
         needed=NEEDED,
+        optional=OPTIONAL,
         create_url=create_key_url(livemode=mode == "live"),
     )

@@ -1,4 +1,4 @@
-"""Charges and refunds."""
+"""Charges, refunds, disputes and early fraud warnings."""
 
 from __future__ import annotations
 
@@ -53,3 +53,19 @@ def retrieve_refund(call: Call, refund_id: str) -> Obj:
 @route("GET", "/v1/disputes", "page charge payment_intent created")
 def disputes(call: Call) -> Obj:
     return call.page(call.newest("dispute", "charge", "payment_intent", owner="-"))
+
+
+@route("GET", "/v1/disputes/<dispute_id>")
+def retrieve_dispute(call: Call, dispute_id: str) -> Obj:
+    return call.find("dispute", dispute_id)
+
+
+@route("GET", "/v1/radar/early_fraud_warnings", "page charge payment_intent created")
+def warnings(call: Call) -> Obj:
+    named = ("charge", "payment_intent")
+    return call.page(call.newest("radar.early_fraud_warning", *named, owner="-"))
+
+
+@route("GET", "/v1/radar/early_fraud_warnings/<warning_id>")
+def retrieve_warning(call: Call, warning_id: str) -> Obj:
+    return call.find("radar.early_fraud_warning", warning_id)

@@ -17,6 +17,7 @@ from recover.models import (
     Account,
     AuditLogEntry,
     Company,
+    KnownDispute,
     LedgerLine,
     Notification,
     RecoveryCase,
@@ -278,19 +279,57 @@ def test_people_of_another_company_are_told_nothing(office):
     assert [reader for mail in office.mailbox.messages() for reader in mail.to] == ["ada@acme.test"]
 
 
-@pytest.mark.parametrize("kind", ["trouble", "parked", "exhausted", "weekly"])
+def contest(office, number, kind="dispute", status="needs_response"):
+    """A payment that is disputed, or that its bank calls fraud; the row."""
+    now = office.services.now()
+    with office.services.db.begin() as session:
+        row = KnownDispute(
+            account_id=office.account.id,
+            stripe_customer_id=f"cus_{number}",
+            stripe_charge_id=f"ch_{number}",
+            kind=kind,
+            stripe_id=f"dp_{number}",
+            status=status,
+            amount_minor=2900,
+            currency="usd",
+            charged_at=now - timedelta(days=9),
+            seen_at=now,
+        )
+        session.add(row)
+    return row
+
+
+def test_disputes_and_warnings_are_told_at_once_and_then_once_a_day(office):
+    office.case("a", state="closed", reason="disputed")
+    contest(office, "a")
+    contest(office, "b", kind="warning", status="actionable")
+    contest(office, "c", status="won")
+    assert office.round() == ["2 payments are disputed or reported as fraud: Acme"]
+    text = last_text(office)
+    assert "Customer a" in text
+    assert "disputed, and not answered yet." in text
+    assert "reported as fraud by their bank" in text
+    assert office.round() == []
+    contest(office, "d")
+    assert office.round() == []
+    office.clock.advance(days=1)
+    assert office.round() == ["One payment is disputed or reported as fraud: Acme"]
+
+
+@pytest.mark.parametrize("kind", ["trouble", "parked", "exhausted", "weekly", "disputes"])
 def test_what_is_switched_off_is_not_told(office, kind):
     office.set(notify_exhausted=True)
     office.set(**{f"notify_{kind}": False})
     office.trouble()
     office.park("evt_1")
     office.case("a")
+    contest(office, "b")
     office.clock.advance_to(office.services.now() + timedelta(hours=23, minutes=30))
     office.clock.advance_to(MONDAY)
     alerts.write_due(office.services)
     kinds = {row.kind for row in office.rows}
     assert kind not in kinds
-    assert {"trouble", "parked", "weekly"} - {kind} <= kinds
+    assert {"trouble", "parked", "weekly", "disputes"} - {kind} <= kinds
 
 
 # At most once

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from recover.messages import suppression
 from recover.models import Account, AuditLogEntry, Message, RecoveryCase, Suppression
+from sandbox import disputes
 
 pytest_plugins = ("web_cast",)
 
@@ -199,3 +200,24 @@ def test_who_was_erased_stays_unwritten(scene, client):
     assert not suppression.lift(
         scene.services, case.account_id, case.stripe_customer_id, "", actor="user:1", by="Ada"
     )
+
+
+def test_what_is_disputed_is_shown_and_a_person_who_looked_lets_it_go_on(scene, client):
+    case = scene.failed("insufficient_funds")
+    sandbox = scene.sandbox
+    charge = sandbox.store.owned("charge", case.stripe_customer_id)[0]
+    paid = {**charge, "id": "ch_1Earlier", "status": "succeeded", "paid": True, "amount": 4200}
+    sandbox.store.put(paid)
+    disputes.begin(sandbox.store, paid)
+    scene.post(client, f"/cases/{case.id}/refresh", f"/cases/{case.id}")
+    assert scene.case(case.id).close_reason == "disputed"
+    html = client.get(f"/cases/{case.id}").text
+    assert "$42.00, charged on" in html
+    assert "disputed, and not answered yet." in html
+
+    scene.post(client, f"/cases/{case.id}/release", f"/cases/{case.id}")
+
+    assert scene.case(case.id).state == "open"
+    html = client.get(f"/cases/{case.id}").text
+    assert "Let go on" in html
+    assert "Left alone" not in html

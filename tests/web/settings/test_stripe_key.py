@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from recover.accounts import disconnecting, health, restricted_keys
+from recover.accounts import disconnecting, health, restricted_keys, upkeep
 from recover.entrypoints import jobs
 from recover.foundation.errors import StripeUnavailable
 from recover.messages.subscriber.delivery import send
@@ -16,7 +16,13 @@ from recover.messages.subscriber.queue import Draft, add
 from recover.models import Account, Message
 from recover.stripe_api import event_types
 from recover.stripe_api.gateway import API_VERSION
-from recover.stripe_api.key_permissions import NEEDED, NOT_NEEDED, READ, create_key_url
+from recover.stripe_api.key_permissions import (
+    NEEDED,
+    NOT_NEEDED,
+    OPTIONAL,
+    READ,
+    create_key_url,
+)
 from sandbox.api.errors import ApiError
 from sandbox.sandbox import CAREFUL
 from webhooks.handlers import HANDLED_TYPES, ROUTES
@@ -67,7 +73,16 @@ def test_the_careful_key_has_exactly_what_is_needed(desk):
     assert (fit.missing, fit.more_than_needed) == ((), False)
 
 
-@pytest.mark.parametrize("resource", sorted(CAREFUL))
+def test_what_recover_can_do_without_is_no_reason_to_refuse_and_is_listed(desk):
+    desk.paste(desk.sandbox.new_key(permissions={**CAREFUL, "disputes": ""}))
+    upkeep.look_after(desk.services, desk.only())
+    page = desk.client.get(f"{ACCOUNTS}/{desk.only().id}").text
+    assert "Disputes: Read" in page
+    assert "whether a dispute was won or withdrawn" in page
+    assert desk.only().problem == ""
+
+
+@pytest.mark.parametrize("resource", sorted(CAREFUL.keys() - {"disputes"}))
 def test_each_permission_that_is_missing_is_named_with_its_reason(desk, resource):
     key = desk.sandbox.new_key(permissions={k: v for k, v in CAREFUL.items() if k != resource})
     fit = restricted_keys.check(desk.services, key)
@@ -256,7 +271,7 @@ def sick(desk, **fields) -> str:
         ({"status": "disabled"}, "switched off at Stripe"),
         ({"api_version": "2019-01-01"}, "speaks 2019-01-01"),
         ({"api_version": None}, "own version"),
-        ({"enabled_events": ["invoice.paid"]}, "does not send charge.dispute.created"),
+        ({"enabled_events": ["invoice.paid"]}, "does not send charge.dispute.closed"),
         (
             {"enabled_events": [*event_types.OF_AN_ACCOUNT, "payout.paid"]},
             "more than is needed: payout.paid",
@@ -423,7 +438,7 @@ def test_the_guide_has_the_same_table_as_the_code():
     lines = [line for line in CONNECTING.splitlines() if line.startswith("| ")][1:]
     rows = [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines]
     table = [row for row in rows if row[2:3] in (("Read",), ("Write",))]
-    assert table == [(one.section, one.name, one.access, one.why) for one in NEEDED]
+    assert table == [(one.section, one.name, one.access, one.why) for one in (*NEEDED, *OPTIONAL)]
 
 
 def test_the_events_asked_for_are_those_that_are_answered():
@@ -433,7 +448,7 @@ def test_the_events_asked_for_are_those_that_are_answered():
 def test_the_link_to_stripe_s_form_ticks_what_is_needed():
     url = create_key_url(livemode=True)
     assert url.startswith("https://dashboard.stripe.com/apikeys/create?")
-    assert all(f"rak_{one.slug}" in url for one in NEEDED)
+    assert all(url.count(f"rak_{one.slug}") == 1 for one in (*NEEDED, *OPTIONAL))
     assert "/test/apikeys" in create_key_url(livemode=False)
 
 
