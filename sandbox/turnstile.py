@@ -79,7 +79,7 @@ class Turnstile:
         self.refusals.append(Refusal(match, code, status))
 
     def meet(self, nth: int, act: Callable[[], object]) -> None:
-        """Let ``act`` happen while the product's ``nth`` request from now on waits; 1 is the next."""
+        """Let ``act`` happen while the product's ``nth`` request from now on waits (1: next)."""
         self._meetings.append(_Meeting(nth, act))
 
     def part(self) -> bool:

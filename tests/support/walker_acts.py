@@ -7,8 +7,11 @@ walk that found something is kept by copying it. `ACTS` says which words each ac
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from urllib.parse import urljoin
 
 import requests
 from walker_books import Deed, minor, row_of
@@ -18,6 +21,8 @@ from sandbox import oddities
 from sandbox.cardholder import Tab, read, scan
 from sandbox.state import Obj
 from sandbox.visitor import forms_of
+
+EXPIRED = 410
 
 WHO, SUB, NTH = ("0", "1", "2"), ("0", "1"), ("1", "2", "3", "4", "6", "8", "11")
 CARDS = ("good", "declines", "asks", "refused")
@@ -38,12 +43,14 @@ CODES = (
 )
 AGAIN = ("0", "1", "3", "8")  # further declines before the card works again
 MODES = ("recover", "stripe", "observe")
+PAUSES = ("pause_requested", "first_payment_failure", "final_payment_failure")
 TROUBLE = ("rate_limit_next", "outage", "lock_next", "drop_response_after_execution")
 PEOPLE = (
     ("Ada Example", "ada@example.test", (2900, 5000)),
     ("Bo Example", "bo@example.test", (1900,)),
     ("Bo Example Ltd", "bo@example.test", (9900,)),  # the same reader, a second customer
 )
+LATE = timedelta(hours=7)
 ACTS: dict[str, tuple[tuple[str, ...], ...]] = {}
 
 
@@ -61,7 +68,7 @@ class Acts:
         self.books, self.turnstile = journey.books_of_walk, journey.turnstile
         self.tabs: dict[str, list[tuple[Tab, str]]] = {who: [] for who in WHO}
         self.deeds: dict[str, Deed] = {}  # by setup intent
-        self.scanned = 0
+        self.scanned, self.late = 0, False
         self.customers: list[Obj] = []
         self.subs: list[list[Obj]] = []
         for name, email, amounts in PEOPLE:
@@ -74,6 +81,8 @@ class Acts:
         name, *words = line.split()
         with contextlib.suppress(requests.ConnectionError):  # a page that never came
             getattr(self, name)(*words)
+        if self.late:
+            self.sandbox.webhooks.put_off(LATE)
         self.journey.settle()
 
     # -- who and what ---------------------------------------------------------------------------
@@ -112,6 +121,10 @@ class Acts:
 
     # -- Stripe, issuers and time ---------------------------------------------------------------
 
+    @act(("20",))
+    def minutes(self, count: str) -> None:
+        self.journey.run(minutes=int(count))
+
     @act(WHO, SUB, CODES, AGAIN)
     def renewal_fails(self, who: str, nth: str, code: str, again: str) -> None:
         sub = self._sub(who, nth)
@@ -125,10 +138,6 @@ class Acts:
         if self._sub(who, nth)["status"] in ("active", "past_due"):
             self.sandbox.renew(self._sub(who, nth))
 
-    @act(("20",))
-    def minutes(self, count: str) -> None:
-        self.journey.run(minutes=int(count))
-
     @act(("1", "6", "13"))
     def hours(self, count: str) -> None:
         self.journey.run(hours=int(count))
@@ -137,9 +146,15 @@ class Acts:
     def days(self, count: str) -> None:
         self.journey.run(days=int(count))
 
-    @act(("fine", "lost", "doubled", "shuffled"))
+    @act()
+    def stripe_retries_itself(self) -> None:
+        world = self.sandbox.state.world
+        billing = dataclasses.replace(world.billing, stripe_retries=(3, 5, 7))
+        self.sandbox.state.world = dataclasses.replace(world, billing=billing)
+
+    @act(("fine", "lost", "doubled", "shuffled", "late"))
     def webhooks(self, how: str) -> None:
-        hooks = self.sandbox.webhooks
+        hooks, self.late = self.sandbox.webhooks, how == "late"
         hooks.lose = 0.7 if how == "lost" else 0.0
         hooks.duplicate = 3 if how == "doubled" else 1
         hooks.shuffle = how == "shuffled"
@@ -177,9 +192,15 @@ class Acts:
             oddities.give_invoice_a_card(self.sandbox, invoice)
 
     @act(WHO)
-    def stripe_pauses(self, who: str) -> None:
+    def stops_advancing(self, who: str) -> None:
+        """The company takes the invoice out of automatic collection."""
+        if invoice := self._invoice(who):
+            oddities.stop_advancing(self.sandbox, invoice)
+
+    @act(WHO, PAUSES)
+    def is_paused(self, who: str, kind: str) -> None:
         if self._alive(who) and self._invoice(who):
-            oddities.pause(self.sandbox, self._sub(who), "first_payment_failure")
+            oddities.pause(self.sandbox, self._sub(who), kind)
 
     @act(NTH, ("before", "after"))
     def worker_dies(self, nth: str, when: str) -> None:
@@ -217,26 +238,33 @@ class Acts:
         if self.tabs[who] and self.tabs[who][-1][0].offers_a_form:
             tab = self.tabs[who][-1][0]
             number = NUMBERS.get(card) or self.sandbox.issue_card()
-            entered = tab.enter(number)
-            if entered:
-                chance = self.sandbox.state.chance
-                self.deeds[tab.setup_intent] = deed = Deed(
-                    "page",
-                    self.ids[int(who)],
-                    self.journey.now,
-                    {one: minor(amount) for one, amount in tab.shown.owed.items()},
-                    set(tab.ticked),
-                    chance.token(16, "fingerprint", number),
-                    tab=tab,
-                )
-                self.books.deeds.append(deed)
+            if tab.enter(number):
+                self.deeds[tab.setup_intent] = self._deed(who, tab)
+
+    def _deed(self, who: str, tab: Tab) -> Deed:
+        """What they agreed to with this tab, as it was shown to them."""
+        shown = {one: minor(amount) for one, amount in tab.shown.owed.items()}
+        fingerprint = self.sandbox.state.chance.token(16, "fingerprint", tab.number)
+        deed = Deed(
+            "page", self.ids[int(who)], self.journey.now, shown, set(tab.ticked), fingerprint
+        )
+        deed.label = tab.label
+        self.books.deeds.append(deed)
+        return deed
 
     @act(WHO)
     def presses(self, who: str) -> None:
         """ "Save card and pay" in the newest tab; again, if it was pressed already."""
-        tab, number = self.tabs[who][-1] if self.tabs[who] else (None, "")
-        deed = self.deeds.get(tab.setup_intent) if tab else None
-        if tab and deed:
+        if self.tabs[who]:
+            self._press(who, *self.tabs[who][-1])
+
+    @act(WHO)
+    def presses_in_the_older_tab(self, who: str) -> None:
+        if len(self.tabs[who]) > 1:
+            self._press(who, *self.tabs[who][-2])
+
+    def _press(self, who: str, tab: Tab, number: str) -> None:
+        if deed := self.deeds.get(tab.setup_intent):
             deed.saved = True
             with self._pressing(deed):
                 tab.press()
@@ -258,6 +286,39 @@ class Acts:
         self.opens(who)
         self.enters(who, card)
         self.presses(who)
+
+    @act(WHO, CARDS)
+    def replaces_without_script(self, who: str, card: str) -> None:
+        """By Stripe's hosted page and back."""
+        self.opens(who)
+        if self.tabs[who] and self.tabs[who][-1][0].offers_a_form:
+            tab = self.tabs[who][-1][0]
+            tab.number = NUMBERS.get(card) or self.sandbox.issue_card()
+            deed = self._deed(who, tab)
+            with self._pressing(deed):
+                came = self.journey.visit(tab.link, tab.number, scripts=False)
+            deed.saved = came.state == "saved"
+
+    @act(WHO)
+    def asks_for_a_link(self, who: str) -> None:
+        """On the page of a link that is too old."""
+        link, _ = self._link(who)
+        if link and requests.get(link, timeout=30).status_code == EXPIRED:
+            self.journey.ask_for_a_fresh_link(link)
+
+    @act(WHO)
+    def wants_mail_again(self, who: str) -> None:
+        mine = [m for m in self.journey.mails if m.to[0] == PEOPLE[int(who)][1]]
+        stop = [mail.header("List-Unsubscribe").strip("<>").split(">")[0] for mail in mine]
+        if self.books.stopped and any(stop):
+            with requests.Session() as browser:
+                page = browser.post([link for link in stop if link][-1], timeout=30)
+                for form in forms_of(page.text):
+                    address = urljoin(page.url, form.action)
+                    browser.post(
+                        address, data=form.fields, headers={"Referer": page.url}, timeout=30
+                    )
+            self.books.stopped.discard(mine[-1].to[0])
 
     @act(WHO)
     def stops_mail(self, who: str) -> None:
@@ -288,7 +349,10 @@ class Acts:
         """Filters open every link that came since they last looked."""
         mails = self.journey.mails[self.scanned :]
         self.scanned = len(self.journey.mails)
+        before = len(self.turnstile.asked)
         scan(link for mail in mails for link in mail.links if self.journey.home in link)
+        caused = self.turnstile.asked[before:]
+        self.books.scanners_did += [one.path for one in caused if one.method != "GET"]
 
     # -- the company ----------------------------------------------------------------------------
 

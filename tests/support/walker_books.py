@@ -17,7 +17,7 @@ from sqlalchemy import Engine, text
 
 from sandbox import oddities
 from sandbox.books import Source, Try
-from sandbox.cardholder import Shown, Tab
+from sandbox.cardholder import Shown
 from sandbox.mailbox import Mailbox
 from sandbox.mailbox_message import MailMessage
 from sandbox.objects.subscriptions import subscription_id
@@ -86,7 +86,7 @@ class Deed:
     fingerprint: str = ""  # of the card that was typed in
     saved: bool = False  # the last button was pressed
     presses: list[tuple[int, int]] = field(default_factory=list)
-    tab: Tab | None = None
+    label: str = ""  # what the button said
 
     def covers(self, index: int) -> bool:
         return any(start <= index < end for start, end in self.presses)
@@ -125,6 +125,7 @@ class WalkBooks:
     broken: set[str] = field(default_factory=set)  # customers with something no program expects
     corrected: dict[str, datetime] = field(default_factory=dict)  # addresses, since when
     died: list[tuple[str, str]] = field(default_factory=list)  # (job, what it died of)
+    scanners_did: list[str] = field(default_factory=list)  # what they made the product ask for
     observing: list[tuple[int, bool]] = field(default_factory=list)  # (authorisations, observes)
     _snapshots: dict[int, tuple[dict[str, Bill], frozenset[str]]] = field(default_factory=dict)
 
@@ -161,7 +162,7 @@ class WalkBooks:
             subscription=sub.get("id", ""),
             subscription_status=sub.get("status", "ended"),
             paused=bool(sub.get("pause_collection")) or _wanted_pause(sub),
-            automatic=invoice["collection_method"] == "charge_automatically",
+            automatic=_automatic(invoice, sub),
             came_in=self.came_in(invoice_id),
             disputed=bool(oddities.open_disputes(self.sandbox, invoice["customer"])),
         )
@@ -223,6 +224,12 @@ class WalkBooks:
             "LEFT JOIN ledger l ON l.case_id = c.id GROUP BY c.stripe_invoice_id"
         )
         return {invoice: int(total) for invoice, total in found}
+
+
+def _automatic(invoice: Obj, sub: Obj) -> bool:
+    """Stripe collects it: nobody turned ``auto_advance`` off but the end of a subscription."""
+    taken_out = not invoice["auto_advance"] and sub.get("status") not in GONE
+    return invoice["collection_method"] == "charge_automatically" and not taken_out
 
 
 def _wanted_pause(sub: Obj) -> bool:

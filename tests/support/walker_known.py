@@ -9,7 +9,7 @@ from __future__ import annotations
 LEFT_OUT = (
     "unticks",
     "refused",
-    "stripe_pauses",
+    r"is_paused . f",
     "disputes",
     "refunds",
     "stops_mail [12]",
@@ -20,4 +20,5 @@ LEFT_OUT = (
     "presses_twice_at_once",
     "enters",
     "cancels 0",
+    "stops_advancing",
 )

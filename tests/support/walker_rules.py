@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from walker_books import Bill, Deed, Violation, WalkBooks, machine_tries
-from walker_words import said_in_mails, said_on_pages, unwelcome_mails
+from walker_books import Bill, Deed, Violation, WalkBooks, machine_tries, minor
+from walker_words import broken_promises, said_in_mails, said_on_pages, unwelcome_mails
 
 AGREED = "agreed"  # no charge that nobody agreed to, or that was shown otherwise
 ONE_ACT = "one act"  # at most one authorisation for one human act
@@ -41,6 +41,7 @@ class Judge:
         books = self.books
         found = [
             *_unagreed(books, self._tries),
+            *_buttons_and_scanners(books),
             *_many_for_one_act(books),
             *self._network_faults(),
             *_unbounded(books),
@@ -56,7 +57,12 @@ class Judge:
         return found
 
     def at_the_end(self) -> list[Violation]:
-        return [*self.after_act(), *_ledger_differs(self.books), *_left_alone(self.books)]
+        return [
+            *self.after_act(),
+            *_ledger_differs(self.books),
+            *_left_alone(self.books),
+            *broken_promises(self.books),
+        ]
 
     def _network_faults(self) -> Iterator[Violation]:
         faults = self.books.sandbox.books.faults()
@@ -78,8 +84,8 @@ def _unagreed(books: WalkBooks, since: int) -> Iterator[Violation]:
         elif deed is None:
             if _observes(observing, index):
                 yield Violation(AGREED, f"{bill.number} was charged while the account observes")
-            if bill.disputed or bill.paused:
-                why = "disputed" if bill.disputed else "paused"
+            if bill.disputed or bill.paused or not bill.automatic:
+                why = "disputed" if bill.disputed else "taken out of collection"
                 yield Violation(AGREED, f"{bill.number} was charged while {why}")
             if one.fingerprint != books.card_of(one.invoice):
                 yield Violation(AGREED, f"{bill.number} was charged on a card of other invoices")
@@ -115,6 +121,15 @@ def _not_wanted(
         in_a_hurry = failed.failed_at <= deed.at and deed.at <= at < deed.at + WITHIN_SECONDS
         if unseen and in_a_hurry and deed.fingerprint == fingerprint:
             yield Violation(AGREED, f"{invoice} was not on the page, and charged on the new card")
+
+
+def _buttons_and_scanners(books: WalkBooks) -> Iterator[Violation]:
+    for deed in books.deeds:
+        total = sum(deed.shown.get(invoice, 0) for invoice in deed.agreed)
+        if deed.label and minor(deed.label) != total:
+            yield Violation(AGREED, f'the button says "{deed.label}", {total} is ticked')
+    if books.scanners_did:
+        yield Violation(AGREED, f"a scanner's look asked Stripe for {books.scanners_did}")
 
 
 def _many_for_one_act(books: WalkBooks) -> Iterator[Violation]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 
 from walker_books import (
     GONE,
@@ -20,7 +21,8 @@ from walker_books import (
 TRUTHFUL = "truthful"  # nothing is said that the world contradicts
 WELCOME = "welcome"  # no mail to who stopped it, will not be charged, or has nothing to do
 ASKS = re.compile(r"collect|Before it accepts your payment", re.IGNORECASE)
-THANKS, EXPIRING, FRESH = "Thank you:", "Your card for", "Your new link"
+THANKS, FRESH, LAST = "Thank you:", "Your new link", "Last email about"
+GAP = timedelta(hours=12)
 
 
 def said_in_mails(books: WalkBooks, after: int) -> Iterator[Violation]:
@@ -52,6 +54,21 @@ def unwelcome_mails(books: WalkBooks, after: int) -> Iterator[Violation]:
                 yield Violation(WELCOME, f"{about}: {why}")
             elif one.mail.to[0] != bill.email:
                 yield Violation(WELCOME, f"{about}: their address is {bill.email}")
+
+
+def broken_promises(books: WalkBooks) -> Iterator[Violation]:
+    """A last mail is the last, no try means none, and nobody is asked twice in one day."""
+    asked: dict[str, Arrived] = {}
+    for one in books.arrived():
+        number = row_of(one.mail, "Invoice")
+        if one.mail.subject.startswith((THANKS, FRESH)) or not number:
+            continue
+        earlier = asked.get(number)
+        if earlier and one.mail.received_at - earlier.mail.received_at < GAP:
+            yield Violation(WELCOME, f"{number} was written about twice within {GAP}")
+        if earlier and earlier.mail.subject.startswith(LAST):
+            yield Violation(TRUTHFUL, f'{number}: "{one.mail.subject}" after the last mail')
+        asked[number] = one
 
 
 def _bill_of(one: Arrived) -> Bill | None:

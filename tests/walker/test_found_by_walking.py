@@ -80,7 +80,7 @@ FOUND = (
     ),
     stands(
         "renewal_fails 0 0 insufficient_funds 0",
-        "stripe_pauses 0",
+        "is_paused 0 first_payment_failure",
         fault="a pause that the failure caused ends the case",
     ),
     stands(
@@ -88,6 +88,12 @@ FOUND = (
         "invoice_gets_a_card 0",
         "days 3",
         fault="an invoice with a card of its own is charged on another",
+    ),
+    stands(
+        "renewal_fails 0 0 insufficient_funds 0",
+        "stops_advancing 0",
+        "days 3",
+        fault="an invoice that was taken out of automatic collection is charged",
     ),
     stands(
         "renewal_fails 0 0 generic_decline 8",
