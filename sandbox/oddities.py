@@ -32,6 +32,14 @@ def pause(sandbox: Sandbox, sub: Obj, kind: str) -> None:
         sandbox.store.emit("customer.subscription.paused", sub)
 
 
+def let_cards_expire(sandbox: Sandbox, customer_id: str) -> None:
+    """All of the customer's cards are valid until the end of this month."""
+    now = sandbox.clock.now()
+    with sandbox.state.lock:
+        for method in sandbox.store.owned("payment_method", customer_id):
+            method["card"].update(exp_month=now.month, exp_year=now.year)
+
+
 def stop_advancing(sandbox: Sandbox, invoice: Obj) -> None:
     """The company takes an open invoice out of Stripe's automatic collection."""
     with sandbox.state.lock:

@@ -207,6 +207,11 @@ class Acts:
         """At the nth request that a worker makes from now on."""
         self.journey.deaths.arm(int(nth), after=when == "after")
 
+    @act(NTH)
+    def workers_run_meanwhile(self, nth: str) -> None:
+        """While somebody waits for the nth answer from now on, webhooks come and workers work."""
+        self.turnstile.meet(int(nth), self.journey.settle)
+
     @act(("421", "550", "451"), ("1", "3"))
     def mail_server_says(self, code: str, count: str) -> None:
         self.journey.mailbox.fail_next(int(code), int(count))
@@ -333,6 +338,16 @@ class Acts:
         if self._alive(who, nth):
             self.sandbox.cancel(self._sub(who, nth))
 
+    @act(WHO, SUB)
+    def leaves_at_period_end(self, who: str, nth: str) -> None:
+        if self._alive(who, nth):
+            oddities.cancel_at_period_end(self.sandbox, self._sub(who, nth))
+
+    @act(WHO)
+    def card_expires(self, who: str) -> None:
+        """With the end of this month, and the next renewal is later."""
+        oddities.let_cards_expire(self.sandbox, self.ids[int(who)])
+
     @act(WHO)
     def pays_on_stripes_page(self, who: str) -> None:
         if invoice := self._invoice(who):
@@ -366,17 +381,18 @@ class Acts:
         if invoice := self._invoice(who):
             self.journey.api("POST", f"/v1/invoices/{invoice['id']}/{how}")
 
-    @act(WHO, ("void", "keep_as_draft"))
-    def pauses(self, who: str, behaviour: str) -> None:
-        if self._alive(who):
-            field = {"pause_collection[behavior]": behaviour}
-            self.journey.api("POST", f"/v1/subscriptions/{self._sub(who)['id']}", **field)
+    @act(WHO, SUB, ("void", "keep_as_draft"))
+    def pauses(self, who: str, nth: str, behaviour: str) -> None:
+        self._change(who, nth, {"pause_collection[behavior]": behaviour})
 
-    @act(WHO)
-    def resumes(self, who: str) -> None:
-        if self._alive(who):
-            field = {"pause_collection": ""}
-            self.journey.api("POST", f"/v1/subscriptions/{self._sub(who)['id']}", **field)
+    @act(WHO, SUB)
+    def resumes(self, who: str, nth: str) -> None:
+        self._change(who, nth, {"pause_collection": ""})
+
+    def _change(self, who: str, nth: str, fields: dict[str, str]) -> None:
+        if self._alive(who, nth):
+            path = f"/v1/subscriptions/{self._sub(who, nth)['id']}"
+            self.journey.api("POST", path, **fields)
 
     @act(WHO)
     def refunds(self, who: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -56,6 +56,7 @@ class Bill:
     paused: bool  # by the company; not by Stripe over the failure itself
     automatic: bool
     came_in: int  # money, by charges and outside Stripe; never a credit
+    leaving: bool  # with the end of the period, by the subscriber's own wish
     disputed: bool  # a payment of this customer is, and nobody has decided
 
     @property
@@ -99,6 +100,7 @@ class Arrived:
     mail: MailMessage
     bills: dict[str, Bill]  # by number
     stopped: frozenset[str]  # addresses whose owners wanted no more
+    charged_soon: frozenset[str]  # addresses of customers whose cards a renewal will charge
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ class WalkBooks:
     died: list[tuple[str, str]] = field(default_factory=list)  # (job, what it died of)
     scanners_did: list[str] = field(default_factory=list)  # what they made the product ask for
     observing: list[tuple[int, bool]] = field(default_factory=list)  # (authorisations, observes)
-    _snapshots: dict[int, tuple[dict[str, Bill], frozenset[str]]] = field(default_factory=dict)
+    _snapshots: dict[int, tuple[Any, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.mailbox._now = self._mail_comes  # at the very moment at which one is taken
@@ -164,6 +166,7 @@ class WalkBooks:
             paused=bool(sub.get("pause_collection")) or _wanted_pause(sub),
             automatic=_automatic(invoice, sub),
             came_in=self.came_in(invoice_id),
+            leaving=bool(sub.get("cancel_at_period_end")),
             disputed=bool(oddities.open_disputes(self.sandbox, invoice["customer"])),
         )
 
@@ -195,8 +198,19 @@ class WalkBooks:
 
     def _mail_comes(self) -> datetime:
         bills = {bill.number: bill for bill in self.bills().values()}
-        self._snapshots[self.mailbox._received] = bills, frozenset(self.stopped)
+        self._snapshots[self.mailbox._received] = (
+            bills,
+            frozenset(self.stopped),
+            frozenset(self._charged_soon()),
+        )
         return self.now
+
+    def _charged_soon(self) -> Iterator[str]:
+        with self.sandbox.state.lock:
+            for sub in self.sandbox.store.all("subscription"):
+                goes_on = sub["status"] in ("active", "past_due") and not sub["pause_collection"]
+                if goes_on and not sub["cancel_at_period_end"]:
+                    yield self.sandbox.store.get(sub["customer"]).get("email") or ""
 
     def arrived(self, after: int = 0) -> list[Arrived]:
         """Mails to subscribers with a number above ``after``."""

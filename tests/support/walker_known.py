@@ -21,4 +21,7 @@ LEFT_OUT = (
     "enters",
     "cancels 0",
     "stops_advancing",
+    "leaves_at_period_end",
+    "card_expires",
+    r"renewal_fails 0 . (lost_card|revocation)",
 )

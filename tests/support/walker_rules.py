@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from walker_books import Bill, Deed, Violation, WalkBooks, machine_tries, minor
 from walker_words import broken_promises, said_in_mails, said_on_pages, unwelcome_mails
 
+from sandbox.books import Try
+
 AGREED = "agreed"  # no charge that nobody agreed to, or that was shown otherwise
 ONE_ACT = "one act"  # at most one authorisation for one human act
 BOUNDED = "bounded"  # requests about one invoice, a day
@@ -26,6 +28,7 @@ LONGEST = timedelta(days=40)  # no campaign is
 STILL_WRITTEN_TO = timedelta(days=12)
 SAME_FAULT = 5  # a job that dies so often of one case repeats it for ever
 WITHIN_SECONDS = timedelta(hours=1)
+FORBID = ("lost_card", "stolen_card", "pickup_card", "revocation_of_authorization")
 NEVER = ("charged_twice", "after_payment", "after_cancel", "hard_code_tries", "over_network_cap")
 
 
@@ -89,7 +92,15 @@ def _unagreed(books: WalkBooks, since: int) -> Iterator[Violation]:
                 yield Violation(AGREED, f"{bill.number} was charged while {why}")
             if one.fingerprint != books.card_of(one.invoice):
                 yield Violation(AGREED, f"{bill.number} was charged on a card of other invoices")
+            if _barred(books.tries[:index], one.fingerprint):
+                yield Violation(AGREED, f"{bill.number} was charged on a card that was barred")
             yield from _not_wanted(books, one.invoice, one.fingerprint, one.at)
+
+
+def _barred(before: list[Try], fingerprint: str) -> bool:
+    """The card's last answer, whichever invoice it was about, forbade any more."""
+    answers = [one for one in before if one.fingerprint == fingerprint]
+    return bool(answers) and answers[-1].decline_code in FORBID
 
 
 def _observes(marks: dict[int, bool], index: int) -> bool:

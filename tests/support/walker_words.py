@@ -21,6 +21,7 @@ from walker_books import (
 TRUTHFUL = "truthful"  # nothing is said that the world contradicts
 WELCOME = "welcome"  # no mail to who stopped it, will not be charged, or has nothing to do
 ASKS = re.compile(r"collect|Before it accepts your payment", re.IGNORECASE)
+EXPIRES = "expires soon"
 THANKS, FRESH, LAST = "Thank you:", "Your new link", "Last email about"
 GAP = timedelta(hours=12)
 
@@ -49,6 +50,8 @@ def unwelcome_mails(books: WalkBooks, after: int) -> Iterator[Violation]:
             continue
         if one.mail.to[0] in one.stopped:
             yield Violation(WELCOME, f"{about}, who wanted no more mail")
+        if EXPIRES in subject and one.mail.to[0] not in one.charged_soon:
+            yield Violation(WELCOME, f"{about}, whose card will not be charged")
         if bill and not subject.startswith(THANKS):
             if why := _why_not(bill):
                 yield Violation(WELCOME, f"{about}: {why}")
@@ -85,6 +88,8 @@ def _why_not(bill: Bill) -> str:
         return "collection is paused"
     if not bill.email:
         return "the customer is deleted"
+    if bill.leaving:
+        return "they leave with the end of the period"
     return "they dispute a payment" if bill.disputed else ""
 
 

@@ -96,6 +96,24 @@ FOUND = (
         fault="an invoice that was taken out of automatic collection is charged",
     ),
     stands(
+        "renewal_fails 0 0 insufficient_funds 8",
+        "renewal_fails 0 1 lost_card 0",
+        "days 3",
+        fault="a card that was barred over one invoice is charged for another",
+    ),
+    stands(
+        "leaves_at_period_end 0 0",
+        "renewal_fails 0 0 expired_card 0",
+        fault="who leaves with the end of the period is written to all the same",
+    ),
+    stands(
+        "card_expires 0",
+        "pauses 0 0 void",
+        "pauses 0 1 void",
+        "days 8",
+        fault="whose subscriptions are paused is told of a card that expires",
+    ),
+    stands(
         "renewal_fails 0 0 generic_decline 8",
         "retries_now_twice 0",
         fault="the form for a retry charges as often as it is sent",
