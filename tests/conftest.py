@@ -56,7 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--walker-steps",
         type=int,
-        default=56,
+        default=42,
         metavar="N",
         help="how many random acts the walker takes on each database",
     )

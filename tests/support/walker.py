@@ -13,7 +13,7 @@ from walker_stage import WalkJourney
 
 SETTLING_DAYS = 24  # longer than the longest campaign
 # How many times as likely as any other act: without these nothing else means much.
-OFTEN = {"renewal_fails": 4, "days": 4, "replaces": 3, "opens": 2, "presses": 2, "renews": 2}
+OFTEN = {"renewal_fails": 4, "days": 4, "replaces": 5, "replaces_without_script": 2}
 
 
 class WalkFailed(AssertionError):

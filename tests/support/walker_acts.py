@@ -62,6 +62,20 @@ def act(*words: tuple[str, ...]) -> Callable:
     return enter
 
 
+# What somebody must have for an act to mean something, so that few acts come to nothing.
+MEANT_FOR = {
+    **dict.fromkeys(("opens", "replaces", "replaces_without_script"), "link"),
+    **dict.fromkeys(
+        ("unticks", "enters", "presses", "presses_in_the_older_tab", "presses_twice_at_once"), "tab"
+    ),
+    **dict.fromkeys(
+        ("refused", "stops_advancing", "invoice_gets_a_card", "is_paused", "gives_up"), "bill"
+    ),
+    **dict.fromkeys(("pays_on_stripes_page", "paid_elsewhere", "retries_now"), "bill"),
+    **dict.fromkeys(("retries_now_twice", "retries_now_twice_at_once"), "bill"),
+}
+
+
 class Acts:
     def __init__(self, journey: WalkJourney) -> None:
         self.journey, self.sandbox = journey, journey.sandbox
@@ -79,11 +93,23 @@ class Acts:
 
     def do(self, line: str) -> None:
         name, *words = line.split()
+        if name in MEANT_FOR:
+            words[0] = self._somebody(words[0], MEANT_FOR[name])
         with contextlib.suppress(requests.ConnectionError):  # a page that never came
             getattr(self, name)(*words)
         if self.late:
             self.sandbox.webhooks.put_off(LATE)
         self.journey.settle()
+
+    def _somebody(self, who: str, has: str) -> str:
+        """They, or the next person to whom the act can mean something; they, if there is nobody."""
+        others = [str((int(who) + step) % len(WHO)) for step in range(len(WHO))]
+        wanted = {
+            "link": lambda one: self._link(one)[0],
+            "bill": self._invoice,
+            "tab": self.tabs.get,
+        }[has]
+        return next((one for one in others if wanted(one)), who)
 
     # -- who and what ---------------------------------------------------------------------------
 
@@ -346,7 +372,8 @@ class Acts:
     @act(WHO)
     def card_expires(self, who: str) -> None:
         """With the end of this month, and the next renewal is later."""
-        oddities.let_cards_expire(self.sandbox, self.ids[int(who)])
+        if not self._invoice(who):  # else it would look like a new card
+            oddities.let_cards_expire(self.sandbox, self.ids[int(who)])
 
     @act(WHO)
     def pays_on_stripes_page(self, who: str) -> None:

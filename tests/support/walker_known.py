@@ -23,5 +23,5 @@ LEFT_OUT = (
     "stops_advancing",
     "leaves_at_period_end",
     "card_expires",
-    r"renewal_fails 0 . (lost_card|revocation)",
+    "renewal_fails . . (lost_card|revocation)",
 )
