@@ -29,6 +29,7 @@ STILL_WRITTEN_TO = timedelta(days=12)
 SAME_FAULT = 5  # a job that dies so often of one case repeats it for ever
 WITHIN_SECONDS = timedelta(hours=1)
 FORBID = ("lost_card", "stolen_card", "pickup_card", "revocation_of_authorization")
+WISH_TO_LEAVE = ("revocation_of_authorization", "stop_payment_order")
 NEVER = ("charged_twice", "after_payment", "after_cancel", "hard_code_tries", "over_network_cap")
 
 
@@ -239,7 +240,11 @@ def _never_heard(books: WalkBooks, bill: Bill) -> bool:
     since = books.corrected.get(bill.email)
     failed_at = books.sandbox.books.failed[bill.id].failed_at
     in_time = since is not None and since < failed_at + STILL_WRITTEN_TO
-    quiet = bill.email in books.stopped or any(observed for _, observed in books.observing)
+    said = [one.decline_code for one in books.tries if one.invoice == bill.id]
+    leaves = bill.leaving or any(code in WISH_TO_LEAVE for code in said)
+    quiet = (
+        leaves or bill.email in books.stopped or any(observed for _, observed in books.observing)
+    )
     written_to = any(bill.email in mail.to for mail in books.mailbox.messages())
     return in_time and not quiet and not written_to
 
