@@ -16,6 +16,7 @@ from typing import Protocol
 
 import requests
 
+from sandbox.cardholder import scan
 from sandbox.mailbox import Mailbox
 from sandbox.sandbox import Sandbox
 from sandbox.visitor import Outcome, Visitor
@@ -33,6 +34,8 @@ EXPIRING = 0.25  # a mail that nothing failed yet
 DECAY = 0.72  # with each later mail
 WITHOUT_SCRIPTS = 0.3
 WITH_AUTHENTICATION = 0.1
+IMPATIENT = 0.1  # of visits: the last button is pressed twice
+SCANNED = 0.2  # of mailboxes: a filter opens every link before its owner does
 CARD_THAT_ASKS = "4000002760003184"  # Stripe's test number that wants authentication every time
 
 CARD_LINK = re.compile(r"https?://\S+/card/[^\s\"<>]+")
@@ -87,6 +90,7 @@ class People:
         self.stripe_url = stripe_url
         self.eagerness = eagerness
         self.visits: list[Outcome] = []
+        self.scanned: list[int] = []  # what scanners were answered
         self._read = 0
         self._mails_to: dict[str, int] = {}
         self._plans: list[tuple[datetime, int, str, int, str]] = []
@@ -105,7 +109,8 @@ class People:
             asks = rng.random() < WITH_AUTHENTICATION
             number = CARD_THAT_ASKS if asks else self.sandbox.issue_card()
             scripts = asks or rng.random() >= WITHOUT_SCRIPTS
-            visitor = Visitor(self.sandbox, self.stripe_url, number)
+            presses = 2 if rng.random() < IMPATIENT else 1
+            visitor = Visitor(self.sandbox, self.stripe_url, number, presses)
             self.visits.append(visitor.visit(link, scripts=scripts))
             done += 1
         return done
@@ -116,6 +121,8 @@ class People:
         letters = self.post.after(self._read)
         self._read += len(letters)
         for mail in letters:
+            if self.sandbox.state.chance.unit("scanned", mail.to) < SCANNED:
+                self.scanned += scan(CARD_LINK.findall(mail.text))
             found = CARD_LINK.search(mail.text)
             if found:
                 self._consider(mail.to, found[0], now)

@@ -55,12 +55,16 @@ class Outcome:
 
 
 class Visitor:
-    """One visit to a card page. ``number`` is the new card's."""
+    """One visit to a card page. ``number`` is the new card's.
 
-    def __init__(self, sandbox: Sandbox, stripe_url: str, number: str) -> None:
+    ``presses``: how often the last button is pressed, each time after the answer to the last.
+    """
+
+    def __init__(self, sandbox: Sandbox, stripe_url: str, number: str, presses: int = 1) -> None:
         self.sandbox = sandbox
         self.stripe_url = stripe_url
         self.number = number
+        self.presses = presses
         self.session = requests.Session()
 
     def visit(self, link: str, *, scripts: bool = True) -> Outcome:
@@ -82,7 +86,8 @@ class Visitor:
         keys = started.json()
         intent = self._confirm("setup_intents", keys, keys["client_secret"], self._card())
         token = [pair for pair in form.fields if pair[0] == "csrf_token"]
-        finished = self._post(page + "/finish", [*token, ("setup_intent", intent)])
+        for _ in range(self.presses):
+            finished = self._post(page + "/finish", [*token, ("setup_intent", intent)])
         answer = finished.json()
         if answer.get("state") == "action":
             self._confirm("payment_intents", keys, answer["client_secret"], {})

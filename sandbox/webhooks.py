@@ -85,6 +85,12 @@ class Webhooks:
         """Deliveries that are still to be made, now or later."""
         return len(self._queue)
 
+    def put_off(self, by: timedelta) -> None:
+        """What nobody was sent yet comes so much later, as on a bad day at Stripe."""
+        with self.state.lock:
+            for due in self._queue:
+                due.at = max(due.at, self.state.now() + by) if not due.attempt else due.at
+
     def next_due_at(self) -> datetime | None:
         with self.state.lock:
             return min((due.at for due in self._queue), default=None)

@@ -53,6 +53,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N",
         help="how many cases the chaos journey plays; 300 in CI",
     )
+    parser.addoption(
+        "--walker-steps",
+        type=int,
+        default=42,
+        metavar="N",
+        help="how many random acts the walker takes on each database",
+    )
+    parser.addoption(
+        "--walker-all-acts",
+        action="store_true",
+        help="let it also take acts whose faults are known: see tests/support/walker_known.py",
+    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -16,7 +16,7 @@ MOST_MODULES = 24  # in one folder, beside its __init__
 LONGEST_MODULE = 300  # lines
 MEDIAN_MODULE = 130  # lines
 # Tests that lie in no package's folder: what a test is, not what it tests, says where it lies.
-KINDS_OF_TESTS = {"browser", "chaos", "contract", "isolation", "journeys", "support"}
+KINDS_OF_TESTS = {"browser", "chaos", "contract", "isolation", "journeys", "support", "walker"}
 
 
 def lengths(*tops: str) -> dict[str, int]:
