@@ -83,7 +83,12 @@ def load_page(services: Services, account: Account, link: Link) -> CardPage:
         return CardPage(PageState.DISCONNECTED, account, link)
     stripe = services.stripe(account)
     subscription = stripe.subscription(link.stripe_subscription_id)
-    owed = tuple(map(_owed_invoice, filter(payable, stripe.open_invoices(link.stripe_customer_id))))
+    invoices = [one for one in stripe.open_invoices(link.stripe_customer_id) if payable(one)]
+    if _has_ended(subscription):  # nothing is paid for it any more; others may go on
+        others = {one.id: one for one in stripe.customer_subscriptions(link.stripe_customer_id)}
+        invoices = [one for one in invoices if one.subscription_id in others]
+        subscription = others[invoices[0].subscription_id] if invoices else subscription
+    owed = tuple(map(_owed_invoice, invoices))
     charged = subscription.charged_method() if subscription else None
     return CardPage(
         state=_state(services, link, subscription, owed),
@@ -96,6 +101,10 @@ def load_page(services: Services, account: Account, link: Link) -> CardPage:
         renews_at=subscription.current_period_end if subscription else None,
         product=subscription.product_name if subscription else "",
     )
+
+
+def _has_ended(subscription: Subscription | None) -> bool:
+    return subscription is None or subscription.status in ENDED
 
 
 def payable(invoice: Invoice) -> bool:
@@ -168,7 +177,7 @@ def _owed_invoice(invoice: Invoice) -> Owed:
 def _state(
     services: Services, link: Link, subscription: Subscription | None, owed: tuple[Owed, ...]
 ) -> PageState:
-    if subscription is None or subscription.status in ENDED:
+    if _has_ended(subscription):
         return PageState.ENDED
     if owed:
         return PageState.OWED

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from recover.cases.collection import ENDED
 from recover.compliance.audit_log import SUBSCRIBER, note_customer
 from recover.dunning import Trigger
 from recover.foundation.errors import PermanentError
@@ -242,15 +243,15 @@ def _save(
     stripe = services.stripe(account)
     invoices = [stripe.invoice(invoice_id) for invoice_id in row.invoice_ids]
     subscription_ids = {link.stripe_subscription_id} | {i.subscription_id for i in invoices if i}
+    found = [stripe.subscription(one) for one in sorted(filter(None, subscription_ids))]
     fields = []
-    for subscription_id in sorted(filter(None, subscription_ids)) or [""]:
-        subscription = stripe.subscription(subscription_id) if subscription_id else None
+    for subscription in [one for one in found if one and one.status not in ENDED] or [None]:
         charged = subscription.charged_method() if subscription else None
         field = charged[1] if charged else CardField.CUSTOMER_METHOD
         stripe.set_default_method(
             field,
             customer_id=link.stripe_customer_id,
-            subscription_id=subscription_id,
+            subscription_id=subscription.id if subscription else "",
             payment_method_id=method.id,
         )
         fields.append(field)
