@@ -244,8 +244,9 @@ def _save(
     invoices = [stripe.invoice(invoice_id) for invoice_id in row.invoice_ids]
     subscription_ids = {link.stripe_subscription_id} | {i.subscription_id for i in invoices if i}
     found = [stripe.subscription(one) for one in sorted(filter(None, subscription_ids))]
+    going_on = [one for one in found if one is None or one.status not in ENDED]
     fields = []
-    for subscription in [one for one in found if one and one.status not in ENDED] or [None]:
+    for subscription in going_on or [None]:
         charged = subscription.charged_method() if subscription else None
         field = charged[1] if charged else CardField.CUSTOMER_METHOD
         stripe.set_default_method(

@@ -16,7 +16,7 @@ from itertools import product
 from typing import Any
 
 from flask import Flask
-from isolation_words import SETTING, device_of, token_of, version_of
+from isolation_words import RETRIES, SETTING, device_of, token_of, version_of
 from webhook_cast import PLATFORM_SECRET, body_of, event, signature
 
 from recover import api
@@ -133,12 +133,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "web.account_settings.brand": {"name": "Renamed", "color": "#123456"},
     "web.account_settings.ending": {"end_of_dunning": "leave"},
     "web.account_settings.notifications": {"notify_to": "other@{marker}.test"},
-    "web.account_settings.retries": {
-        "mode": "recover",
-        "timing": "fixed",
-        "explore": "5",
-        "leavers": "once",
-    },
+    "web.account_settings.retries": RETRIES,
     "web.account_settings.sending": {"timezone": "Europe/Lisbon", "reply_to": "a@{marker}.test"},
     "web.account_settings.undo": {"id": "{setting}"},
     "web.webhook_endpoints.change": {"url": "https://elsewhere.test/", "event": "case.opened"},

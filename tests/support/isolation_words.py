@@ -30,6 +30,7 @@ SWITCHOVER = 2  # the row of the reports, and its line, that is no dry run
 NEVER: dict[str, str | None] = dict.fromkeys(("our_retry_at", "our_mail_at", "stripe_retry_at"))
 OWNERSHIP = {"owner": "us", "first": None, "reason": "MARKER", "charged": False} | NEVER
 
+RETRIES = {"mode": "recover", "timing": "fixed", "explore": "5", "leavers": "once"}
 WHEN = "2027-03-01T09:00:00+00:00"
 OWNERS = {"us": 1, "stripe": 0, "both": 0, "nobody": 0}
 MODES = ("observe", "stripe", "recover")

@@ -18,7 +18,7 @@ from recover.dunning import Wait
 from recover.messages import suppression
 from recover.stripe_api.account_client import StripeAccount
 from recover.subscribers import card_page, card_update
-from recover.workflow import steps, sync
+from recover.workflow import reconciliation, steps, sync
 
 Seed = Callable[[pytest.MonkeyPatch], None]
 
@@ -90,7 +90,12 @@ def one_customer_breaks_the_comparison(patch: pytest.MonkeyPatch) -> None:
             raise ValueError("no such name was foreseen")
         plain(session, account, case, evidence)
 
+    def apply(services, account, invoice_id, reason):  # without setting anything aside
+        sync.sync(services, account, invoice_id)
+        return {"invoice": invoice_id, "reason": reason}
+
     patch.setattr(lifecycle, "update_from_evidence", update)
+    patch.setattr(reconciliation, "_apply", apply)
 
 
 TWO_FAIL = "renewal_fails 0 0 expired_card 0\nrenewal_fails 0 1 expired_card 0\n"
