@@ -235,7 +235,10 @@ def _from(column: Any) -> FromClause | None:
     table = column.table
     if isinstance(_table(table), Table):
         return table
-    return next((base.table for base in column.base_columns if base.table is not None), table)
+    return next(
+        (base.table for base in column.base_columns if getattr(base, "table", None) is not None),
+        table,
+    )
 
 
 def _table(clause: Any) -> Any:
