@@ -164,7 +164,7 @@ class WalkBooks:
             subscription=sub.get("id", ""),
             subscription_status=sub.get("status", "ended"),
             paused=bool(sub.get("pause_collection")) or _wanted_pause(sub),
-            automatic=_automatic(invoice, sub),
+            automatic=_automatic(invoice),
             came_in=self.came_in(invoice_id),
             leaving=bool(sub.get("cancel_at_period_end")),
             disputed=bool(oddities.open_disputes(self.sandbox, invoice["customer"])),
@@ -240,10 +240,9 @@ class WalkBooks:
         return {invoice: int(total) for invoice, total in found}
 
 
-def _automatic(invoice: Obj, sub: Obj) -> bool:
-    """Stripe collects it: nobody turned ``auto_advance`` off but the end of a subscription."""
-    taken_out = not invoice["auto_advance"] and sub.get("status") not in GONE
-    return invoice["collection_method"] == "charge_automatically" and not taken_out
+def _automatic(invoice: Obj) -> bool:
+    """It is to be charged, and not sent. ``auto_advance`` only says whether Stripe itself acts."""
+    return bool(invoice["collection_method"] == "charge_automatically")
 
 
 def _wanted_pause(sub: Obj) -> bool:

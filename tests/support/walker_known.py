@@ -6,4 +6,4 @@ Patterns of lines. Each belongs to a sequence in `test_found_by_walking` that
 
 from __future__ import annotations
 
-LEFT_OUT = ("stops_advancing",)
+LEFT_OUT: tuple[str, ...] = ()

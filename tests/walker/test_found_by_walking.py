@@ -94,12 +94,6 @@ FOUND = (
         "days 3",
         fault="an invoice with a card of its own is charged on another",
     ),
-    stands(
-        "renewal_fails 0 0 insufficient_funds 0",
-        "stops_advancing 0",
-        "days 3",
-        fault="an invoice that was taken out of automatic collection is charged",
-    ),
     mended(
         "renewal_fails 0 0 insufficient_funds 8",
         "renewal_fails 0 1 lost_card 0",
