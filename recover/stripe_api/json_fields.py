@@ -19,25 +19,32 @@ def moment(seconds: int | None) -> datetime | None:
 
 def id_of(value: object) -> str:
     """The id of a field that Stripe gives as an id, or expanded, or null."""
-    if isinstance(value, Mapping):
-        value = value.get("id")
-    return text(value)
+    return exact(value.get("id") if isinstance(value, Mapping) else value)
 
 
-def text(value: object) -> str:
+def text(value: object, longest: int = SHORT) -> str:
     """A text of Stripe's, cut to what is stored of it; "" where there is none."""
-    return fit(value) if isinstance(value, str) else ""
+    return fit(value, longest) if isinstance(value, str) else ""
 
 
-def whole(value: object) -> str:
-    """A text of Stripe's that is useless when cut, such as an address; "" where there is none."""
-    return storable(value) if isinstance(value, str) else ""
+def upper(value: object) -> str:
+    """A code in upper case, such as a country; cut last, since some letters become two."""
+    return fit(value.upper()) if isinstance(value, str) else ""
 
 
-def mail_address(value: object) -> str:
-    """A mail address; "" for one that is too long, which cut would be somebody else's."""
-    address = whole(value)
-    return address if len(address) <= SHORT else ""
+def lower(value: object) -> str:
+    """As `upper`, in lower case, such as a currency."""
+    return fit(value.lower()) if isinstance(value, str) else ""
+
+
+def exact(value: object) -> str:
+    """An id or a mail address: changed or cut it would be another's. "" where it cannot be kept."""
+    return value if isinstance(value, str) and fit(value) == value else ""
+
+
+def address(value: object) -> str:
+    """A web address or a secret of any length, unchanged; "" where it cannot be kept."""
+    return value if isinstance(value, str) and storable(value) == value else ""
 
 
 def items_of(value: object) -> list[Json]:

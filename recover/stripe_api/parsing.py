@@ -13,13 +13,15 @@ from datetime import UTC, datetime
 from recover.stripe_api.json_fields import (
     NOTHING,
     Json,
+    address,
     child,
+    exact,
     id_of,
     items_of,
-    mail_address,
+    lower,
     moment,
     text,
-    whole,
+    upper,
 )
 from recover.stripe_api.money_parsing import invoice_payment, refunded
 from recover.stripe_api.objects import (
@@ -33,6 +35,7 @@ from recover.stripe_api.objects import (
 
 # Legacy cards and sources spell brands out; payment methods have one word for each.
 BRANDS = {"american express": "amex", "diners club": "diners", "union pay": "unionpay"}
+LAST4 = 4  # characters
 BANK_ACCOUNT = "us_bank_account"  # what a legacy bank account is called as a payment method
 
 
@@ -40,7 +43,7 @@ def payment_method(value: object) -> PaymentMethod | None:
     """A payment method, a legacy card, bank account or source. Unexpanded, only its id is known."""
     if not isinstance(value, Mapping):
         return PaymentMethod(id=id_of(value), type="") if id_of(value) else None
-    kind = value.get("object")
+    kind = text(value.get("object"))
     if kind in {"card", "bank_account"}:
         return _method(value, "card" if kind == "card" else BANK_ACCOUNT, value)
     kind = text(value.get("type"))
@@ -48,15 +51,15 @@ def payment_method(value: object) -> PaymentMethod | None:
 
 
 def _method(json: Json, kind: str, details: Json) -> PaymentMethod:
-    brand = text(details.get("brand")).lower()
+    brand = lower(details.get("brand"))
     return PaymentMethod(
         id=id_of(json),
         type=kind,
         fingerprint=text(details.get("fingerprint")),
         brand=BRANDS.get(brand, brand),
         funding=text(details.get("funding")),
-        country=text(details.get("country")).upper(),
-        last4=text(details.get("last4")),
+        country=upper(details.get("country")),
+        last4=text(details.get("last4"), LAST4),
         exp_month=details.get("exp_month"),
         exp_year=details.get("exp_year"),
         issuer=text(details.get("issuer")),
@@ -69,10 +72,10 @@ def customer(value: object) -> Customer:
     json = value if isinstance(value, Mapping) else {"id": id_of(value)}
     return Customer(
         id=id_of(json),
-        email=mail_address(json.get("email")),
+        email=exact(json.get("email")),
         name=text(json.get("name")),
         locale=text(next(iter(json.get("preferred_locales") or ()), "")),
-        country=text(child(json, "address").get("country")).upper(),
+        country=upper(child(json, "address").get("country")),
         timezone=text(child(json, "metadata").get("timezone")),
         default_method=payment_method(
             child(json, "invoice_settings").get("default_payment_method")
@@ -97,7 +100,7 @@ def subscription(json: Json) -> Subscription:
         current_period_end=moment(min(ends, default=None)),
         default_method=payment_method(json.get("default_payment_method")),
         default_source=payment_method(json.get("default_source")),
-        collection_method=json.get("collection_method") or "charge_automatically",
+        collection_method=text(json.get("collection_method")) or "charge_automatically",
         pause_collection=bool(json.get("pause_collection")),
         pause_reason=text(child(json, "status_details", "paused", "subscription").get("type")),
         amount_minor=_amount_of(items),
@@ -155,8 +158,8 @@ def invoice(json: Json) -> Invoice:
         customer_id=id_of(json.get("customer")),
         subscription_id=subscription_id_of(json),
         billing_reason=text(json.get("billing_reason")),
-        collection_method=json.get("collection_method") or "charge_automatically",
-        currency=text(json.get("currency")).lower(),
+        collection_method=text(json.get("collection_method")) or "charge_automatically",
+        currency=lower(json.get("currency")),
         amount_due_minor=json.get("amount_due") or 0,
         amount_remaining_minor=json.get("amount_remaining") or 0,
         attempted=bool(json.get("attempted")),
@@ -165,7 +168,7 @@ def invoice(json: Json) -> Invoice:
         created_at=datetime.fromtimestamp(json.get("created") or 0, UTC),
         paid_at=moment(child(json, "status_transitions").get("paid_at")),
         number=text(json.get("number")),
-        hosted_invoice_url=whole(json.get("hosted_invoice_url")),
+        hosted_invoice_url=address(json.get("hosted_invoice_url")),
         payment_intent_ids=_intent_ids(json),
         payment_intent_status=text(default_intent(json).get("status")),
         paid_out_of_band=_paid_out_of_band(json),
@@ -218,7 +221,7 @@ def charge(json: Json) -> Charge:
         payment_intent_id=id_of(json.get("payment_intent")),
         status=text(json.get("status")),
         amount_minor=json.get("amount") or 0,
-        currency=text(json.get("currency")).lower(),
+        currency=lower(json.get("currency")),
         created_at=datetime.fromtimestamp(json.get("created") or 0, UTC),
         method=_charged_method(json),
         failure_code=text(json.get("failure_code")),
@@ -247,7 +250,7 @@ def setup_intent(json: Json) -> CardSetup:
     return CardSetup(
         id=id_of(json),
         status=text(json.get("status")),
-        client_secret=whole(json.get("client_secret")),
+        client_secret=address(json.get("client_secret")),
         payment_method_id=id_of(json.get("payment_method")),
         customer_id=id_of(json.get("customer")),
         error_message=text(child(json, "last_setup_error").get("message")),
@@ -267,10 +270,10 @@ def checkout_session(json: Json) -> CardSetup:
     setup = setup_intent(child(json, "setup_intent"))
     return CardSetup(
         id=setup.id or id_of(json.get("setup_intent")),
-        status=setup.status or SESSION_STATUS.get(json.get("status") or "", ""),
+        status=setup.status or SESSION_STATUS.get(text(json.get("status")), ""),
         payment_method_id=setup.payment_method_id,
         customer_id=id_of(json.get("customer")) or setup.customer_id,
         error_message=setup.error_message,
-        url=whole(json.get("url")),
+        url=address(json.get("url")),
         session_id=id_of(json),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recover.stripe_api.json_fields import Json, child, id_of, mail_address, text, whole
+from recover.stripe_api.json_fields import Json, address, child, exact, id_of, text
 from recover.stripe_api.objects import StripeAccountInfo, WebhookEndpoint
 
 
@@ -16,7 +16,7 @@ def account_info(json: Json, *, livemode: bool) -> StripeAccountInfo:
         country=text(json.get("country")),
         default_currency=text(json.get("default_currency")),
         timezone=text(dashboard.get("timezone")) or "UTC",
-        support_email=mail_address(profile.get("support_email") or json.get("email")),
+        support_email=exact(profile.get("support_email") or json.get("email")),
         livemode=livemode,
     )
 
@@ -24,8 +24,8 @@ def account_info(json: Json, *, livemode: bool) -> StripeAccountInfo:
 def webhook_endpoint(json: Json) -> WebhookEndpoint:
     return WebhookEndpoint(
         id=id_of(json),
-        url=whole(json.get("url")),
+        url=address(json.get("url")),
         status=text(json.get("status")),
-        events=tuple(json.get("enabled_events") or ()),
+        events=tuple(filter(None, map(text, json.get("enabled_events") or ()))),
         api_version=text(json.get("api_version")),
     )

@@ -18,7 +18,7 @@ from recover.foundation.errors import (
     StripeRejected,
     StripeUnavailable,
 )
-from recover.stripe_api.json_fields import NOTHING, Json, child, id_of, text, whole
+from recover.stripe_api.json_fields import NOTHING, Json, address, child, id_of, text
 from recover.stripe_api.objects import Payment, WebhookEvent
 from recover.stripe_api.parsing import default_intent, subscription_id_of
 
@@ -56,7 +56,7 @@ class Declined(StripeRejected):
 
 def payment_of_invoice(invoice: Json) -> Payment:
     """The outcome of paying ``invoice``, read with its default PaymentIntent expanded."""
-    payment = payment_of_intent(default_intent(invoice), invoice_status=invoice.get("status") or "")
+    payment = payment_of_intent(default_intent(invoice), invoice_status=text(invoice.get("status")))
     if payment.invoice_status != "paid" or payment.status == "succeeded":
         return payment
     # Nothing was left to charge: a credit balance or a payment made elsewhere covered it.
@@ -67,7 +67,7 @@ def payment_of_invoice(invoice: Json) -> Payment:
 
 def payment_of_intent(intent: Json, *, invoice_status: str = "") -> Payment:
     """The outcome of the latest attempt on a PaymentIntent; "declined" also before the first."""
-    status = OUTCOMES.get(intent.get("status") or "", "")
+    status = OUTCOMES.get(text(intent.get("status")), "")
     error = child(intent, "last_payment_error") if status != "succeeded" else NOTHING
     return _payment(status or _status_of_refusal(error, intent), error, intent, invoice_status)
 
@@ -81,7 +81,7 @@ def payment_of_error(error: Json, intent: Json, *, invoice_status: str) -> Payme
 
 
 def _status_of_refusal(error: Json, intent: Json) -> str:
-    codes = {error.get("code"), error.get("decline_code")}
+    codes = {text(error.get("code")), text(error.get("decline_code"))}
     customer_must_act = intent.get("status") == "requires_action" or NEEDS_CUSTOMER & codes
     return "requires_action" if customer_must_act else "declined"
 
@@ -92,14 +92,19 @@ def _payment(status: str, error: Json, intent: Json, invoice_status: str) -> Pay
         invoice_status=invoice_status,
         payment_intent_id=id_of(intent),
         charge_id=id_of(error.get("charge")) or id_of(intent.get("latest_charge")),
-        client_secret=whole(intent.get("client_secret")),
+        client_secret=address(intent.get("client_secret")),
         error_code=text(error.get("code")),
         decline_code=text(error.get("decline_code")),
         advice_code=text(error.get("advice_code")),
         network_decline_code=text(error.get("network_decline_code")),
         network_advice_code=text(error.get("network_advice_code")),
-        message=redacted(text(error.get("message"))),
+        message=_said(error),
     )
+
+
+def _said(error: Json) -> str:
+    """What Stripe says of an error to people, without keys and client secrets."""
+    return text(redacted(error["message"])) if isinstance(error.get("message"), str) else ""
 
 
 def redacted(text: str) -> str:
@@ -111,9 +116,10 @@ def refusal(status: int | None, error: Json, headers: Mapping[str, str]) -> Reco
     """The error to raise for an HTTP ``status``; ``status`` is None if there was no answer.
 
     An answer without Stripe's ``error`` object is not Stripe's: a proxy's 404 does not mean that an
-    invoice is gone, nor its 403 that our key was revoked.
+    invoice is gone, nor its 403 that our key was revoked. Nor does Stripe's own 404 to an address
+    that it does not know: of a missing object it says ``resource_missing``.
     """
-    code = text(error.get("code")) or ("resource_missing" if status == 404 else "")  # noqa: PLR2004
+    code = text(error.get("code"))
     said = _text(status, error, headers)
     if status is None or not error:
         return StripeUnavailable(said, retry_after=_retry_after(headers))
@@ -130,7 +136,7 @@ def refusal(status: int | None, error: Json, headers: Mapping[str, str]) -> Reco
 def _text(status: int | None, error: Json, headers: Mapping[str, str]) -> str:
     if status is None:
         return "Stripe could not be reached."
-    message = redacted(error.get("message") or "no readable answer")
+    message = _said(error) or "no readable answer"
     request = headers.get("request-id")
     return f"Stripe answered {status}: {message}" + (f" ({request})" if request else "")
 
