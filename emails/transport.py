@@ -30,6 +30,7 @@ _GO_AHEAD: Final = 354
 _PERMANENT: Final = range(500, 600)
 _ENHANCED: Final = re.compile(rb"\s*5\.(\d{1,3})\.(\d{1,3})\b")
 _SENDERS_ADDRESS: Final = (7, 8)
+_DISABLED: Final = ((2, 1),)
 _MAILBOX_CODES: Final = (550, 551, 553)  # RFC 5321: mailbox unavailable, elsewhere, not allowed
 
 
@@ -44,15 +45,21 @@ class _Spoken:
         """Whether a refusal of the recipient means them, and not us, our message or the server.
 
         By the enhanced status code (RFC 3463) where there is one: 5.1.x the address, but not the
-        sender's (5.1.7, 5.1.8), 5.2.x the mailbox. 5.7.x is the server's policy.
+        sender's (5.1.7, 5.1.8), 5.2.1 a mailbox that is switched off. A full one (5.2.2) may have
+        room again, and 5.7.x is the server's policy.
         """
         enhanced = _ENHANCED.match(self.text)
-        if enhanced is None:
+        if enhanced is None or enhanced[1] == b"0":
             return self.code in _MAILBOX_CODES
+        return self.names_the_recipient()
+
+    def names_the_recipient(self) -> bool:
+        """Whether an enhanced status code says so, whatever was being said when it came."""
+        enhanced = _ENHANCED.match(self.text)
+        if enhanced is None:
+            return False
         subject, detail = int(enhanced[1]), int(enhanced[2])
-        if subject == 1:
-            return detail not in _SENDERS_ADDRESS
-        return subject in (0, 2)
+        return detail not in _SENDERS_ADDRESS if subject == 1 else (subject, detail) in _DISABLED
 
     def __str__(self) -> str:
         said = self.text.decode("utf-8", "replace")
@@ -167,7 +174,7 @@ def _hand_over(smtp: smtplib.SMTP, content: bytes) -> None:
             f"the connection broke before the mail server confirmed the message: {_plain(error)}"
         ) from error
     if answer.code != _OK:
-        _raise(answer, "the message")
+        _raise(answer, "the message", recipient_refused=answer.names_the_recipient())
 
 
 @contextmanager

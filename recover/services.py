@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 # Two queues, so that steps, which are short and due now, never wait for chores, which take minutes.
 STEPS, CHORES = "steps", "chores"
+# After so long a worker gives a job up. A chore goes over all of an account's invoices: a large one
+# takes minutes at Stripe's pace, where RQ's own three would end every comparison half-way.
+SECONDS_OF_WORK = {STEPS: 180, CHORES: 7200}
 # The module of all jobs, named and not imported, because it imports this one.
 JOBS: Final = "recover.entrypoints.jobs"
 
@@ -49,7 +52,8 @@ class JobQueue:
         try:
             if once_for and not self.redis.set(queued_key(job, *args), 1, nx=True, ex=once_for):
                 return True
-            self._queues[queue].enqueue(job_path(job), args=args, result_ttl=0)
+            timeout = SECONDS_OF_WORK[queue]
+            self._queues[queue].enqueue(job_path(job), args=args, result_ttl=0, job_timeout=timeout)
         except RedisError as error:
             log.warning("redis is away; the clock will pick %s up: %s", job, type(error).__name__)
             return False

@@ -33,6 +33,8 @@ from recover.models import (
 )
 from recover.services import Services
 
+# Where an address of somebody stands.
+ADDRESSES = ((RecoveryCase, "customer_email"), (Message, "to_email"), (Suppression, "email"))
 REASON = "Erased on request: name, address, mails, links and words. Money and dates stay."
 
 
@@ -61,7 +63,7 @@ def find(session: Session, company_id: int, who: str) -> Person | None:
         sorted(
             {
                 Customer(*row)
-                for table, address in ((RecoveryCase, "customer_email"), (Message, "to_email"))
+                for table, address in ADDRESSES
                 for row in session.execute(_matching_customers(table, address, accounts, who))
             },
             key=lambda one: (one.account_id, one.stripe_customer_id),
@@ -103,8 +105,12 @@ def _belongs_to(table: Any, one: Customer) -> Any:
 def _addresses_of(session: Session, one: Customer) -> set[str]:
     cases = select(RecoveryCase.customer_email).where(_belongs_to(RecoveryCase, one)).distinct()
     mails = select(Message.to_email).where(_belongs_to(Message, one)).distinct()
+    stopped = select(Suppression.email).where(_belongs_to(Suppression, one)).distinct()
     return {
-        normal_email(text) for query in (cases, mails) for text in session.scalars(query) if text
+        normal_email(text)
+        for query in (cases, mails, stopped)
+        for text in session.scalars(query)
+        if text
     }
 
 

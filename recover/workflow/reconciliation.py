@@ -28,23 +28,44 @@ def reconcile(services: Services, account: Account) -> ReconciliationReport:
 
     An invoice that cannot be read, or whose fix fails for whatever reason, is named in the report,
     and the others are still mended. Raises StripeUnavailable where Stripe's invoices cannot be
-    listed, and StripeAccessLost.
+    listed: the report then says that it broke off. Raises StripeAccessLost, without a report: that
+    is told of the account.
     """
     report = ReconciliationReport(account_id=account.id, started_at=services.now(), fixes=[])
-    broken: list[dict[str, str]] = []
-    listed = list(_listed(services, account, broken))
-    snapshots = _case_snapshots(services, account, {state.invoice_id for state in listed})
-    wanted = fixes(listed, snapshots)
-    applied = [_apply(services, account, fix.invoice_id, fix.reason) for fix in wanted]
-    report.fixes = [*broken, *(fix for fix in applied if fix)]
-    report.fixes += refunds.book_missed(services, account, services.now() - LOOK_BACK)
-    report.seen, report.finished_at = len(listed), services.now()
-    with services.db.begin() as session:
-        session.add(report)
+    try:
+        _compare(services, account, report)
+    except StripeAccessLost:
+        raise
+    except Exception as error:  # also where the worker cuts it off for taking too long
+        report.error = str(error) if isinstance(error, RecoverError) else type(error).__name__
+        _store(services, report)
+        raise
+    _store(services, report)
     log.info(
-        "reconciliation of account %s: %s invoices, %s fixes", account.id, len(listed), len(wanted)
+        "reconciliation of account %s: %s invoices, %s fixes",
+        account.id,
+        report.seen,
+        len(report.fixes),
     )
     return report
+
+
+def _store(services: Services, report: ReconciliationReport) -> None:
+    report.finished_at = services.now()
+    with services.db.begin() as session:
+        session.add(report)
+
+
+def _compare(services: Services, account: Account, report: ReconciliationReport) -> None:
+    """Fill in the report as far as it goes."""
+    broken: list[dict[str, str]] = []
+    listed = list(_listed(services, account, broken))
+    report.seen, report.fixes = len(listed), broken
+    snapshots = _case_snapshots(services, account, {state.invoice_id for state in listed})
+    for fix in fixes(listed, snapshots):
+        if applied := _apply(services, account, fix.invoice_id, fix.reason):
+            report.fixes.append(applied)
+    report.fixes += refunds.book_missed(services, account, services.now() - LOOK_BACK)
 
 
 def _listed(

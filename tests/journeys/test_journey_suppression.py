@@ -54,6 +54,8 @@ def test_a_refused_address_is_not_written_to_for_anybody(journey):
         (554, "5.7.1 Service unavailable; client host blocked using a block list"),
         (550, "5.7.26 This mail is unauthenticated"),
         (552, "5.3.4 Message size exceeds fixed limit"),
+        (552, "5.2.2 Mailbox full"),
+        (553, "5.1.8 Bad sender's system address"),
     ],
     ids=lambda refusal: refusal[1].split()[0],
 )
@@ -63,6 +65,22 @@ def test_a_refusal_of_us_or_of_the_message_is_not_held_against_the_address(journ
     journey.fail("expired_card")
     journey.run(days=10)
     assert "payment_failed" in journey.sent
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "at"),
+    [
+        (550, "5.1.1 No such user", "rcpt"),
+        (550, "5.2.1 This mailbox is switched off", "rcpt"),
+        (550, "No such user here", "rcpt"),
+        (550, "5.1.1 No such user", "data"),
+    ],
+)
+def test_a_refusal_of_the_recipient_is_held_against_the_address(journey, code, words, at):
+    journey.mailbox.fail_next(code, words=words, at=at)
+    journey.fail("expired_card")
+    journey.run(days=10)
+    assert journey.mails == []
 
 
 def change_address(journey, invoice, email):

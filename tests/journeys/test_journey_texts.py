@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from recover.foundation.errors import StripeUnavailable
 from recover.models import ReconciliationReport
+from recover.services import CHORES
 from recover.workflow import sync
 
 pytestmark = pytest.mark.both_databases  # PostgreSQL is strict about lengths and NULs
@@ -80,6 +82,22 @@ def test_an_invoice_that_cannot_be_read_is_set_aside_and_named(journey):
     assert named["invoice"] == broken
     assert "cannot be read" in named["error"]
     assert len(reports(journey)) == 1
+
+
+def test_a_reconciliation_that_breaks_off_says_so(journey):
+    journey.sandbox.faults.outage(50, "GET /v1/invoices")
+    with pytest.raises(StripeUnavailable):
+        journey.reconcile()
+    [report] = reports(journey)
+    assert report.finished_at
+    assert "Stripe" in report.error
+
+
+def test_a_comparison_may_take_longer_than_the_three_minutes_of_rq(journey):
+    queue = journey.services.enqueue
+    queue("reconcile_account", journey.account_id, queue=CHORES)
+    [job] = queue._queues[CHORES].jobs
+    assert job.timeout >= 3600
 
 
 def test_an_invoice_at_which_we_fail_is_set_aside_and_named(journey, monkeypatch):

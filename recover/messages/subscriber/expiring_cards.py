@@ -12,7 +12,7 @@ from recover.cases import collection, disputes
 from recover.cases.collection import RENEWING
 from recover.cases.core_values import card_of
 from recover.dunning.card_expiry import notice_due
-from recover.foundation.errors import RecoverError
+from recover.foundation.errors import StripeAccessLost, StripeUnavailable
 from recover.messages.subscriber import queue, rendering
 from recover.models import Account, Message
 from recover.services import Services
@@ -35,7 +35,7 @@ def scan(services: Services, account: Account) -> int:
         for subscription in listed:
             try:
                 written += check(services, account, subscription)
-            except RecoverError:
+            except (StripeUnavailable, StripeAccessLost):
                 raise
             except Exception:  # one that nobody foresaw must not keep the others from their notice
                 log.exception("subscription %s could not be checked", subscription.id)
