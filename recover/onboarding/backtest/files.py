@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from recover.foundation.errors import PermanentError
-from recover.stripe_api.objects import Charge, Invoice, PaymentMethod
+from recover.stripe_api.objects import Charge, Invoice, InvoicePayment, PaymentMethod
 
 Kind = TypeVar("Kind", Invoice, Charge)
 
@@ -125,6 +125,16 @@ def _damaged_error(path: Path) -> PermanentError:
     return PermanentError(f"{path} is damaged: run again with --fresh to read everything anew.")
 
 
+Made = TypeVar("Made")
+# The fields that hold values of their own, or a list of such.
+PARTS: dict[str, type[Any]] = {
+    "method": PaymentMethod,
+    "default_method": PaymentMethod,
+    "default_source": PaymentMethod,
+    "payments": InvoicePayment,
+}
+
+
 def _encode(one: Any) -> dict[str, Any]:
     """An object's fields as JSON, without those at their defaults; times in ISO 8601."""
     found: dict[str, Any] = {}
@@ -132,19 +142,26 @@ def _encode(one: Any) -> dict[str, Any]:
         value = getattr(one, field.name)
         if value == field.default or field.name in UNUSED:
             continue
-        if isinstance(value, PaymentMethod):
-            value = _encode(value)
-        found[field.name] = value.isoformat() if isinstance(value, datetime) else value
+        found[field.name] = _value(value)
     return found
 
 
-def _decode(kind: type[Kind], json_: dict[str, Any]) -> Kind:
+def _value(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, tuple):
+        return [_value(one) for one in value]
+    return _encode(value) if is_dataclass(value) else value
+
+
+def _decode(kind: type[Made], json_: dict[str, Any]) -> Made:
     values = dict(json_)
     for name, value in json_.items():
         if name.endswith("_at") and value is not None:
             values[name] = datetime.fromisoformat(value)
+        elif name in PARTS and isinstance(value, dict):
+            values[name] = _decode(PARTS[name], value)
         elif isinstance(value, list):
-            values[name] = tuple(value)
-    if values.get("method"):
-        values["method"] = PaymentMethod(**values["method"])
+            part = PARTS.get(name)
+            values[name] = tuple(_decode(part, one) if part else one for one in value)
     return kind(**values)
