@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox import lifecycle
+from sandbox import disputes, lifecycle
 from sandbox.sandbox import Sandbox
 from sandbox.state import Obj
 
@@ -58,18 +58,13 @@ def give_invoice_a_card(sandbox: Sandbox, invoice: Obj, number: str = GOOD) -> s
 
 def dispute(sandbox: Sandbox, charge: Obj) -> Obj:
     with sandbox.state.lock:
-        made = lifecycle.dispute(sandbox.store, charge)
-        sandbox.store.emit("charge.dispute.funds_withdrawn", made)
-        return made
+        return disputes.begin(sandbox.store, charge)
 
 
 def decide_dispute(sandbox: Sandbox, disputed: Obj, *, won: bool) -> None:
     """The bank's verdict. Where the company wins, it gets its money back."""
     with sandbox.state.lock:
-        disputed["status"] = "won" if won else "lost"
-        sandbox.store.emit("charge.dispute.closed", disputed)
-        if won:
-            sandbox.store.emit("charge.dispute.funds_reinstated", disputed)
+        disputes.close(sandbox.store, disputed, "won" if won else "lost")
 
 
 def refund_last(sandbox: Sandbox, customer_id: str) -> Obj | None:
