@@ -167,7 +167,7 @@ def test_chaos_charges_writes_and_counts_as_a_clean_run_does(tmp_path, pytestcon
     assert chaos["ended"] == clean["ended"]
     # A worker killed while it hands a mail over leaves it uncertain, and nobody repeats it.
     assert clean["uncertain"] == 0
-    # One killed before it hands a mail over leaves it to the clock; by then the invoice may be paid,
+    # One killed before it hands a mail over leaves it to the clock; until then it may be paid,
     # and then the mail is no longer called for.
     late = chaos["unsent"]["skipped"]
     assert not clean["unsent"]
