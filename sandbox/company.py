@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sandbox import crediting, lifecycle
+from sandbox import crediting, lifecycle, weather
 from sandbox.state import Obj, Store
 
 BANK_SAYS_NO_AFTER = timedelta(days=4)
@@ -12,14 +12,10 @@ BANK_SAYS_NO_AFTER = timedelta(days=4)
 
 def listen(store: Store, event: Obj) -> None:
     """Decide at a renewal's first failure, and at each refund, what the company will do."""
-    obj = event["data"]["object"]
-    if obj.get("customer") not in store.state.people:
-        return
-    if event["type"] == "invoice.payment_failed" and obj["id"] in store.state.books.failed:
-        if obj["attempt_count"] == 1:
-            _after_failure(store, store.get(obj["id"]))
-    elif event["type"] == "refund.created":
-        _after_refund(store, store.get(obj["id"]))
+    if invoice := weather.first_failure(store, event):
+        _after_failure(store, invoice)
+    elif refund := weather.theirs(store, event, "refund.created"):
+        _after_refund(store, refund)
 
 
 def _after_failure(store: Store, invoice: Obj) -> None:

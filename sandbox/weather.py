@@ -18,14 +18,27 @@ _HORIZON_DAYS = 45
 
 def listen(store: Store, event: Obj) -> None:
     """React to an event of Stripe's by deciding what these people and networks will do."""
+    if invoice := first_failure(store, event):
+        _after_failure(store, invoice)
+    elif charge := theirs(store, event, "charge.succeeded"):
+        _after_charge(store, charge)
+
+
+def theirs(store: Store, event: Obj, event_type: str) -> Obj | None:
+    """What an event of this type is about, if it is of somebody who acts by themselves."""
     obj = event["data"]["object"]
-    if obj.get("customer") not in store.state.people:
-        return
-    if event["type"] == "invoice.payment_failed" and obj["id"] in store.state.books.failed:
-        if obj["attempt_count"] == 1:
-            _after_failure(store, store.get(obj["id"]))
-    elif event["type"] == "charge.succeeded":
-        _after_charge(store, store.get(obj["id"]))
+    if event["type"] != event_type or obj.get("customer") not in store.state.people:
+        return None
+    return store.get(obj["id"])
+
+
+def first_failure(store: Store, event: Obj) -> Obj | None:
+    """The invoice of such a person, where the event tells of its renewal's first failure."""
+    invoice = theirs(store, event, "invoice.payment_failed")
+    counted = event["data"]["object"].get("attempt_count")
+    if invoice is None or invoice["id"] not in store.state.books.failed or counted != 1:
+        return None
+    return invoice
 
 
 def _after_failure(store: Store, invoice: Obj) -> None:
