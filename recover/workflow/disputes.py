@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import select
 
@@ -16,6 +17,7 @@ from recover.cases import disputes, ledger
 from recover.cases.disputes import Objection
 from recover.cases.timeline import note
 from recover.dunning import stop_conditions as rule
+from recover.foundation.set_aside import for_each
 from recover.models import Account, DisputeKind, KnownDispute, RecoveryCase
 from recover.services import Services
 from recover.stripe_api.objects import Charge, Dispute, FraudWarning
@@ -65,9 +67,9 @@ def watch(services: Services, account: Account) -> int:
     for kind, listed, settle in kinds:
         begun = {one.charge_id for one in disputes.all_allowed(listed, since)}
         known, undecided = _known(services, account, kind, now)
-        for charge_id in sorted((begun - known) | undecided):
-            settle(services, account, charge_id)
-            count += 1
+        to_settle = sorted((begun - known) | undecided)
+        for_each(to_settle, partial(settle, services, account), "charge")
+        count += len(to_settle)
     return count
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 
 from sqlalchemy import select
 
 from recover.cases.core_values import invoice_state
 from recover.dunning import CaseSnapshot, CaseState, CloseReason, InvoiceState, fixes
-from recover.foundation.errors import RecoverError, StripeAccessLost
+from recover.foundation.errors import StripeAccessLost
+from recover.foundation.set_aside import in_words, set_aside
 from recover.models import Account, ReconciliationReport, RecoveryCase
 from recover.services import Services
 from recover.workflow import refunds, sync
@@ -37,7 +39,7 @@ def reconcile(services: Services, account: Account) -> ReconciliationReport:
     except StripeAccessLost:
         raise
     except Exception as error:  # also where the worker cuts it off for taking too long
-        report.error = str(error) if isinstance(error, RecoverError) else type(error).__name__
+        report.error = in_words(error)
         _store(services, report)
         raise
     _store(services, report)
@@ -117,15 +119,9 @@ def _apply(
 ) -> dict[str, str] | None:
     """What was done about one difference, as JSON for the report; None where nothing was."""
     fix = {"invoice": invoice_id, "reason": reason}
-    try:
-        if sync.sync(services, account, invoice_id) is None:
-            return None  # fresh evidence shows an invoice that needs no case
-    except StripeAccessLost:
-        raise
-    except RecoverError as error:
-        return fix | {"error": str(error)}
-    except Exception as error:
-        # One invoice that nobody foresaw must not hide what is wrong with all the others.
-        log.exception("account %s: invoice %s could not be reconciled", account.id, invoice_id)
-        return fix | {"error": f"Recover failed at it: {type(error).__name__}."}
-    return fix
+    case, failure = set_aside(
+        f"invoice {invoice_id}", partial(sync.sync, services, account, invoice_id)
+    )
+    if failure:
+        return fix | {"error": in_words(failure)}
+    return fix if case else None  # fresh evidence may show an invoice that needs no case

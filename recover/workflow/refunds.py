@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import select
 
-from recover.foundation.errors import RecoverError, StripeAccessLost
+from recover.foundation.set_aside import in_words, set_aside
 from recover.models import Account, Attempt, LedgerKind, LedgerLine, RecoveryCase
 from recover.services import Services
 from recover.stripe_api.objects import Refund
@@ -40,14 +41,10 @@ def book_missed(services: Services, account: Account, since: datetime) -> list[d
 
 
 def _book(services: Services, account: Account, charge_id: str) -> str:
-    """Book what went back of one charge; the error where that failed, which stops no other's."""
-    try:
-        sync.sync_charge(services, account, charge_id)
-    except StripeAccessLost:
-        raise
-    except RecoverError as error:
-        return str(error)
-    return ""
+    """Book what went back of one charge; what that failed of in words, "" for nothing."""
+    book = partial(sync.sync_charge, services, account, charge_id)
+    _, failure = set_aside(f"charge {charge_id}", book)
+    return in_words(failure) if failure else ""
 
 
 def _missed(

@@ -6,9 +6,9 @@ place where evidence is fetched, the core decides, and its decision is stored.
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
@@ -31,7 +31,7 @@ from recover.dunning import (
     decide,
 )
 from recover.dunning.assessment import attempts_made, barring_rule
-from recover.foundation.errors import RecoverError, StripeAccessLost
+from recover.foundation.set_aside import for_each
 from recover.learning import timing_in_force
 from recover.messages import suppression
 from recover.messages.subscriber import queue
@@ -39,8 +39,6 @@ from recover.models import Account, RecoveryCase
 from recover.services import Services
 from recover.stripe_api.objects import Payment, PaymentMethod
 from recover.workflow import end_of_dunning
-
-log = logging.getLogger(__name__)
 
 ONE_PRESS = timedelta(minutes=1)
 
@@ -115,23 +113,7 @@ def _sync_where(services: Services, account: Account, condition: ColumnElement[b
     )
     with services.db.read() as session:
         invoice_ids = list(session.scalars(query))
-    failures = [error for one in invoice_ids if (error := _try_to_sync(services, account, one))]
-    if failures:
-        raise failures[0]
-
-
-def _try_to_sync(services: Services, account: Account, invoice_id: str) -> Exception | None:
-    """`sync`, or what came of it: one broken invoice keeps no other of the customer's waiting."""
-    try:
-        sync(services, account, invoice_id)
-    except StripeAccessLost:
-        raise
-    except RecoverError as error:
-        return error
-    except Exception as error:
-        log.exception("invoice %s could not be synchronised", invoice_id)
-        return error
-    return None
+    for_each(invoice_ids, partial(sync, services, account), "invoice")
 
 
 def sync_charge(services: Services, account: Account, charge_id: str) -> None:

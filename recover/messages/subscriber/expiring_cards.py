@@ -7,12 +7,13 @@ before the mail was sent.
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from recover.cases import collection, disputes
 from recover.cases.collection import RENEWING
 from recover.cases.core_values import card_of
 from recover.dunning.card_expiry import notice_due
-from recover.foundation.errors import StripeAccessLost, StripeUnavailable
+from recover.foundation.set_aside import set_aside
 from recover.messages.subscriber import queue, rendering
 from recover.models import Account, Message
 from recover.services import Services
@@ -33,12 +34,10 @@ def scan(services: Services, account: Account) -> int:
     for status in RENEWING:
         listed = services.stripe(account).subscriptions(status=status, unreadable=_leave_out)
         for subscription in listed:
-            try:
-                written += check(services, account, subscription)
-            except (StripeUnavailable, StripeAccessLost):
-                raise
-            except Exception:  # one that nobody foresaw must not keep the others from their notice
-                log.exception("subscription %s could not be checked", subscription.id)
+            noticed, _ = set_aside(
+                f"subscription {subscription.id}", partial(check, services, account, subscription)
+            )
+            written += bool(noticed)
     if written:
         services.enqueue("send_messages", once_for=30)
     return written
@@ -61,7 +60,7 @@ def check(services: Services, account: Account, subscription: Subscription) -> b
         return False
     if _held(services, account, subscription):
         return False
-    card = card_of(subscription.charged_method()[0])  # type: ignore[index]
+    card = card_of(collection.charged_method(subscription)[0])  # type: ignore[index]
     if card is None:
         return False
     key = f"expiring:{card.payment_method_id}:{card.exp_year}-{card.exp_month:02d}"
@@ -85,7 +84,7 @@ def check(services: Services, account: Account, subscription: Subscription) -> b
 
 def is_due(services: Services, subscription: Subscription) -> bool:
     """Whether the subscription renews soon by a charge, on a card that will have expired."""
-    charged = subscription.charged_method()
+    charged = collection.charged_method(subscription)
     if charged is None or not collection.will_renew_by_charge(subscription):
         return False
     return notice_due(card_of(charged[0]), subscription.current_period_end, services.now())
@@ -96,7 +95,7 @@ def still_due(services: Services, account: Account, message: Message) -> bool:
     subscription = services.stripe(account).subscription(message.details["subscription_id"])
     if subscription is None or not is_due(services, subscription):
         return False
-    charged = subscription.charged_method()
+    charged = collection.charged_method(subscription)
     if charged is None or _held(services, account, subscription):
         return False
     return bool(charged[0].id == message.details["payment_method_id"])
