@@ -85,12 +85,13 @@ def endpoint_faults(services: Services, account: Account) -> tuple[str, ...]:
     if not ours:
         return (f"Stripe has no webhook endpoint with the address {url}.",)
     faults = _faults(ours, wanted)
-    if account.connection == Connection.PLATFORM and (lacking := _lacking(ours[0], wanted)):
+    if account.connection == Connection.PLATFORM and (lacking := missing_events(ours[0], wanted)):
         return (*faults, _platform_step(ours[0], lacking))
     return faults
 
 
-def _lacking(endpoint: WebhookEndpoint, wanted: set[str]) -> list[str]:
+def missing_events(endpoint: WebhookEndpoint, wanted: set[str]) -> list[str]:
+    """The event types that an endpoint should send and does not."""
     subscribed = set(endpoint.events)
     return [] if "*" in subscribed else sorted(wanted - subscribed)
 
@@ -108,7 +109,7 @@ def _platform_step(endpoint: WebhookEndpoint, lacking: list[str]) -> str:
 def _faults(ours: list[WebhookEndpoint], wanted: set[str]) -> tuple[str, ...]:
     faults = []
     endpoint, subscribed = ours[0], set(ours[0].events)
-    missing = _lacking(endpoint, wanted)
+    missing = missing_events(endpoint, wanted)
     if len(ours) > 1:
         faults.append(f"Stripe has {len(ours)} webhook endpoints with our address; one is enough.")
     if endpoint.status != "enabled":

@@ -11,7 +11,7 @@ import logging
 from datetime import timedelta
 
 from recover.accounts import restricted_keys
-from recover.accounts.health import endpoint_url
+from recover.accounts.health import endpoint_url, missing_events
 from recover.cases.disputes import is_about_permission
 from recover.compliance.audit_log import RECOVER, Subject, write
 from recover.foundation.errors import StripeAccessLost, StripeRejected
@@ -48,11 +48,10 @@ def add_events(services: Services, account: Account) -> list[str]:
     stripe, wanted = services.stripe(account), event_types.OF_AN_ACCOUNT
     added: set[str] = set()
     for endpoint in stripe.list_webhook_endpoints():
-        subscribed = set(endpoint.events)
-        lacking = set() if "*" in subscribed else set(wanted) - subscribed
-        if endpoint.url == endpoint_url(services, account) and lacking:
+        missing = missing_events(endpoint, set(wanted))
+        if endpoint.url == endpoint_url(services, account) and missing:
             stripe.set_webhook_events(endpoint.id, wanted)
-            added |= lacking
+            added.update(missing)
     if added:
         _note_added(services, account, sorted(added))
     return sorted(added)

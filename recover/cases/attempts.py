@@ -128,7 +128,7 @@ def make(services: Services, account: Account, attempt_id: int) -> Payment | Non
         invoice = stripe.invoice(case.stripe_invoice_id)
         payable = invoice is not None and invoice.status == "open"
         outcome = Outcome.REFUSED if payable else Outcome.ABANDONED
-        settle(services, attempt_id, outcome, {"error_code": error.code[:255]})
+        settle(services, attempt_id, outcome, {"error_code": error.code})
         return None
     settle(services, attempt_id, OUTCOMES[payment.status], _answer_columns(payment))
     return payment

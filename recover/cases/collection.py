@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from recover.dunning import stop_conditions
 from recover.stripe_api.objects import CardField, Invoice, PaymentMethod, Subscription
 
 ENDED = ("canceled", "incomplete_expired")  # statuses of a subscription that is over
 RENEWING = ("active", "trialing")
-# Stripe paused the subscription because of the failed payment that we are to recover; the invoice
-# stays collectible (API 2026-09-30.endive, "pause on payment failure").
-PAUSED_BY_FAILURE = ("first_payment_failure", "final_payment_failure")
 
 
 def charged_method(
@@ -31,10 +29,12 @@ def charged_method(
 
 
 def is_paused(subscription: Subscription) -> bool:
-    """Somebody paused it, or its collection: what is owed is not to be asked for meanwhile."""
-    if subscription.status == "paused":
-        return subscription.pause_reason not in PAUSED_BY_FAILURE
-    return subscription.pause_collection
+    """Somebody paused it, or its collection: as the core decides."""
+    return stop_conditions.is_paused(
+        subscription.status,
+        subscription.pause_reason,
+        collection_paused=subscription.pause_collection,
+    )
 
 
 def is_leaving(subscription: Subscription) -> bool:

@@ -6,6 +6,9 @@ before the subscriber asks for it; one that was not on the page at all is not ch
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -13,12 +16,22 @@ from recover.dunning import Card, Trigger
 from recover.models import Attempt, CardUpdate, CardUpdateStatus, Link, RecoveryCase
 
 
-def left_out(session: Session, case: RecoveryCase) -> bool:
-    """Whether the subscriber saw this invoice when they last saved a card, and did not tick it.
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What the customer's visits to the card page say of one invoice, and of the card on file."""
 
-    What they asked for since takes it back.
-    """
-    shown = [one for one in _saved_cards(session, case) if case.stripe_invoice_id in one.shown]
+    left_out: bool  # they saw the invoice when they last saved a card, and did not tick it
+    card_for_others: bool  # the card was saved on the card page, and never for this invoice
+
+
+def consent(session: Session, case: RecoveryCase, card: Card | None) -> Consent:
+    saved = _saved_cards(session, case)
+    return Consent(_left_out(session, case, saved), _for_others(case, card, saved))
+
+
+def _left_out(session: Session, case: RecoveryCase, saved: Sequence[CardUpdate]) -> bool:
+    """What they asked for since takes it back."""
+    shown = [one for one in saved if case.stripe_invoice_id in one.shown]
     if not shown or case.stripe_invoice_id in shown[-1].invoice_ids:
         return False
     asked_since = select(Attempt.id).where(
@@ -30,16 +43,9 @@ def left_out(session: Session, case: RecoveryCase) -> bool:
     return session.scalar(asked_since.limit(1)) is None
 
 
-def card_saved_for_others(session: Session, case: RecoveryCase, card: Card | None) -> bool:
-    """Whether the card was saved on the card page, and never for this invoice."""
-    if card is None:
-        return False
-    saved = [
-        one
-        for one in _saved_cards(session, case)
-        if one.payment_method_id == card.payment_method_id
-    ]
-    return bool(saved) and all(case.stripe_invoice_id not in one.invoice_ids for one in saved)
+def _for_others(case: RecoveryCase, card: Card | None, saved: Sequence[CardUpdate]) -> bool:
+    of_card = [one for one in saved if card and one.payment_method_id == card.payment_method_id]
+    return bool(of_card) and all(case.stripe_invoice_id not in one.invoice_ids for one in of_card)
 
 
 def _saved_cards(session: Session, case: RecoveryCase) -> list[CardUpdate]:

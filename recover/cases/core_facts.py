@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from recover.cases import collection, consent, disputes
+from recover.cases import collection, disputes
+from recover.cases.consent import consent
 from recover.cases.core_values import (
     card_of,
     card_of_attempt,
@@ -53,6 +54,7 @@ def facts_of(
     """All that `decide` may know about a case. ``suppressed``: the customer gets no mail."""
     invoice, subscription = evidence.invoice, evidence.subscription
     card, rows = card_of(evidence.method), attempts_of(session, case)
+    agreed = consent(session, case, card)
     held_by = {one.kind for one in disputes.holding(session, account.id, case.stripe_customer_id)}
     return Facts(
         mode=RetryMode(account.mode),
@@ -66,8 +68,8 @@ def facts_of(
         pause_reason=subscription.pause_reason if subscription else "",
         leaving=bool(subscription and collection.is_leaving(subscription)),
         card=card,
-        left_out_by_subscriber=consent.left_out(session, case),
-        card_saved_for_others=consent.card_saved_for_others(session, case, card),
+        left_out_by_subscriber=agreed.left_out,
+        card_saved_for_others=agreed.card_for_others,
         next_stripe_attempt_at=invoice.next_payment_attempt_at if invoice else None,
         attempts=tuple(past_attempt(row) for row in rows),
         card_uses=_card_uses(session, case, card, evidence),

@@ -28,13 +28,13 @@ _WARNED = {
 }
 
 
-def payment(row: KnownDispute, timezone: str) -> str:
-    """Such as "$29.00, charged on 5 Nov 2026"."""
+def sentence(row: KnownDispute, timezone: str) -> str:
+    """Such as "$29.00, charged on 5 Nov 2026: disputed, and not answered yet."."""
     day = english_day(local(row.charged_at, timezone), "d MMM y")
-    return f"{format_money(row.amount_minor, row.currency)}, charged on {day}"
+    amount = format_money(row.amount_minor, row.currency)
+    return f"{amount}, charged on {day}: {_standing(row)}."
 
 
-def stands(row: KnownDispute) -> str:
-    """Such as "disputed, and not answered yet"; without a full stop."""
+def _standing(row: KnownDispute) -> str:
     known = _WARNED if row.kind == DisputeKind.WARNING else _STANDS
     return known.get(row.status, f"disputed; Stripe calls it {row.status.replace('_', ' ')}")

@@ -111,7 +111,7 @@ def store(
             "stripe_customer_id": one.charge.customer_id,
             "stripe_charge_id": one.charge.id,
             "status": one.status,
-            "reason": one.reason[:255],
+            "reason": one.reason,
             "amount_minor": one.amount_minor,
             "currency": one.charge.currency,
             "charged_at": one.charge.created_at,

@@ -24,6 +24,7 @@ from recover.models import Attempt, CardUpdate, LedgerKind, LedgerLine, Recovery
 from recover.stripe_api.objects import Charge
 
 STRIPE_EARLY = timedelta(hours=1)
+WON = (LedgerKind.RECOVERED, LedgerKind.CORRECTED)  # money that came in, or did not after all
 # What is written of a payment that went back, and of one that is here again after all.
 GIVEN_BACK = {
     LedgerKind.REFUNDED: "The payment was refunded afterwards.",
@@ -60,12 +61,14 @@ def book_recovery(session: Session, case: RecoveryCase, evidence: Evidence) -> N
         book_given_back(session, case.account_id, charge, evidence.at)
 
 
-def won_lines(session: Session, case: RecoveryCase) -> list[LedgerLine]:
+def won_lines(
+    session: Session, case: RecoveryCase, kinds: Sequence[LedgerKind] = (LedgerKind.RECOVERED,)
+) -> list[LedgerLine]:
     """The lines of money that came in, in the order in which they were written."""
     query = select(LedgerLine).where(
         LedgerLine.account_id == case.account_id,
         LedgerLine.case_id == case.id,
-        LedgerLine.kind == LedgerKind.RECOVERED,
+        LedgerLine.kind.in_(kinds),
     )
     return list(session.scalars(query.order_by(LedgerLine.id)))
 

@@ -22,8 +22,6 @@ from recover.foundation.money import format_money
 from recover.models import LedgerKind, LedgerLine, RecoveryCase
 from recover.stripe_api.objects import Charge
 
-WON = (LedgerKind.RECOVERED, LedgerKind.CORRECTED)
-
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -44,7 +42,7 @@ def faults(session: Session, case: RecoveryCase, evidence: Evidence) -> list[Fau
     """
     if evidence.invoice is None:
         return []
-    lines = _won_lines(session, case)
+    lines = ledger.won_lines(session, case, ledger.WON)
     entries = ledger.entries_of(session, case, evidence)
     booked = Counter({line.source: 0 for line in lines})
     came: Counter[str] = Counter()
@@ -64,7 +62,7 @@ def faults(session: Session, case: RecoveryCase, evidence: Evidence) -> list[Fau
 def correct(session: Session, case: RecoveryCase, evidence: Evidence, *, actor: str) -> list[Fault]:
     """Add the lines that make the ledger agree with Stripe, each noted in the audit log."""
     found = faults(session, case, evidence)
-    number = sum(line.kind == LedgerKind.CORRECTED for line in _won_lines(session, case))
+    number = len(ledger.won_lines(session, case, [LedgerKind.CORRECTED]))
     for nth, fault in enumerate(found, start=number + 1):
         session.add(
             LedgerLine(
@@ -101,15 +99,6 @@ def refund_fault(session: Session, case: RecoveryCase, charge: Charge) -> str:
     if booked == refunded:
         return ""
     return f"{_money(case, refunded)} was refunded; {_money(case, booked)} was booked as refunded."
-
-
-def _won_lines(session: Session, case: RecoveryCase) -> list[LedgerLine]:
-    query = select(LedgerLine).where(
-        LedgerLine.account_id == case.account_id,
-        LedgerLine.case_id == case.id,
-        LedgerLine.kind.in_(WON),
-    )
-    return list(session.scalars(query.order_by(LedgerLine.id)))
 
 
 def _ambiguous(session: Session, case: RecoveryCase, entries: Sequence[ledger.Entry]) -> bool:

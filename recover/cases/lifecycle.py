@@ -216,26 +216,16 @@ def reopen(
     note(session, case, "reopen", reason, now, actor=actor)
 
 
-def plan_anew(session: Session, account_id: int, now: datetime) -> None:
-    """Make every open case of an account due now, so that its next step is planned again."""
-    session.execute(
-        update(RecoveryCase)
-        .where(RecoveryCase.account_id == account_id, RecoveryCase.state == CaseState.OPEN)
-        .values(next_step_at=now)
+def plan_anew(
+    session: Session, account_id: int, now: datetime, *, case_id: int | None = None
+) -> None:
+    """Make open cases of an account due now, one or all, so that the next step is planned again."""
+    open_cases = update(RecoveryCase).where(
+        RecoveryCase.account_id == account_id, RecoveryCase.state == CaseState.OPEN
     )
-
-
-def plan_case_anew(session: Session, case: RecoveryCase, now: datetime) -> None:
-    """Make a case due now, if it is open, so that its next step is planned again."""
-    session.execute(
-        update(RecoveryCase)
-        .where(
-            RecoveryCase.account_id == case.account_id,
-            RecoveryCase.id == case.id,
-            RecoveryCase.state == CaseState.OPEN,
-        )
-        .values(next_step_at=now)
-    )
+    if case_id is not None:
+        open_cases = open_cases.where(RecoveryCase.id == case_id)
+    session.execute(open_cases.values(next_step_at=now))
 
 
 def close_all(session: Session, account_id: int, stop: Stop, now: datetime, *, actor: str) -> None:

@@ -44,7 +44,9 @@ def _stop_by_subscription(facts: Facts) -> Stop | None:
     if facts.subscription_status in _SUBSCRIPTION_OVER:
         text = "The subscription has ended; who has left is neither charged nor written to."
         return _closed(CloseReason.SUBSCRIPTION_ENDED, text)
-    if facts.pause_collection or _paused_by_somebody(facts):
+    if is_paused(
+        facts.subscription_status, facts.pause_reason, collection_paused=facts.pause_collection
+    ):
         return _closed(CloseReason.PAUSED, "Collection for the subscription is paused on Stripe.")
     if facts.disputed:
         text = "The customer disputes a payment; a person should look before anything is charged."
@@ -55,9 +57,14 @@ def _stop_by_subscription(facts: Facts) -> Stop | None:
     return None
 
 
-def _paused_by_somebody(facts: Facts) -> bool:
-    """Paused, and not by Stripe over the very failure that is to be recovered."""
-    return facts.subscription_status == "paused" and facts.pause_reason not in _PAUSED_BY_FAILURE
+def is_paused(subscription_status: str, pause_reason: str, *, collection_paused: bool) -> bool:
+    """Somebody paused the subscription or its collection: what is owed is not asked for meanwhile.
+
+    Not where Stripe paused it over the very failure that is to be recovered: the invoice stays
+    collectible (API 2026-09-30.endive, "pause on payment failure").
+    """
+    by_somebody = subscription_status == "paused" and pause_reason not in _PAUSED_BY_FAILURE
+    return collection_paused or by_somebody
 
 
 def _closed(reason: CloseReason, text: str) -> Stop:

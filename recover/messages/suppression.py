@@ -7,8 +7,6 @@ That a mail server refuses an address counts for the address alone: a corrected 
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sqlalchemy import ColumnElement, and_, delete, or_, select
 from sqlalchemy.orm import Session
 
@@ -61,14 +59,14 @@ def stop_mail(services: Services, account_id: int, customer_id: str) -> None:
     with services.db.begin() as session:
         email = _last_address(session, account_id, customer_id)
         if _add(session, services, account_id, customer_id, email, SuppressionReason.ASKED):
-            _note(
+            note_customer(
                 session,
                 "suppress",
                 REASONS[SuppressionReason.ASKED],
                 services.now(),
-                SUBSCRIBER,
-                account_id,
-                customer_id,
+                actor=SUBSCRIBER,
+                account_id=account_id,
+                customer_id=customer_id,
             )
 
 
@@ -78,8 +76,15 @@ def resume_mail(services: Services, account_id: int, customer_id: str) -> None:
     with services.db.begin() as session:
         email = _last_address(session, account_id, customer_id)
         if _remove(session, account_id, customer_id, email, asked):
-            reason = "They want mail again after all."
-            _note(session, "resume", reason, services.now(), SUBSCRIBER, account_id, customer_id)
+            note_customer(
+                session,
+                "resume",
+                "They want mail again after all.",
+                services.now(),
+                actor=SUBSCRIBER,
+                account_id=account_id,
+                customer_id=customer_id,
+            )
 
 
 def lift(
@@ -93,8 +98,15 @@ def lift(
     with services.db.begin() as session:
         removed = _remove(session, account_id, customer_id, email, not_erased)
         if removed:
-            reason = f"{by} lets mail go out to them again."
-            _note(session, "resume", reason, services.now(), actor, account_id, customer_id)
+            note_customer(
+                session,
+                "resume",
+                f"{by} lets mail go out to them again.",
+                services.now(),
+                actor=actor,
+                account_id=account_id,
+                customer_id=customer_id,
+            )
     return removed
 
 
@@ -121,20 +133,6 @@ def _last_address(session: Session, account_id: int, customer_id: str) -> str:
         Message.account_id == account_id, Message.stripe_customer_id == customer_id
     )
     return session.scalar(query.order_by(Message.id.desc()).limit(1)) or ""
-
-
-def _note(
-    session: Session,
-    verb: str,
-    reason: str,
-    at: datetime,
-    actor: str,
-    account_id: int,
-    customer_id: str,
-) -> None:
-    note_customer(
-        session, verb, reason, at, actor=actor, account_id=account_id, customer_id=customer_id
-    )
 
 
 def _add(

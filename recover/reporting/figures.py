@@ -21,9 +21,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from recover.cases.ledger import WON
 from recover.dunning import CaseState, CloseReason, Source
 from recover.models import Account, LedgerLine, RecoveryCase
-from recover.reporting.won_lines import WON, source_of_line, won_cases
+from recover.reporting.won_lines import source_of_line, won_cases
 
 SOURCE_NAMES = {
     Source.OUR_RETRY: "Scheduled retry",

@@ -5,10 +5,9 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, Subquery, case, func, select
 from sqlalchemy.orm import aliased
 
+from recover.cases.ledger import WON
 from recover.dunning import Source
 from recover.models import LedgerKind, LedgerLine
-
-WON = (LedgerKind.RECOVERED, LedgerKind.CORRECTED)  # money that came in, or did not after all
 
 
 def won_cases(account_ids: list[int]) -> Subquery:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from recover.stripe_api.json_fields import Json, id_of
+from recover.stripe_api.json_fields import Json, id_of, lower, text
 from recover.stripe_api.objects import Dispute, FraudWarning
 
 
@@ -12,10 +12,10 @@ def dispute(json: Json) -> Dispute:
     return Dispute(
         id=id_of(json),
         charge_id=id_of(json.get("charge")),
-        status=json.get("status") or "",
+        status=text(json.get("status")),
         amount_minor=json.get("amount") or 0,
-        currency=(json.get("currency") or "").lower(),
-        reason=json.get("reason") or "",
+        currency=lower(json.get("currency")),
+        reason=text(json.get("reason")),
         created_at=datetime.fromtimestamp(json.get("created") or 0, UTC),
     )
 
@@ -25,6 +25,6 @@ def fraud_warning(json: Json) -> FraudWarning:
         id=id_of(json),
         charge_id=id_of(json.get("charge")),
         actionable=bool(json.get("actionable")),
-        fraud_type=json.get("fraud_type") or "",
+        fraud_type=text(json.get("fraud_type")),
         created_at=datetime.fromtimestamp(json.get("created") or 0, UTC),
     )

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from sqlalchemy import select
 
+from recover.cases import collection
 from recover.cases.collection import ENDED
 from recover.cases.timeline import note
 from recover.compliance.audit_log import SUBSCRIBER, note_customer
@@ -89,7 +90,7 @@ def load_page(services: Services, account: Account, link: Link) -> CardPage:
         invoices = [one for one in invoices if one.subscription_id in others]
         subscription = others[invoices[0].subscription_id] if invoices else subscription
     owed = tuple(map(_owed_invoice, invoices))
-    charged = subscription.charged_method() if subscription else None
+    charged = collection.charged_method(subscription)
     return CardPage(
         state=_state(services, link, subscription, owed),
         account=account,

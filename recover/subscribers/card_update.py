@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from recover.cases import collection
 from recover.cases.collection import ENDED
 from recover.compliance.audit_log import SUBSCRIBER, note_customer
 from recover.dunning import Trigger
@@ -247,7 +248,7 @@ def _save(
     going_on = [one for one in found if one is None or one.status not in ENDED]
     fields = []
     for subscription in going_on or [None]:
-        charged = subscription.charged_method() if subscription else None
+        charged = collection.charged_method(subscription)
         field = charged[1] if charged else CardField.CUSTOMER_METHOD
         stripe.set_default_method(
             field,

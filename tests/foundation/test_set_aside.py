@@ -45,7 +45,7 @@ def test_every_one_has_its_turn_and_then_the_first_failure_is_raised():
         if one != "b":
             raise StripeUnavailable(one)
 
-    with pytest.raises(StripeUnavailable, match="^a$"):
+    with pytest.raises(StripeUnavailable, match=r"^a$"):
         for_each("abc", work, "invoice")
     assert seen == ["a", "b", "c"]
 

@@ -28,13 +28,7 @@ def mail_rows(
 ) -> list[tuple[str, str]]:
     """(who, what) of each payment that the mail lists."""
     zone = account.timezone or "UTC"
-    return [
-        (
-            _who(session, row),
-            f"{dispute_wording.payment(row, zone)}: {dispute_wording.stands(row)}.",
-        )
-        for row in found[:LISTED]
-    ]
+    return [(_who(session, row), dispute_wording.sentence(row, zone)) for row in found[:LISTED]]
 
 
 def _who(session: Session, row: KnownDispute) -> str:

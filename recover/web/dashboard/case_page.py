@@ -49,11 +49,7 @@ def blueprint(services: Services) -> Blueprint:
             history=history,
             stopped=stopped,
             why_stopped=suppression.REASONS[stopped.reason] if stopped else "",
-            holds=[
-                f"{dispute_wording.payment(one, account.timezone or 'UTC')}:"
-                f" {dispute_wording.stands(one)}."
-                for one in holds
-            ],
+            holds=[dispute_wording.sentence(one, account.timezone or "UTC") for one in holds],
             preview=preview,
             timezone=account.timezone or "UTC",
             stripe_url=stripe_url(services, account, case),
@@ -98,7 +94,7 @@ def blueprint(services: Services) -> Blueprint:
         )
         flash("They are written to again." if lifted else "Nothing kept mail from them.")
         with services.db.begin() as session:
-            lifecycle.plan_case_anew(session, case, services.now())
+            lifecycle.plan_anew(session, account.id, services.now(), case_id=case.id)
         return redirect(url_for("web.case_page.show", case_id=case_id), 303)
 
     @routes.post("/cases/<int:case_id>/release")
